@@ -1,0 +1,40 @@
+# Two commands do everything: `make play` and `make test`. `make bench` measures.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: play test check bench clean
+
+play: $(VENV)/.play
+	@if [ -t 0 ] && [ -t 1 ]; then $(VENV)/bin/stplay; else $(VENV)/bin/stplay train sample; fi
+
+test: check
+	$(RUN) -m pytest
+
+check: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/.test
+	$(RUN) -m pytest tests/bench --override-ini norecursedirs= -s
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("stplay needs Python 3.10 or newer; name one with: make PYTHON=python3.12 play") if sys.version_info < (3, 10) else None'
+	$(PYTHON) -m venv $(VENV)
+
+# Installed anew only when what is installed changes.
+$(VENV)/.play: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing stplay into $(VENV); this takes a minute or two."
+	$(PIP) --editable '.[offline]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.play
+	@echo "Installing what the tests need."
+	$(PIP) --editable '.[offline,dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""What stplay ships beside its code: recipes, the reference card's figures, icons."""

@@ -1,0 +1,1 @@
+"""What people see: the app, its screens and their widgets. Nothing here imports torch."""

@@ -1,0 +1,63 @@
+"""The app: three screens, one key each."""
+
+from __future__ import annotations
+
+import platform
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.theme import Theme
+
+from stplay.screens.evaluate import EvaluateScreen
+from stplay.screens.explore import ExploreScreen
+from stplay.screens.train import TrainScreen
+
+THEME = Theme(
+    name="stplay",
+    primary="#5fb3b3",
+    secondary="#5fb3b3",
+    accent="#5fb3b3",
+    foreground="#d8dee4",
+    background="#12161a",
+    surface="#12161a",
+    panel="#1c2329",
+    success="#8cc265",
+    warning="#e0b050",
+    error="#e5707a",
+    variables={
+        "footer-key-foreground": "#5fb3b3",
+        "footer-background": "#1c2329",
+        "input-selection-background": "#5fb3b3 35%",
+    },
+)
+
+
+class StplayApp(App[None]):
+    """The terminal workbench for sentence embeddings."""
+
+    TITLE = "stplay"
+    CSS_PATH = "app.tcss"
+    MODES: ClassVar = {"train": TrainScreen, "evaluate": EvaluateScreen, "explore": ExploreScreen}
+    DEFAULT_MODE = "train"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # alt and a digit also works while a field is being typed in.
+        Binding("1,alt+1", "switch_mode('train')", "Train", show=False),
+        Binding("2,alt+2", "switch_mode('evaluate')", "Evaluate", show=False),
+        Binding("3,alt+3", "switch_mode('explore')", "Explore", show=False),
+        Binding("question_mark,f1", "toggle_help", "Help", key_display="?"),
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.host = platform.node()
+
+    def action_toggle_help(self) -> None:
+        """Show the panel of keys, or hide it."""
+        if self.screen.query("HelpPanel"):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()

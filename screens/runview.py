@@ -1,0 +1,239 @@
+"""One run, live: its progress, the training-log table, and the training process's log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import DataTable, ProgressBar, RichLog, Static
+
+from stplay.events import EventReader
+from stplay.runs import Run
+from stplay.text import count, decimals, duration, printable, size
+from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, Status, TrainingLog, stage_words
+
+POLL_SECONDS = 0.2
+PIECE = 1 << 18
+LOG_TAIL = 1 << 16
+STATUS_STYLES: dict[Status, str] = {
+    "starting": "$warning",
+    "running": "$success",
+    "completed": "$success",
+    "stopped": "$warning",
+    "failed": "$error",
+}
+
+
+class TrainingTable(DataTable[Text]):
+    """The training log in the card's six columns; follows the newest row while it is in view."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def on_mount(self) -> None:
+        """The columns, right-aligned and wide enough for any number they will hold."""
+        self.cursor_type = "row"
+        self.zebra_stripes = False
+        for title in COLUMNS:
+            self.add_column(Text(title, justify="right"), key=title, width=max(9, len(title)))
+
+    def show(self, rows: list[Row]) -> None:
+        """Show ``rows``, touching only the cells that changed."""
+        wanted = {str(row.step): row for row in rows}
+        if any(key.value not in wanted for key in self.rows) or not self._in_order(rows):
+            self.clear()
+        following = self.cursor_row >= self.row_count - 1
+        for key, row in wanted.items():
+            cells = [Text(cell, justify="right") for cell in row.cells()]
+            if key not in self.rows:
+                self.add_row(*cells, key=key)
+                continue
+            for title, cell in zip(COLUMNS, cells, strict=True):
+                if self.get_cell(key, title) != cell:
+                    self.update_cell(key, title, cell)
+        if following and self.row_count:
+            self.move_cursor(row=self.row_count - 1)
+
+    def _in_order(self, rows: list[Row]) -> bool:
+        # A row can only be added at the end; a step between two others needs a fresh table.
+        new = [row.step for row in rows if str(row.step) not in self.rows]
+        old = [row.step for row in rows if str(row.step) in self.rows]
+        return not new or not old or min(new) > max(old)
+
+
+class RunView(Vertical):
+    """Follows a run's event log and shows it."""
+
+    class StatusChanged(Message):
+        """The run that is shown has another status now."""
+
+        def __init__(self, log: TrainingLog) -> None:
+            super().__init__()
+            self.log = log
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run: Run | None = None
+        self.training_log = TrainingLog()
+        self._reader: EventReader | None = None
+        self._status: Status | None = None
+        self._worker_log_size = -1
+
+    def compose(self) -> ComposeResult:
+        """The lines on top, the table, and what is below."""
+        with Horizontal(id="head"):
+            yield Static(id="head-state")
+            yield ProgressBar(show_percentage=True, show_eta=False, id="progress")
+            yield Static(id="head-left")
+        yield Static(id="facts")
+        yield TrainingTable()
+        yield Static(id="stage")
+        yield Static(id="notes")
+        yield RichLog(id="worker-log", max_lines=2000, wrap=True, markup=False)
+
+    def on_mount(self) -> None:
+        """Look for news a few times a second."""
+        self.query_one("#worker-log").display = False
+        self.set_interval(POLL_SECONDS, self.poll)
+        self.set_interval(1.0, self._check_worker)
+
+    def open(self, run: Run) -> None:
+        """Show ``run`` from its first event on."""
+        self.run = run
+        self.training_log = TrainingLog()
+        self._reader = EventReader(run.events_path, piece=PIECE)
+        self._status = None
+        self._worker_log_size = -1
+        self.query_one(TrainingTable).clear()
+        self.query_one("#worker-log", RichLog).clear()
+        self.poll()
+        self._check_worker()
+
+    def poll(self) -> None:
+        """Fold in what came since the last look, a bounded piece at a time, and show it."""
+        if self._reader is None:
+            return
+        events = self._reader.read()
+        if not events:
+            return
+        for event in events:
+            self.training_log.apply(event)
+        self.refresh_view()
+        self.call_later(self.poll)
+
+    def _check_worker(self) -> None:
+        if self.run is None:
+            return
+        before = self.training_log.status
+        self.run.check_worker(self.training_log)
+        if self.training_log.status != before or self._status is None:
+            self.refresh_view()
+        if self.query_one("#worker-log").display:
+            self._read_worker_log(self.run.worker_log_path)
+
+    def toggle_worker_log(self) -> None:
+        """Show the training process's log, or hide it."""
+        panel = self.query_one("#worker-log", RichLog)
+        panel.display = not panel.display
+        if panel.display and self.run is not None:
+            self._read_worker_log(self.run.worker_log_path)
+
+    def _read_worker_log(self, path: Path) -> None:
+        try:
+            length = path.stat().st_size
+            if length == self._worker_log_size:
+                return
+            with path.open("rb") as file:
+                file.seek(max(0, length - LOG_TAIL))
+                text = file.read(LOG_TAIL).decode("utf-8", "replace")
+        except OSError:
+            return
+        self._worker_log_size = length
+        panel = self.query_one("#worker-log", RichLog)
+        panel.clear()
+        # A progress bar of a library's rewrites its line; only its last state is worth showing.
+        lines = [line.rstrip().rpartition("\r")[2] for line in text.split("\n")]
+        for line in lines:
+            if line.strip():
+                panel.write(Text(printable(line)))
+        if not any(line.strip() for line in lines):
+            panel.write(Text("The training process has printed nothing.", style="dim"))
+
+    def refresh_view(self) -> None:
+        """Paint everything from what is known."""
+        log, run = self.training_log, self.run
+        if run is None:
+            return
+        self.query_one("#head-state", Static).update(
+            Content.assemble(
+                (printable(run.id), "bold"), "   ", (log.state, STATUS_STYLES[log.status])
+            )
+        )
+        total = log.total_steps
+        bar = self.query_one("#progress", ProgressBar)
+        bar.display = total is not None
+        bar.update(total=total, progress=log.step)
+        left = log.seconds_left()
+        steps = f"step {count(log.step)} of {count(total)}" if total else ""
+        if left is not None:
+            steps += f"   {duration(left)} left"
+        self.query_one("#head-left", Static).update(Content(steps))
+        self.query_one("#facts", Static).update(self._facts(log))
+        self.query_one(TrainingTable).show(log.table())
+        self.query_one("#stage", Static).update(self._stage(log))
+        self.query_one("#notes", Static).update(self._notes(log))
+        if log.status != self._status:
+            self._status = log.status
+            self.post_message(self.StatusChanged(log))
+
+    def _facts(self, log: TrainingLog) -> Content:
+        if log.started is None:
+            return Content("")
+        facts = [printable(log.started.device), log.started.precision]
+        if log.train is not None:
+            facts += [
+                f"{count(log.train.samples_per_second)} samples/s",
+                f"{count(log.train.tokens_per_second)} tokens/s",
+                f"lr {log.train.learning_rate:.1e}",
+                f"gradient norm {decimals(log.train.gradient_norm, 1)}",
+            ]
+        if log.system is not None:
+            system = log.system
+            if system.gpu_percent is not None:
+                facts.append(f"GPU {system.gpu_percent:.0f} %")
+            facts.append(size(system.gpu_memory_bytes or system.memory_bytes))
+        if log.checkpoint is not None:
+            checkpoint = log.checkpoint
+            word = "checkpoint" if checkpoint.kept == 1 else "checkpoints"
+            facts.append(f"{checkpoint.kept} {word}, {size(checkpoint.disk_bytes)}")
+        if log.started.synthetic:
+            facts.append("synthetic data")
+        return Content("   ".join(facts))
+
+    def _stage(self, log: TrainingLog) -> Content:
+        if not log.active:
+            return Content("")
+        if log.stage is None:
+            return Content("Starting the training process")
+        if log.stage.stage == TRAINING_STAGE:
+            return Content("")
+        words = stage_words(log.stage)
+        return Content(words[0].upper() + words[1:])
+
+    def _notes(self, log: TrainingLog) -> Content:
+        lines = [Content.styled(f"! {printable(note.text)}", "$warning") for note in log.notes[-2:]]
+        if log.damaged:
+            word = "line" if log.damaged == 1 else "lines"
+            lines.append(
+                Content.styled(
+                    f"! {log.damaged} damaged {word} of the event log left out", "$warning"
+                )
+            )
+        if log.error:
+            lines.append(Content.styled(f"✗ {printable(log.error)}", "$error"))
+        return Content("\n").join(lines)

@@ -1,0 +1,218 @@
+"""The front door: one function a command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from stplay import __version__
+from stplay.errors import UserError
+from stplay.text import printable
+
+if TYPE_CHECKING:
+    from stplay.runs import Run
+    from stplay.traininglog import TrainingLog
+
+FINISHED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0 finished, 1 the training failed, 2 the input was wrong, 130 interrupted.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except UserError as error:
+        print(f"stplay: {error.sentence}", file=sys.stderr)
+        return WRONG_INPUT
+    except BrokenPipeError:
+        # The reader of our output went away; nothing that runs depends on it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINISHED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    top = argparse.ArgumentParser(
+        prog="stplay",
+        description="The terminal workbench for sentence embeddings: train, evaluate, explore.",
+        epilog="Without a command, the app opens.",
+    )
+    top.add_argument("--version", action="version", version=f"stplay {__version__}")
+    top.set_defaults(command=open_app)
+    commands = top.add_subparsers(metavar="COMMAND")
+
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command)
+        return added
+
+    train_ = add("train", train, "Train a recipe and show it live; Ctrl+C saves and stops.")
+    train_.add_argument(
+        "recipe", nargs="?", default="sample", help="a preset (sample, all-nli) or a .toml file"
+    )
+    train_.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.NAME=VALUE",
+        dest="overrides",
+        help="override a field of the recipe, such as training.num_train_epochs=2",
+    )
+    train_.add_argument("--name", help="the run's name; the next free number where left out")
+    train_.add_argument("--detach", action="store_true", help="start it and come back at once")
+    train_.add_argument("--json", action="store_true", help="print the events, one a line")
+
+    runs_ = add("runs", list_runs, "List the runs, newest first.")
+    runs_.add_argument("--json", action="store_true", help="print one object a line")
+
+    stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
+    stop_.add_argument("run", metavar="RUN")
+
+    resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
+    resume_.add_argument("run", metavar="RUN")
+    resume_.add_argument("--detach", action="store_true", help="start it and come back at once")
+    resume_.add_argument("--json", action="store_true", help="print the events, one a line")
+    return top
+
+
+def open_app(options: argparse.Namespace) -> int:
+    """Open the app; where there is no terminal, say what to use instead."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError("The app needs a terminal; without one, use: stplay train sample")
+    from stplay.screens.app import StplayApp
+
+    app = StplayApp()
+    app.run()
+    return app.return_code or FINISHED
+
+
+def train(options: argparse.Namespace) -> int:
+    """Make a run of a recipe, start it, and follow it."""
+    from stplay import recipe, runs
+
+    chosen = recipe.load(options.recipe, options.overrides)
+    chosen.check_sources()
+    run = runs.create(chosen, options.name, recipe.stem(options.recipe))
+    return _launch(run, options)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Go on with a run from its last checkpoint, and follow it."""
+    from stplay import runs
+
+    run = runs.find(options.run)
+    run.check_resumable()
+    return _launch(run, options)
+
+
+def stop(options: argparse.Namespace) -> int:
+    """Ask a run to stop, and wait until it has."""
+    from stplay import runs
+
+    run = runs.find(options.run)
+    if not run.request_stop():
+        raise UserError(f"The run {run.id} is not at work; nothing to stop.")
+    print(f"{run.id}: finishing the step and saving a checkpoint", flush=True)
+    while (log := run.training_log()).active:
+        time.sleep(0.2)
+    print(f"{run.id}: {log.state}" + (f": {log.error}" if log.error else ""))
+    return FINISHED if log.status in ("stopped", "completed") else FAILED
+
+
+def list_runs(options: argparse.Namespace) -> int:
+    """List the runs."""
+    from stplay import runs
+
+    if options.json:
+        import msgspec
+
+        for run in runs.every():
+            print(msgspec.json.encode(run.summary()).decode())
+        return FINISHED
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from stplay.text import count, decimals
+    from stplay.traininglog import status_words
+
+    found = runs.every()
+    if not found:
+        print("There are no runs yet; start one with: stplay train sample")
+        return FINISHED
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("Run")
+    table.add_column("Status")
+    for name in ("Step", "of", "dev max", "test max"):
+        table.add_column(name, justify="right")
+    table.add_column("Started")
+    for run in found:
+        summary = run.summary()
+        started = time.localtime(summary.started) if summary.started else None
+        table.add_row(
+            Text(run.id),
+            Text(status_words(summary.status)),
+            count(summary.step),
+            count(summary.total_steps),
+            decimals(summary.dev_max_accuracy, 3),
+            decimals(summary.test_max_accuracy, 3),
+            time.strftime("%Y-%m-%d %H:%M", started) if started else "-",
+        )
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    return FINISHED
+
+
+def _launch(run: Run, options: argparse.Namespace) -> int:
+    log, offset = run.launch()
+    if options.detach:
+        print(run.id)
+        return FINISHED
+    return _follow(run, log, offset, options.json)
+
+
+def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool) -> int:
+    from stplay.liveview import view_for
+
+    interrupted = False
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    view = view_for(run, as_json)
+    asked = False
+    try:
+        for events, lines in run.follow(offset):
+            for event in events:
+                log.apply(event)
+            if not events:
+                run.check_worker(log)
+            view.show(log, events, lines)
+            if interrupted and not asked and log.worker is not None:
+                asked = run.request_stop()
+                view.say("Finishing the step and saving a checkpoint.")
+            if not events and not log.active:
+                break
+    finally:
+        view.close()
+    assert log.finished is not None
+    if log.error:
+        more = f" The whole story is in {run.worker_log_path}" if log.finished.details else ""
+        print(f"stplay: {printable(log.error)}{more}", file=sys.stderr)
+    return log.finished.exit_code

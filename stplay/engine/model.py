@@ -1,0 +1,131 @@
+"""The base model by name, ready to train."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any, NamedTuple
+
+from sentence_transformers import SentenceTransformer
+from transformers import AutoConfig
+
+from stplay import home, recipe
+from stplay.engine import hub
+from stplay.engine.data import COLUMNS, Split
+from stplay.engine.stages import Stages
+from stplay.errors import UserError
+from stplay.sources import check_model_folder, model_source
+from stplay.text import printable
+
+_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
+STAGE = "building the model"
+
+
+class BaseModel(NamedTuple):
+    """A loaded model and the full name of what it was loaded from."""
+
+    model: SentenceTransformer
+    name: str
+
+
+def load_model(
+    settings: recipe.Model, train: Split, checkpoint: Path | None, stages: Stages
+) -> BaseModel:
+    """The base model of a run, or the run's own model from its ``checkpoint``.
+
+    A model that is no sentence encoder yet gets mean pooling, as the library does it.
+
+    Raises:
+        UserError: the model is missing, damaged, a pickle checkpoint, or does not fit.
+    """
+    if checkpoint is not None:
+        stages.progress(STAGE)
+        model = _load(checkpoint, settings)
+        return BaseModel(model, settings.base)
+    source = model_source(settings.base)
+    name = settings.base
+    with TemporaryDirectory(prefix="stplay-") as temporary:
+        if source.kind == "tiny" and train.synthetic:
+            folder = tiny_folder(stages)
+        elif source.kind == "tiny":
+            sentences = [sentence for column in COLUMNS for sentence in train.triplets[column]]
+            folder = _make_tiny(sentences, Path(temporary), stages)
+        elif source.kind == "hub":
+            folder, revision = hub.model_folder(source, settings.allow_pickle, stages)
+            name = f"{source.place}@{revision}"
+        else:
+            folder = Path(source.place)
+        check_model_folder(folder, allow_pickle=settings.allow_pickle)
+        stages.progress(STAGE)
+        model = _load(folder, settings)
+    if source.kind == "hub":
+        model.model_card_data.set_base_model(source.place, name.rpartition("@")[2])
+    return BaseModel(model, name)
+
+
+def _load(folder: Path, settings: recipe.Model) -> SentenceTransformer:
+    shown = printable(settings.base)
+    overrides: dict[str, Any] = {}
+    try:
+        if settings.dropout is not None:
+            config = AutoConfig.from_pretrained(str(folder))
+            overrides = {name: settings.dropout for name in _DROPOUTS if hasattr(config, name)}
+            if not overrides:
+                raise UserError(f"{shown} has no dropout to set; leave model.dropout out.")
+        model = SentenceTransformer(
+            str(folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": None if settings.allow_pickle else True},
+            config_kwargs=overrides,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if "out of memory" in str(error):
+            raise
+        reason = printable(str(error).strip().splitlines()[0])[:200]
+        raise UserError(f"The model {shown} cannot be loaded: {reason}") from error
+    if settings.max_seq_length is not None:
+        most = _most_tokens(model)
+        if most is not None and settings.max_seq_length > most:
+            raise UserError(
+                f"model.max_seq_length = {settings.max_seq_length} is more than the {most} tokens "
+                f"that {shown} can read."
+            )
+        model.max_seq_length = settings.max_seq_length
+    return model
+
+
+def _most_tokens(model: SentenceTransformer) -> int | None:
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is None:
+        return None
+    # The RoBERTa family counts positions from the padding id upwards.
+    roberta = getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert", "mpnet")
+    return positions - (2 if roberta else 0)
+
+
+def tiny_folder(stages: Stages) -> Path:
+    """The folder of ``builtin:tiny``, its tokenizer trained on the sample; made on first use."""
+    from stplay.engine.sample import SAMPLE_VERSION, triplets
+
+    folder = home.cache_folder() / "models" / f"tiny-{SAMPLE_VERSION}"
+    if not (folder / "modules.json").is_file():
+        sentences = [sentence for triplet in triplets("train") for sentence in triplet]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = _make_tiny(sentences, Path(mkdtemp(dir=folder.parent)), stages)
+        try:
+            made.replace(folder)
+        except OSError:  # another start made it first
+            shutil.rmtree(made)
+    return folder
+
+
+def _make_tiny(sentences: Iterable[str], folder: Path, stages: Stages) -> Path:
+    from stplay.engine.tiny import build_tiny
+
+    stages.progress("training the tokenizer and making the model")
+    build_tiny(sentences).save_pretrained(str(folder), create_model_card=False)
+    return folder

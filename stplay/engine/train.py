@@ -1,0 +1,322 @@
+"""The training process: ``python -m stplay.engine.train RUN_FOLDER``.
+
+Reads the run's recipe, trains with the library's own trainer, and tells all of it as events.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from stplay import __version__
+from stplay.engine import worker
+from stplay.engine.stages import Stages
+from stplay.errors import UserError
+from stplay.events import (
+    CheckpointSaved,
+    EventReader,
+    EventWriter,
+    RunResumed,
+    RunStarted,
+    StageProgressed,
+)
+from stplay.recipe import Recipe
+from stplay.runs import Run
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+    from transformers import TrainerState
+
+    from stplay.engine.data import Split
+
+LIBRARIES = ("torch", "datasets", "transformers", "sentence_transformers")
+
+
+def main() -> int:
+    """Run the training process on the run folder named on the command line."""
+    run = Run(Path(sys.argv[1]))
+    lock = FileLock(run.folder / "worker.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"Another process is at work on {run.id}.", file=sys.stderr)
+        return UserError.exit_code
+    events = EventWriter(run.events_path)
+    stop = worker.StopSignal()
+    events.write(worker.worker_started())
+    heartbeat = worker.Heartbeat(events)
+    heartbeat.start()
+    error: BaseException | None = None
+    try:
+        stop.deferred = False
+        stop.check()
+        worker.quiet_libraries()
+        import_libraries(Stages(events))
+        train(run, events, stop)
+    except BaseException as raised:  # whatever it is, the log tells it
+        error = raised
+    stop.deferred = True  # the last word is said, come what may
+    if error is not None:
+        remove_partial_checkpoints(run)
+    heartbeat.end()
+    return worker.finish(error, run.folder, events)
+
+
+def import_libraries(stages: Stages) -> None:
+    """Import the libraries, which takes seconds, one stage step each."""
+    for done, name in enumerate(LIBRARIES):
+        stages.events.write(_importing(name, done))
+        import_module(name)
+    stages.events.write(_importing("", len(LIBRARIES)))
+
+
+def _importing(name: str, done: int) -> StageProgressed:
+    stage = f"importing {name}" if name else "importing"
+    return StageProgressed(stage=stage, done=done, total=len(LIBRARIES), unit="libraries")
+
+
+def completed_checkpoints(run: Run) -> list[Path]:
+    """The checkpoints that an event says were completed and that are there, oldest first."""
+    reader = EventReader(run.events_path)
+    steps: dict[int, Path] = {}
+    while batch := reader.read():
+        for event in batch:
+            if isinstance(event, CheckpointSaved):
+                steps[event.step] = run.folder / event.path
+            elif isinstance(event, RunResumed):
+                steps = {step: path for step, path in steps.items() if step <= event.step}
+    return [path for _, path in sorted(steps.items()) if path.is_dir()]
+
+
+def remove_partial_checkpoints(run: Run) -> None:
+    """Remove what a save that failed half-way has left, so that it fills no disk."""
+    folder = run.folder / "checkpoints"
+    if folder.is_dir() and "stplay.engine.callback" in sys.modules:
+        from stplay.engine.callback import remove_partial, step_of
+
+        remove_partial(folder, {step_of(path) for path in completed_checkpoints(run)})
+
+
+def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
+    """Train, evaluate and save the run.
+
+    Raises:
+        UserError: the recipe, its data or its model cannot be used.
+        Stopped: a stop was asked for; what is needed to go on is saved.
+    """
+    from sentence_transformers.sentence_transformer.losses import (
+        CachedMultipleNegativesRankingLoss,
+    )
+    from sentence_transformers.util import cos_sim, dot_score
+    from transformers import TrainerState, set_seed
+
+    from stplay.engine.callback import EventCallback, Trainer, TripletEvaluator, evaluated
+    from stplay.engine.data import load_split
+    from stplay.engine.model import load_model
+
+    recipe = run.recipe()
+    stages = Stages(events)
+    arguments, precision = training_arguments(recipe, run.folder / "checkpoints", events)
+
+    data = recipe.data
+    train_split = load_split(data.train, "train", data.train_rows, stages)
+    check_batch(recipe, train_split)
+    dev = load_split(data.dev, "dev", data.dev_rows, stages) if data.dev else None
+    test = None
+    if data.test and recipe.evaluation.test_at_end:
+        test = load_split(data.test, "test", data.test_rows, stages)
+    splits = {"train": train_split, "dev": dev, "test": test}
+    splits = {name: split for name, split in splits.items() if split is not None}
+
+    checkpoints = [path for path in completed_checkpoints(run) if (path / "optimizer.pt").is_file()]
+    checkpoint = checkpoints[-1] if checkpoints else None
+    set_seed(recipe.training.seed)
+    base = load_model(recipe.model, train_split, checkpoint, stages)
+    model = base.model
+    evaluators = {
+        name: TripletEvaluator(
+            stages,
+            anchors=split.triplets["anchor"],
+            positives=split.triplets["positive"],
+            negatives=split.triplets["negative"],
+            name=split.name,
+            batch_size=recipe.evaluation.per_device_eval_batch_size,
+        )
+        for name, split in splits.items()
+        if name != "train"
+    }
+
+    resumed = started_before(run)
+    arguments.eval_on_start = arguments.eval_on_start and checkpoint is None
+
+    def announce(state: TrainerState) -> None:
+        events.write(
+            RunStarted(
+                recipe=recipe.to_dict(),
+                base=base.name,
+                device=device_name(arguments),
+                precision=precision,
+                versions=versions(),
+                rows={name: len(split.triplets) for name, split in splits.items()},
+                skipped_rows={
+                    name: split.skipped for name, split in splits.items() if split.skipped
+                },
+                synthetic=train_split.synthetic,
+                total_steps=state.max_steps,
+                parameters=sum(parameter.numel() for parameter in model.parameters()),
+            )
+        )
+        if resumed:
+            events.write(RunResumed(step=state.global_step))
+        for name, split in splits.items():
+            if split.skipped:
+                worker.note(
+                    events,
+                    f"{split.skipped:,} of the {name} rows have an empty sentence; "
+                    "they are left out.",
+                )
+
+    similarity = {"cos_sim": cos_sim, "dot_score": dot_score}[recipe.loss.similarity_fct]
+    loss = CachedMultipleNegativesRankingLoss(
+        model,
+        scale=recipe.loss.scale,
+        similarity_fct=similarity,
+        mini_batch_size=recipe.loss.mini_batch_size,
+    )
+    callback = EventCallback(events, stop, run.folder / "checkpoints", announce)
+    callback.dev = evaluators.get("dev")
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=train_split.triplets,
+        eval_dataset=dev.triplets if dev and arguments.eval_strategy != "no" else None,
+        loss=loss,
+        evaluator=callback.dev,
+        callbacks=[callback],
+    )
+    callback.trainer = trainer
+
+    stop.check()
+    if checkpoint is None or not is_last(checkpoint):
+        stop.deferred = True
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        stop.deferred = False
+        stop.check()
+    else:  # only what comes after the last step is left to do
+        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        announce(trainer.state)
+
+    if "test" in evaluators:
+        evaluator = evaluators["test"]
+        metrics = evaluator(
+            model, epoch=trainer.state.epoch or 0.0, steps=trainer.state.global_step
+        )
+        events.write(evaluated(evaluator, "test", metrics, trainer.state))
+    stages.progress("saving the model")
+    save_model(model, run.folder / "model")
+
+
+def training_arguments(
+    recipe: Recipe, folder: Path, events: EventWriter
+) -> tuple[SentenceTransformerTrainingArguments, str]:
+    """The library's arguments for ``recipe``, and the precision they train in."""
+    import torch
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    training, evaluation = recipe.training, recipe.evaluation
+    values: dict[str, Any] = recipe.to_dict()["training"]
+    # transformers 5 takes the ratio under the name of the steps.
+    values["warmup_steps"] = values.pop("warmup_ratio")
+    gpu = torch.cuda.is_available() and not training.use_cpu
+    values["bf16"] = training.bf16 and gpu and torch.cuda.is_bf16_supported()
+    if training.bf16 and not values["bf16"]:
+        where = "This GPU has no bf16" if gpu else "There is no GPU"
+        worker.note(events, f"{where}: the training runs in float32 instead of bf16.")
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        **values,
+        eval_strategy=evaluation.eval_strategy if recipe.data.dev else "no",
+        eval_steps=evaluation.eval_steps,
+        eval_on_start=evaluation.eval_on_start and recipe.data.dev is not None,
+        per_device_eval_batch_size=evaluation.per_device_eval_batch_size,
+        dataloader_pin_memory=gpu,
+        report_to="none",
+        disable_tqdm=True,
+        save_strategy="steps",
+    )
+    return arguments, "bf16" if values["bf16"] else "float32"
+
+
+def check_batch(recipe: Recipe, split: Split) -> None:
+    """Make sure that the training split fills at least one batch.
+
+    Raises:
+        UserError: it does not.
+    """
+    rows, batch = len(split.triplets), recipe.training.per_device_train_batch_size
+    if rows < 2:
+        raise UserError(
+            f"{split.name} has 1 triplet; training needs at least 2, as each one's negatives come "
+            "from the others too."
+        )
+    if batch > rows:
+        raise UserError(
+            f"A batch of {batch:,} is larger than the {rows:,} triplets of {split.name}; set "
+            f"training.per_device_train_batch_size to {rows:,} or less."
+        )
+
+
+def is_last(checkpoint: Path) -> bool:
+    """Whether the training has no step to take after ``checkpoint``."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    return state["global_step"] >= state["max_steps"]
+
+
+def started_before(run: Run) -> bool:
+    """Whether the log holds an earlier start of this run."""
+    reader = EventReader(run.events_path)
+    while batch := reader.read():
+        if any(isinstance(event, RunStarted) for event in batch):
+            return True
+    return False
+
+
+def device_name(arguments: SentenceTransformerTrainingArguments) -> str:
+    """The device's name as people know it."""
+    import torch
+
+    if arguments.device.type == "cuda":
+        return torch.cuda.get_device_name(arguments.device)
+    if arguments.device.type == "cpu":
+        return f"CPU, {torch.get_num_threads()} threads"
+    return arguments.device.type.upper()
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide what a run computes."""
+    packages = ("torch", "transformers", "sentence-transformers", "datasets", "tokenizers")
+    return {
+        "stplay": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
+
+
+def save_model(model: SentenceTransformer, folder: Path) -> None:
+    """Save ``model`` with the library's own card; ``folder`` appears only once it is whole."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.save_pretrained(str(partial))
+    partial.replace(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

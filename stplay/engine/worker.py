@@ -1,0 +1,181 @@
+"""What the training process is to its machine: its name, its heartbeat, its signals, its death."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+from stplay.errors import UserError
+from stplay.events import EventWriter, Noted, RunFinished, SystemSampled, WorkerStarted
+
+HEARTBEAT_SECONDS = 2.0
+INTERRUPTED = 130
+
+
+class Stopped(BaseException):
+    """A stop was asked for where there is no step to finish first."""
+
+
+class StopSignal:
+    """Turns SIGTERM and SIGINT into ``Stopped``, or, while ``deferred``, into ``requested``."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.deferred = True
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        if not self.deferred:
+            self.deferred = True
+            raise Stopped
+
+    def check(self) -> None:
+        """Raise ``Stopped`` where a stop was asked for."""
+        if self.requested:
+            raise Stopped
+
+
+def worker_started() -> WorkerStarted:
+    """The event that names this process."""
+    process = psutil.Process()
+    return WorkerStarted(
+        host=platform.node(), pid=process.pid, process_started=process.create_time()
+    )
+
+
+class Heartbeat(threading.Thread):
+    """Writes a ``SystemSampled`` event every two seconds."""
+
+    def __init__(self, events: EventWriter) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self.events = events
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        """Sample until ``end`` is called."""
+        process = psutil.Process()
+        process.cpu_percent()
+        while not self._end.wait(HEARTBEAT_SECONDS):
+            gpu_percent, gpu_memory = _gpu()
+            sample = SystemSampled(
+                cpu_percent=process.cpu_percent(),
+                memory_bytes=process.memory_info().rss,
+                gpu_percent=gpu_percent,
+                gpu_memory_bytes=gpu_memory,
+            )
+            try:
+                self.events.write(sample)
+            except OSError:  # a full disk is told by the step that needs it
+                continue
+
+    def end(self) -> None:
+        """Stop sampling; returns when nothing more is written."""
+        self._end.set()
+        self.join()
+
+
+def _gpu() -> tuple[float | None, int | None]:
+    # Asked of torch only once the training has brought it up: the import alone takes seconds.
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "cuda") or not torch.cuda.is_initialized():
+        return None, None
+    free, total = torch.cuda.mem_get_info()
+    try:
+        return float(torch.cuda.utilization()), total - free
+    except Exception:  # without the vendor's library there is no utilization to tell
+        return None, total - free
+
+
+def finish(error: BaseException | None, folder: Path, events: EventWriter) -> int:
+    """Write how the process ended and return its exit code.
+
+    On a full disk, whatever was half saved is removed first, so that the log can be written.
+    """
+    details = None
+    match error:
+        case None:
+            finished = RunFinished(outcome="completed", exit_code=0)
+        case Stopped():
+            finished = RunFinished(outcome="stopped", exit_code=INTERRUPTED)
+        case _:
+            details = "".join(traceback.format_exception(error))
+            sentence = user_sentence(error, folder)
+            if sentence is not None:
+                finished = RunFinished(
+                    outcome="failed", exit_code=UserError.exit_code, error=sentence
+                )
+            else:
+                summary = traceback.format_exception_only(error)[0].strip().rstrip(":")
+                finished = RunFinished(
+                    outcome="failed", exit_code=1, error=summary, details=details
+                )
+    if details is not None and not isinstance(error, UserError):
+        print(details, file=sys.stderr, flush=True)
+    try:
+        events.write(finished)
+    except OSError as full:
+        print(f"The event log cannot be written: {full}", file=sys.stderr, flush=True)
+    return finished.exit_code
+
+
+def user_sentence(error: BaseException, folder: Path) -> str | None:
+    """What a user can do about ``error``, in one sentence; ``None`` where it is a fault of ours."""
+    if isinstance(error, UserError):
+        return error.sentence
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    if any(_is_disk_full(link, folder) for link in chain):
+        return (
+            f"The disk of {folder} is full; free some room there, or keep fewer checkpoints "
+            f"(training.save_total_limit), and go on with: stplay resume {folder.name}"
+        )
+    if any(_is_out_of_memory(link) for link in chain):
+        return (
+            "The memory ran out; make loss.mini_batch_size or "
+            "training.per_device_train_batch_size smaller."
+        )
+    return None
+
+
+def _is_disk_full(error: BaseException, folder: Path) -> bool:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    text = str(error)
+    if "No space left on device" in text or "Disk quota exceeded" in text:
+        return True
+    # torch tells a write that failed, not why.
+    failed_write = "PytorchStreamWriter" in text or "unexpected pos" in text
+    return failed_write and shutil.disk_usage(folder).free < 1 << 20
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return "can't allocate memory" in str(error)
+
+
+def note(events: EventWriter, text: str) -> None:
+    """Write a warning into the log."""
+    events.write(Noted(level="warning", text=text))
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' own progress bars out of the log: the events tell the progress."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

@@ -1,0 +1,17 @@
+"""Mistakes that a user can mend, told in one sentence."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A mistake of the user's or of the machine's that ends in one sentence and exit code 2.
+
+    The sentence says what is wrong and what to do; it is shown without a traceback.
+    """
+
+    exit_code = 2
+
+    @property
+    def sentence(self) -> str:
+        """The whole message, on one line."""
+        return " ".join(str(self).split())

@@ -1,0 +1,244 @@
+"""What happened in a run: typed records, one JSON object a line, appended and never rewritten."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["completed", "stopped", "failed"]
+
+
+class Event(msgspec.Struct, kw_only=True, tag=True, tag_field="type", omit_defaults=True):
+    """Any event; ``time`` is in seconds since 1970."""
+
+    time: float = msgspec.field(default_factory=time.time)
+
+
+class WorkerStarted(Event, kw_only=True):
+    """A training process began to work on the run; always the first line that process writes.
+
+    ``process_started`` is the start time the operating system tells for ``pid``: the two together
+    name the process for good, as a ``pid`` alone can be given to another one later.
+    """
+
+    host: str
+    pid: int
+    process_started: float
+
+
+class RunStarted(Event, kw_only=True):
+    """The first step is about to be taken: all that is decided by then."""
+
+    recipe: dict[str, Any]
+    base: str
+    device: str
+    precision: str
+    versions: dict[str, str]
+    rows: dict[str, int]
+    skipped_rows: dict[str, int] = {}
+    synthetic: bool = False
+    total_steps: int
+    parameters: int
+    schema: int = SCHEMA_VERSION
+
+
+class TrainLogged(Event, kw_only=True):
+    """The training loss, averaged since the last such event, and the speed."""
+
+    step: int
+    epoch: float
+    loss: float | None
+    learning_rate: float
+    gradient_norm: float | None = None
+    samples_per_second: float | None = None
+    tokens_per_second: float | None = None
+
+
+class Evaluated(Event, kw_only=True):
+    """The triplet accuracies of one split, under the library's names."""
+
+    step: int
+    epoch: float
+    split: Literal["dev", "test"]
+    data: str
+    rows: int
+    loss: float | None = None
+    cosine_accuracy: float
+    dot_accuracy: float
+    manhattan_accuracy: float
+    euclidean_accuracy: float
+    max_accuracy: float
+
+
+class StageProgressed(Event, kw_only=True):
+    """How far a stage of the work is; ``total`` is absent where it is not known."""
+
+    stage: str
+    done: int = 0
+    total: int | None = None
+    unit: str = ""
+
+
+class SystemSampled(Event, kw_only=True):
+    """What the training process uses of its machine; also the heartbeat."""
+
+    cpu_percent: float
+    memory_bytes: int
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
+
+
+class CheckpointSaved(Event, kw_only=True):
+    """A checkpoint is whole on disk. ``path`` is relative to the run's folder."""
+
+    step: int
+    path: str
+    kept: int
+    disk_bytes: int
+
+
+class Noted(Event, kw_only=True):
+    """Something people should know."""
+
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+class RunResumed(Event, kw_only=True):
+    """The run goes on after ``step``; rows of later steps are replaced by what follows."""
+
+    step: int
+
+
+class RunFinished(Event, kw_only=True):
+    """The end of a training process; ``details`` is the traceback of a failure."""
+
+    outcome: Outcome
+    exit_code: int
+    error: str | None = None
+    details: str | None = None
+
+
+class Unknown(Event, kw_only=True):
+    """An event of a newer stplay, kept as it came."""
+
+    name: str
+    fields: dict[str, Any]
+
+
+class Damaged(Event, kw_only=True):
+    """A line that is no event."""
+
+    line: bytes
+
+
+KnownEvent = (
+    WorkerStarted
+    | RunStarted
+    | TrainLogged
+    | Evaluated
+    | StageProgressed
+    | SystemSampled
+    | CheckpointSaved
+    | Noted
+    | RunResumed
+    | RunFinished
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(KnownEvent)
+
+
+def _decode(line: bytes) -> Event:
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        fields = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Damaged(line=line)
+    match fields:
+        case {"type": str(name)} if name not in _NAMES:
+            return Unknown(name=name, fields=fields)
+    return Damaged(line=line)
+
+
+_NAMES = frozenset(event.__name__ for event in get_args(KnownEvent))
+
+
+def decode_events(text: bytes) -> tuple[list[Event], int]:
+    """The events of all whole lines in ``text``, and the number of bytes they take.
+
+    A last line without its end is left for the next call.
+    """
+    end = text.rfind(b"\n") + 1
+    return [_decode(line) for line in text[:end].split(b"\n") if line.strip()], end
+
+
+class EventReader:
+    """Reads on in an event log from a byte ``offset``, about ``piece`` bytes at a time."""
+
+    def __init__(self, path: Path, offset: int = 0, piece: int = 1 << 22) -> None:
+        self.path = path
+        self.offset = offset
+        self.piece = piece
+        self.text = b""
+
+    def read(self) -> list[Event]:
+        """The events of the whole lines that came since the last call; none where there is no file.
+
+        ``text`` then holds those lines as they stand. At most about ``piece`` bytes are read, so
+        an empty list means that the end was reached.
+        """
+        self.text = b""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                text = file.read(self.piece)
+                while b"\n" not in text and (more := file.read(self.piece)):
+                    text += more
+        except FileNotFoundError:
+            return []
+        events, length = decode_events(text)
+        self.offset += length
+        self.text = text[:length]
+        return events
+
+
+class EventWriter:
+    """Appends events, each as one whole line with one write. Safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        self._lock = threading.Lock()
+        size = os.fstat(self._file).st_size
+        # A process that was killed can leave half a line: the next event must not join it.
+        self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
+
+    def write(self, event: Event) -> None:
+        """Append ``event``.
+
+        Raises:
+            OSError: the disk is full; what was written of the line is closed off by the next write.
+        """
+        line = _encoder.encode(event) + b"\n"
+        with self._lock:
+            if self._torn:
+                line = b"\n" + line
+            written = os.write(self._file, line)
+            self._torn = written < len(line)
+            if self._torn:
+                os.write(self._file, line[written:])
+                self._torn = False
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)

@@ -1,0 +1,26 @@
+"""Where stplay keeps its files: platformdirs decides, ``STPLAY_HOME`` moves everything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+
+def _folder(kind: str) -> Path:
+    home = os.environ.get("STPLAY_HOME")
+    if home:
+        return Path(home).expanduser().absolute() / kind
+    folders = PlatformDirs("stplay", appauthor=False)
+    return {"data": folders.user_data_path, "cache": folders.user_cache_path}[kind]
+
+
+def runs_folder() -> Path:
+    """The folder that holds one folder a run; it may not exist yet."""
+    return _folder("data") / "runs"
+
+
+def cache_folder() -> Path:
+    """The folder of made and computed things, such as the built-in model; it may not exist yet."""
+    return _folder("cache")

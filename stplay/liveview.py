@@ -1,0 +1,220 @@
+"""A run shown without the app: a live table on a terminal, plain lines elsewhere, or JSON."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from stplay.events import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Noted,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StageProgressed,
+    TrainLogged,
+    WorkerStarted,
+)
+from stplay.runs import Run
+from stplay.text import count, decimals, duration, printable, size
+from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog, stage_words
+
+PLAIN_STAGE_SHARE = 0.25
+
+
+class View(Protocol):
+    """Something that shows a run while it is at work."""
+
+    def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
+        """Show the ``events`` that just came; ``log`` has them folded in already."""
+
+    def say(self, sentence: str) -> None:
+        """Tell the person something that is no event."""
+
+    def close(self) -> None:
+        """Leave the last picture standing."""
+
+
+def view_for(run: Run, as_json: bool) -> View:
+    """The view that fits where the output goes."""
+    if as_json:
+        return JsonView()
+    console = Console()
+    if console.is_terminal:
+        return TerminalView(run.id, console)
+    print(f"run {run.id} in {run.folder}", flush=True)
+    return PlainView()
+
+
+def table(log: TrainingLog, most_rows: int | None = None) -> Table:
+    """The training log in the card's six columns, the newest ``most_rows`` rows."""
+    shown = Table(box=None, padding=(0, 2), header_style="bold")
+    for column in COLUMNS:
+        shown.add_column(column, justify="right")
+    rows = log.table()
+    if most_rows is not None and len(rows) > most_rows:
+        rows = rows[-most_rows:]
+        shown.add_row(*("…" for _ in COLUMNS), style="dim")
+    for row in rows:
+        shown.add_row(*row.cells())
+    return shown
+
+
+class JsonView:
+    """The events as they stand in the log."""
+
+    def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
+        """Write the lines."""
+        if lines:
+            sys.stdout.buffer.write(lines)
+            sys.stdout.buffer.flush()
+
+    def say(self, sentence: str) -> None:
+        """Tell the person, off the standard output."""
+        print(sentence, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+
+class PlainView:
+    """One line an event, for pipes and files."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._share = 0.0
+
+    def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
+        """Print a line for each event that people want to know."""
+        for event in events:
+            line = self._line(event)
+            if line is not None:
+                print(line, flush=True)
+
+    def say(self, sentence: str) -> None:
+        """Tell the person, off the standard output."""
+        print(sentence, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+    def _line(self, event: Event) -> str | None:
+        match event:
+            case StageProgressed():
+                return self._stage_line(event)
+            case WorkerStarted():
+                return f"process {event.pid} on {printable(event.host)}"
+            case RunStarted():
+                data = "synthetic data, " if event.synthetic else ""
+                return (
+                    f"started: {printable(event.device)}, {event.precision}, {data}"
+                    f"{count(event.rows.get('train'))} triplets, {count(event.total_steps)} steps"
+                )
+            case TrainLogged():
+                return (
+                    f"step {count(event.step)}  epoch {decimals(event.epoch, 3)}  "
+                    f"training loss {decimals(event.loss, 4)}  "
+                    f"{count(event.samples_per_second)} samples/s"
+                )
+            case Evaluated():
+                return (
+                    f"step {count(event.step)}  {printable(event.data)}  "
+                    f"loss {decimals(event.loss, 4)}  "
+                    f"cosine {decimals(event.cosine_accuracy, 3)}  "
+                    f"max accuracy {decimals(event.max_accuracy, 3)}"
+                )
+            case CheckpointSaved():
+                return (
+                    f"step {count(event.step)}  checkpoint saved; {event.kept} kept, "
+                    f"{size(event.disk_bytes)} on disk"
+                )
+            case Noted():
+                return f"{event.level}: {printable(event.text)}"
+            case RunResumed():
+                return f"resumed after step {count(event.step)}"
+            case RunFinished():
+                return f"{event.outcome}" + (f": {printable(event.error)}" if event.error else "")
+        return None
+
+    def _stage_line(self, event: StageProgressed) -> str | None:
+        if event.stage == TRAINING_STAGE:
+            return None
+        share = event.done / event.total if event.total else 0.0
+        if event.stage == self._stage and share < self._share + PLAIN_STAGE_SHARE:
+            return None
+        self._stage, self._share = event.stage, share
+        return stage_words(event)
+
+
+class TerminalView:
+    """A table that grows, with progress and the time left below it."""
+
+    def __init__(self, run_id: str, console: Console) -> None:
+        self.run_id = run_id
+        self.console = console
+        self.live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        self.live.start()
+        self._log = TrainingLog()
+        self._said = ""
+
+    def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
+        """Paint the picture anew where something came."""
+        self._log = log
+        if events:
+            self.live.update(self._picture(log, self._room()), refresh=True)
+
+    def _room(self) -> int:
+        return max(3, self.console.height - 8)
+
+    def say(self, sentence: str) -> None:
+        """Tell the person below the table."""
+        self._said = sentence
+        self.live.update(self._picture(self._log, self._room()), refresh=True)
+
+    def close(self) -> None:
+        """Leave the whole table standing."""
+        self.live.update(Text(""), refresh=True)
+        self.live.stop()
+        self.console.print(self._picture(self._log, None))
+
+    def _picture(self, log: TrainingLog, room: int | None) -> RenderableType:
+        parts: list[RenderableType] = [self._head(log)]
+        if log.started:
+            started = log.started
+            facts = [printable(started.device), started.precision]
+            if log.train and log.train.samples_per_second:
+                facts.append(f"{count(log.train.samples_per_second)} samples/s")
+            if log.system:
+                facts.append(size(log.system.gpu_memory_bytes or log.system.memory_bytes))
+            if started.synthetic:
+                facts.append("synthetic data")
+            parts.append(Text("   ".join(facts), style="dim"))
+        if log.rows:
+            parts += [Text(""), table(log, room)]
+        if log.stage and log.stage.stage != TRAINING_STAGE and log.active:
+            parts.append(Text(stage_words(log.stage), style="dim"))
+        for noted in log.notes[-2:]:
+            parts.append(Text(f"{noted.level}: {printable(noted.text)}", style="yellow"))
+        if self._said and log.active:
+            parts.append(Text(self._said))
+        return Group(*parts)
+
+    def _head(self, log: TrainingLog) -> RenderableType:
+        grid = Table.grid(padding=(0, 2))
+        cells: list[RenderableType] = [Text(self.run_id, style="bold"), Text(log.state)]
+        if log.total_steps:
+            cells.append(Text(f"step {count(log.step)} of {count(log.total_steps)}"))
+            cells.append(ProgressBar(total=log.total_steps, completed=log.step, width=30))
+            left = log.seconds_left()
+            if left is not None and log.active:
+                cells.append(Text(f"{duration(left)} left"))
+        grid.add_row(*cells)
+        return grid

@@ -1,0 +1,323 @@
+"""What to train: a typed, validated recipe, read from and written to TOML.
+
+Field names are those of ``SentenceTransformerTrainingArguments`` where one exists, and so are
+the defaults; the presets in ``assets/recipes`` name what they set differently.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import tomli_w
+from msgspec import Meta
+
+from stplay import sources
+from stplay.errors import UserError
+from stplay.text import printable
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_PATHS = {"model": ("base",), "data": ("train", "dev", "test")}
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, lt=1)]
+Name = Annotated[str, Meta(min_length=1)]
+
+
+class Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
+    """A table of the recipe."""
+
+
+class Model(Section):
+    """The base model. ``max_seq_length`` and ``dropout`` replace its own where they are given."""
+
+    base: Name = "builtin:tiny"
+    max_seq_length: Count | None = None
+    dropout: Fraction | None = None
+    allow_pickle: bool = False
+
+
+class Data(Section):
+    """Triplets by name; ``*_rows`` takes the first rows only."""
+
+    train: Name = "builtin:sample"
+    dev: Name | None = None
+    test: Name | None = None
+    train_rows: Count | None = None
+    dev_rows: Count | None = None
+    test_rows: Count | None = None
+
+
+class Loss(Section):
+    """Settings of ``CachedMultipleNegativesRankingLoss``."""
+
+    scale: Positive = 20.0
+    similarity_fct: Literal["cos_sim", "dot_score"] = "cos_sim"
+    mini_batch_size: Count = 32
+
+
+class Training(Section):
+    """Settings of ``SentenceTransformerTrainingArguments``.
+
+    Of the ``save_total_limit`` checkpoints that are kept, the newest two are whole; the older
+    ones are models without what only a resume needs.
+    """
+
+    num_train_epochs: Positive = 3.0
+    max_steps: Count | None = None
+    per_device_train_batch_size: Count = 8
+    gradient_accumulation_steps: Count = 1
+    batch_sampler: Literal["batch_sampler", "no_duplicates"] = "no_duplicates"
+    learning_rate: Positive = 5e-5
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
+    warmup_ratio: Fraction = 0.0
+    optim: Literal["adamw_torch", "adamw_torch_fused"] = "adamw_torch_fused"
+    weight_decay: NotNegative = 0.0
+    adam_beta1: Fraction = 0.9
+    adam_beta2: Fraction = 0.999
+    adam_epsilon: Positive = 1e-8
+    max_grad_norm: NotNegative = 1.0
+    bf16: bool = False
+    use_cpu: bool = False
+    seed: Annotated[int, Meta(ge=0, lt=2**32)] = 42
+    logging_steps: Count = 500
+    save_steps: Count = 500
+    save_total_limit: Annotated[int, Meta(ge=2)] | None = None
+
+
+class Evaluation(Section):
+    """When to evaluate: on dev while training, on test at the end."""
+
+    eval_strategy: Literal["no", "steps", "epoch"] = "steps"
+    eval_steps: Count = 500
+    eval_on_start: bool = False
+    per_device_eval_batch_size: Count = 8
+    test_at_end: bool = True
+
+
+class Recipe(Section):
+    """All that decides a run; equal recipes on equal machines give equal runs."""
+
+    model: Model = msgspec.field(default_factory=Model)
+    data: Data = msgspec.field(default_factory=Data)
+    loss: Loss = msgspec.field(default_factory=Loss)
+    training: Training = msgspec.field(default_factory=Training)
+    evaluation: Evaluation = msgspec.field(default_factory=Evaluation)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """The recipe as plain values; fields without a value are left out."""
+        return {
+            section: {name: value for name, value in fields.items() if value is not None}
+            for section, fields in msgspec.to_builtins(self).items()
+        }
+
+    def check_sources(self) -> None:
+        """Make sure that what the recipe names is there, as far as a quick look tells.
+
+        Raises:
+            UserError: a name has no known form, or names what is missing, damaged or refused.
+        """
+        model = sources.model_source(self.model.base)
+        if model.kind in ("folder", "minilm"):
+            sources.check_model_folder(Path(model.place), allow_pickle=self.model.allow_pickle)
+        for name in (self.data.train, self.data.dev, self.data.test):
+            if name is not None:
+                sources.data_source(name)
+
+    def to_toml(self) -> str:
+        """The recipe as TOML text."""
+        return tomli_w.dumps(self.to_dict())
+
+
+class Mistake(NamedTuple):
+    """One field of a recipe that cannot be used as it is given."""
+
+    field: str
+    given: object
+    allowed: str
+
+    def __str__(self) -> str:
+        if self.allowed.startswith("unknown"):
+            return f"{self.field} is {self.allowed}"
+        given = printable(repr(self.given))
+        return f"{self.field} = {given} cannot be used; it must be {self.allowed}"
+
+
+SECTIONS: dict[str, type[Section]] = {
+    field.name: field.type for field in msgspec.structs.fields(Recipe)
+}
+_TYPES = {
+    f"{section}.{name}": kind
+    for section, cls in SECTIONS.items()
+    for name, kind in get_type_hints(cls, include_extras=True).items()
+    if not name.startswith("__")
+}
+
+
+def allowed(field: str) -> str:
+    """What ``field`` (``section.name``) may hold, in words."""
+    return _allowed(_TYPES[field])
+
+
+def _allowed(kind: Any) -> str:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return " or ".join("absent" if part is type(None) else _allowed(part) for part in arguments)
+    if origin is Literal:
+        return "one of " + ", ".join(f'"{choice}"' for choice in arguments)
+    if origin is Annotated:
+        base, limits = arguments
+        words = {int: "a whole number", float: "a number", str: "a name or path"}[base]
+        if limits.ge is not None:
+            words += f" of at least {limits.ge}"
+        if limits.gt is not None:
+            words += f" above {limits.gt}"
+        if limits.lt is not None:
+            words += f" and below {limits.lt}"
+        return words
+    return {bool: "true or false", str: "text"}[kind]
+
+
+def mistakes(values: dict[str, Any]) -> list[Mistake]:
+    """Every mistake in the plain ``values`` of a recipe; none where they make a recipe."""
+    found = []
+    for section, fields in values.items():
+        if section not in SECTIONS:
+            found.append(Mistake(section, fields, f"unknown; sections are {', '.join(SECTIONS)}"))
+        elif not isinstance(fields, dict):
+            found.append(Mistake(section, fields, "a table"))
+        else:
+            for name, value in fields.items():
+                found += _mistake(f"{section}.{name}", value)
+    return found
+
+
+def _mistake(field: str, value: object) -> list[Mistake]:
+    if field not in _TYPES:
+        section = field.partition(".")[0]
+        names = ", ".join(SECTIONS[section].__struct_fields__)
+        return [Mistake(field, value, f"unknown; fields of [{section}] are {names}")]
+    try:
+        msgspec.convert(value, _TYPES[field])
+    except msgspec.ValidationError:
+        return [Mistake(field, value, allowed(field))]
+    if value != value:  # TOML knows nan, which passes every bound
+        return [Mistake(field, value, allowed(field))]
+    return []
+
+
+def parse_value(field: str, text: str) -> Any:
+    """The value that ``text``, as typed on a command line or in a form, means for ``field``.
+
+    Nothing typed means absent. The value may still be a mistake.
+    """
+    if not text.strip():
+        return None
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    if field in _TYPES and not isinstance(value, str) and _mistake(field, value):
+        return value if _mistake(field, text) else text
+    return value
+
+
+def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of a preset's name or a TOML file, with ``section.name=value`` overrides.
+
+    Relative paths in a file start at its folder, those in overrides at the working folder.
+
+    Raises:
+        UserError: no such preset or file, or a mistake in it: names the field, the file, what was
+            given and what is allowed.
+    """
+    values, origin = _read(str(source))
+    for override in overrides:
+        field, equals, text = override.partition("=")
+        section, dot, name = field.strip().partition(".")
+        if not equals or not dot:
+            raise UserError(
+                f"--set {printable(override)} is not of the form section.name=value, "
+                "such as --set training.num_train_epochs=2."
+            )
+        value = parse_value(f"{section}.{name}", text)
+        if found := mistakes({section: {name: value}}):
+            raise UserError(f"--set {found[0]}.")
+        if isinstance(value, str) and name in _PATHS.get(section, ()):
+            value = sources.absolute(value, Path.cwd())
+        values.setdefault(section, {})[name] = value
+    return build(values, origin)
+
+
+def build(values: dict[str, Any], origin: str) -> Recipe:
+    """The recipe of plain ``values``.
+
+    Raises:
+        UserError: tells every mistake and ``origin``, where the values came from.
+    """
+    if found := mistakes(values):
+        raise UserError(f"{origin}: {'; '.join(map(str, found))}.")
+    return msgspec.convert(values, Recipe)
+
+
+def resolved(values: dict[str, Any], origin: str) -> Recipe:
+    """The recipe of plain ``values`` whose relative paths start at the working folder.
+
+    Raises:
+        UserError: as ``build``.
+    """
+    _make_absolute(values, Path.cwd())
+    return build(values, origin)
+
+
+def _make_absolute(values: dict[str, Any], folder: Path) -> None:
+    for section, names in _PATHS.items():
+        table = values.get(section)
+        for name in names:
+            if isinstance(table, dict) and isinstance(table.get(name), str):
+                table[name] = sources.absolute(table[name], folder)
+
+
+def stem(source: str) -> str:
+    """What runs of the preset or recipe file ``source`` are called, before the number."""
+    return source if source in presets() else Path(source).stem
+
+
+def presets() -> list[str]:
+    """The names of the presets."""
+    folder = resources.files("stplay.assets") / "recipes"
+    return sorted(
+        file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
+    )
+
+
+def _read(source: str) -> tuple[dict[str, Any], str]:
+    if source in presets():
+        text = (resources.files("stplay.assets") / "recipes" / f"{source}.toml").read_text()
+        return tomllib.loads(text), f"preset {source}"
+    path = Path(source).expanduser()
+    shown = printable(source)
+    if path.suffix != ".toml" and not path.is_file():
+        raise UserError(
+            f"There is no preset or recipe file {shown!r}; presets are "
+            f"{', '.join(presets())}, and a recipe is a .toml file."
+        )
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"The recipe {shown} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The recipe {shown} is not TOML: {printable(str(error))}.") from None
+    _make_absolute(values, path.parent.absolute())
+    return values, shown

