@@ -21,6 +21,7 @@ from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, Status, TrainingLog
 POLL_SECONDS = 0.2
 PIECE = 1 << 18
 LOG_TAIL = 1 << 16
+WIDTHS = dict(zip(COLUMNS, (8, 9, 14, 10, 10, 10), strict=True))
 STATUS_STYLES: dict[Status, str] = {
     "starting": "$warning",
     "running": "$success",
@@ -30,7 +31,7 @@ STATUS_STYLES: dict[Status, str] = {
 }
 
 
-class TrainingTable(DataTable[Text]):
+class TrainingTable(DataTable[str]):
     """The training log in the card's six columns; follows the newest row while it is in view."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -38,9 +39,8 @@ class TrainingTable(DataTable[Text]):
     def on_mount(self) -> None:
         """The columns, right-aligned and wide enough for any number they will hold."""
         self.cursor_type = "row"
-        self.zebra_stripes = False
-        for title in COLUMNS:
-            self.add_column(Text(title, justify="right"), key=title, width=max(9, len(title)))
+        for title, width in WIDTHS.items():
+            self.add_column(title.rjust(width), key=title, width=width)
 
     def show(self, rows: list[Row]) -> None:
         """Show ``rows``, touching only the cells that changed."""
@@ -49,7 +49,9 @@ class TrainingTable(DataTable[Text]):
             self.clear()
         following = self.cursor_row >= self.row_count - 1
         for key, row in wanted.items():
-            cells = [Text(cell, justify="right") for cell in row.cells()]
+            cells = [
+                cell.rjust(width) for cell, width in zip(row.cells(), WIDTHS.values(), strict=True)
+            ]
             if key not in self.rows:
                 self.add_row(*cells, key=key)
                 continue
@@ -94,7 +96,7 @@ class RunView(Vertical):
         yield TrainingTable()
         yield Static(id="stage")
         yield Static(id="notes")
-        yield RichLog(id="worker-log", max_lines=2000, wrap=True, markup=False)
+        yield RichLog(id="worker-log", max_lines=2000, min_width=20, wrap=True, markup=False)
 
     def on_mount(self) -> None:
         """Look for news a few times a second."""
@@ -213,7 +215,8 @@ class RunView(Vertical):
             facts.append(f"{checkpoint.kept} {word}, {size(checkpoint.disk_bytes)}")
         if log.started.synthetic:
             facts.append("synthetic data")
-        return Content("   ".join(facts))
+        # A fact stays whole where the line breaks.
+        return Content("   ".join(fact.replace(" ", "\N{NO-BREAK SPACE}") for fact in facts))
 
     def _stage(self, log: TrainingLog) -> Content:
         if not log.active:

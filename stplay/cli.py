@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -26,18 +27,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 finished, 1 the training failed, 2 the input was wrong, 130 interrupted.
     """
-    options = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every terminal has every sign
     try:
+        options = parser().parse_args(arguments)
         return options.command(options)
     except UserError as error:
         print(f"stplay: {error.sentence}", file=sys.stderr)
         return WRONG_INPUT
     except BrokenPipeError:
-        # The reader of our output went away; nothing that runs depends on it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINISHED
+        return FINISHED  # The reader of our output went away; nothing that runs depends on it.
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Flush the output here, where a reader that went away is no surprise."""
+    if sys.stdout is None:  # closed before we began
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
 
 def open_app(options: argparse.Namespace) -> int:
     """Open the app; where there is no terminal, say what to use instead."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UserError("The app needs a terminal; without one, use: stplay train sample")
     from stplay.screens.app import StplayApp
 
@@ -127,7 +140,7 @@ def stop(options: argparse.Namespace) -> int:
     print(f"{run.id}: finishing the step and saving a checkpoint", flush=True)
     while (log := run.training_log()).active:
         time.sleep(0.2)
-    print(f"{run.id}: {log.state}" + (f": {log.error}" if log.error else ""))
+    print(f"{run.id}: {log.state}" + (f": {printable(log.error)}" if log.error else ""))
     return FINISHED if log.status in ("stopped", "completed") else FAILED
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stplay.text import printable
+
 
 class UserError(Exception):
     """A mistake of the user's or of the machine's that ends in one sentence and exit code 2.
@@ -13,5 +15,5 @@ class UserError(Exception):
 
     @property
     def sentence(self) -> str:
-        """The whole message, on one line."""
-        return " ".join(str(self).split())
+        """The whole message, on one line and safe to show."""
+        return printable(" ".join(str(self).split()))

@@ -46,7 +46,7 @@ class RunStarted(Event, kw_only=True):
     synthetic: bool = False
     total_steps: int
     parameters: int
-    schema: int = SCHEMA_VERSION
+    schema: int = msgspec.field(default_factory=lambda: SCHEMA_VERSION)  # a factory: always written
 
 
 class TrainLogged(Event, kw_only=True):
@@ -154,16 +154,17 @@ KnownEvent = (
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(KnownEvent)
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def _decode(line: bytes) -> Event:
     try:
         return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _NO_JSON:
         pass
     try:
         fields = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _NO_JSON:
         return Damaged(line=line)
     match fields:
         case {"type": str(name)} if name not in _NAMES:
@@ -203,7 +204,8 @@ class EventReader:
             with self.path.open("rb") as file:
                 file.seek(self.offset)
                 text = file.read(self.piece)
-                while b"\n" not in text and (more := file.read(self.piece)):
+                # Empty lines alone are no events, but neither are they the end.
+                while b"\n" not in text.lstrip() and (more := file.read(self.piece)):
                     text += more
         except FileNotFoundError:
             return []
@@ -234,10 +236,10 @@ class EventWriter:
             if self._torn:
                 line = b"\n" + line
             written = os.write(self._file, line)
-            self._torn = written < len(line)
-            if self._torn:
-                os.write(self._file, line[written:])
-                self._torn = False
+            while written < len(line):  # the disk is nearly full: the next write tells, or heals it
+                self._torn = True
+                written += os.write(self._file, line[written:])
+            self._torn = False
 
     def close(self) -> None:
         """Close the file."""

@@ -115,7 +115,7 @@ class PlainView:
             case RunStarted():
                 data = "synthetic data, " if event.synthetic else ""
                 return (
-                    f"started: {printable(event.device)}, {event.precision}, {data}"
+                    f"started: {printable(event.device)}, {printable(event.precision)}, {data}"
                     f"{count(event.rows.get('train'))} triplets, {count(event.total_steps)} steps"
                 )
             case TrainLogged():
@@ -189,7 +189,7 @@ class TerminalView:
         parts: list[RenderableType] = [self._head(log)]
         if log.started:
             started = log.started
-            facts = [printable(started.device), started.precision]
+            facts = [printable(started.device), printable(started.precision)]
             if log.train and log.train.samples_per_second:
                 facts.append(f"{count(log.train.samples_per_second)} samples/s")
             if log.system:

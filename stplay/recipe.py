@@ -6,6 +6,7 @@ the defaults; the presets in ``assets/recipes`` name what they set differently.
 
 from __future__ import annotations
 
+import math
 import sys
 import types
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+# TOMLDecodeError and UnicodeDecodeError are ValueErrors, and so is a number of too many digits.
+_NO_TOML = (ValueError, RecursionError)
 _PATHS = {"model": ("base",), "data": ("train", "dev", "test")}
 
 Count = Annotated[int, Meta(ge=1)]
@@ -148,10 +151,11 @@ class Mistake(NamedTuple):
     allowed: str
 
     def __str__(self) -> str:
+        field = printable(self.field)
         if self.allowed.startswith("unknown"):
-            return f"{self.field} is {self.allowed}"
+            return f"{field} is {self.allowed}"
         given = printable(repr(self.given))
-        return f"{self.field} = {given} cannot be used; it must be {self.allowed}"
+        return f"{field} = {given} cannot be used; it must be {self.allowed}"
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -208,13 +212,18 @@ def _mistake(field: str, value: object) -> list[Mistake]:
         section = field.partition(".")[0]
         names = ", ".join(SECTIONS[section].__struct_fields__)
         return [Mistake(field, value, f"unknown; fields of [{section}] are {names}")]
+    return [] if _fits(value, _TYPES[field]) else [Mistake(field, value, allowed(field))]
+
+
+def _fits(value: object, kind: Any) -> bool:
     try:
-        msgspec.convert(value, _TYPES[field])
-    except msgspec.ValidationError:
-        return [Mistake(field, value, allowed(field))]
-    if value != value:  # TOML knows nan, which passes every bound
-        return [Mistake(field, value, allowed(field))]
-    return []
+        msgspec.convert(value, kind)
+        if isinstance(value, str):
+            value.encode()  # a path of broken text cannot be written down
+    except (msgspec.ValidationError, UnicodeEncodeError, OverflowError):
+        return False
+    # TOML knows nan, which passes every bound, and inf.
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def parse_value(field: str, text: str) -> Any:
@@ -226,7 +235,7 @@ def parse_value(field: str, text: str) -> Any:
         return None
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except _NO_TOML:
         value = text
     if field in _TYPES and not isinstance(value, str) and _mistake(field, value):
         return value if _mistake(field, text) else text
@@ -243,6 +252,7 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             given and what is allowed.
     """
     values, origin = _read(str(source))
+    found = []
     for override in overrides:
         field, equals, text = override.partition("=")
         section, dot, name = field.strip().partition(".")
@@ -252,12 +262,19 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
                 "such as --set training.num_train_epochs=2."
             )
         value = parse_value(f"{section}.{name}", text)
-        if found := mistakes({section: {name: value}}):
-            raise UserError(f"--set {found[0]}.")
+        if wrong := mistakes({section: {name: value}}):
+            found += [f"--set {mistake}" for mistake in wrong]
+            continue
         if isinstance(value, str) and name in _PATHS.get(section, ()):
             value = sources.absolute(value, Path.cwd())
-        values.setdefault(section, {})[name] = value
-    return build(values, origin)
+        table = values.setdefault(section, {})
+        if isinstance(table, dict):
+            table[name] = value
+    if wrong := mistakes(values):
+        found.append(f"{origin}: {'; '.join(map(str, wrong))}")
+    if found:
+        raise UserError(f"{'; '.join(found)}.")
+    return msgspec.convert(values, Recipe)
 
 
 def build(values: dict[str, Any], origin: str) -> Recipe:
@@ -306,9 +323,9 @@ def _read(source: str) -> tuple[dict[str, Any], str]:
     if source in presets():
         text = (resources.files("stplay.assets") / "recipes" / f"{source}.toml").read_text()
         return tomllib.loads(text), f"preset {source}"
-    path = Path(source).expanduser()
+    path = sources.expanded(source)
     shown = printable(source)
-    if path.suffix != ".toml" and not path.is_file():
+    if path.suffix != ".toml" and not sources.holds(path.is_file):
         raise UserError(
             f"There is no preset or recipe file {shown!r}; presets are "
             f"{', '.join(presets())}, and a recipe is a .toml file."
@@ -317,7 +334,7 @@ def _read(source: str) -> tuple[dict[str, Any], str]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"The recipe {shown} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except _NO_TOML as error:
         raise UserError(f"The recipe {shown} is not TOML: {printable(str(error))}.") from None
     _make_absolute(values, path.parent.absolute())
     return values, shown

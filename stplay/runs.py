@@ -108,6 +108,10 @@ class Run:
             if time.time() - self.events_path.stat().st_mtime > LAUNCH_SECONDS:
                 log.lose_worker("The training process never started; see its log.")
         elif worker.host == platform.node() and not is_running(worker.pid, worker.process_started):
+            # Its last word, or its successor's first, may have come since ``log`` was read.
+            newest, _ = self._fold()
+            if not newest.active or newest.worker != worker:
+                return
             log.lose_worker(
                 "The training process was killed (by a person, or by the system when memory ran "
                 f"out); go on with: stplay resume {self.id}"
@@ -144,7 +148,12 @@ class Run:
             raise UserError(
                 f"The run {self.id} is at work on {printable(log.worker.host)}; stop it there."
             )
-        os.kill(log.worker.pid, signal.SIGTERM)
+        try:
+            os.kill(log.worker.pid, signal.SIGTERM)
+        except ProcessLookupError:  # it has just ended
+            return False
+        except PermissionError:
+            raise UserError(f"The run {self.id} is another user's; they can stop it.") from None
         return True
 
     def check_resumable(self) -> None:
@@ -195,6 +204,9 @@ def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
     folder = home.runs_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
+    try:
         if name is None:
             path = _next_folder(folder, stem)
         else:
@@ -253,7 +265,7 @@ def find(id_: str) -> Run:
 def every() -> list[Run]:
     """All runs, the one that changed last first."""
     try:
-        found = [Run(path) for path in home.runs_folder().iterdir()]
+        found = [Run(path) for path in home.runs_folder().iterdir() if _NAME.fullmatch(path.name)]
     except OSError:
         return []
     dated = [(run.events_path.stat().st_mtime, run) for run in found if run.events_path.is_file()]

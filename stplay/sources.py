@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -48,6 +49,8 @@ class DataSource(NamedTuple):
         if self.kind == "sample":
             return "sample"
         path = Path(self.place)
+        if self.kind != "file":
+            return path.name
         # A file that is called after its split says nothing; its folder does.
         return path.parent.name if path.stem in SPLIT_NAMES else path.stem
 
@@ -56,13 +59,33 @@ def _is_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or "\\" in name or Path(name).is_absolute()
 
 
+def expanded(name: str) -> Path:
+    """``name`` as a path, ``~`` replaced where that home is known."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
+def holds(check: Callable[[], bool]) -> bool:
+    """What ``check`` says of a path; false where the path is too long, unreadable or no path."""
+    try:
+        return check()
+    except (OSError, ValueError):
+        return False
+
+
 def absolute(name: str, folder: Path) -> str:
     """``name`` itself, or its absolute path where it means a path relative to ``folder``."""
     if name.startswith(("builtin:", "run:")) or name == "all-nli":
         return name
-    path = folder / Path(name).expanduser()
-    looks_local = _is_path(name) or name.endswith(DATA_SUFFIXES) or path.exists()
-    return str(path.resolve()) if looks_local else name
+    path = folder / expanded(name)
+    if not (_is_path(name) or name.endswith(DATA_SUFFIXES) or holds(path.exists)):
+        return name
+    try:
+        return str(path.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle, or no path at all
+        return str(path)
 
 
 def model_source(name: str) -> ModelSource:
@@ -79,9 +102,9 @@ def model_source(name: str) -> ModelSource:
         return ModelSource("minilm", str(minilm_folder()))
     if name.startswith("run:"):
         return ModelSource("folder", str(runs.find(name.removeprefix("run:")).model_folder()))
-    path = Path(name).expanduser()
-    if _is_path(name) or path.exists():
-        if not path.is_dir():
+    path = expanded(name)
+    if _is_path(name) or holds(path.exists):
+        if not holds(path.is_dir):
             raise UserError(f"There is no model folder {printable(name)}.")
         return ModelSource("folder", str(path.absolute()))
     if match := _HUB_NAME.fullmatch(name):
@@ -102,11 +125,11 @@ def data_source(name: str) -> DataSource:
         return DataSource("sample", name)
     if name == "all-nli":
         return DataSource("hub", ALL_NLI, ALL_NLI_REVISION, "triplet")
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = expanded(name)
+    if holds(path.is_dir):
         return DataSource("folder", str(path.absolute()))
-    if _is_path(name) or name.endswith(DATA_SUFFIXES) or path.exists():
-        if not path.is_file():
+    if _is_path(name) or name.endswith(DATA_SUFFIXES) or holds(path.exists):
+        if not holds(path.is_file):
             raise UserError(f"There is no data file or folder {printable(name)}.")
         if path.suffix not in DATA_SUFFIXES:
             raise UserError(
@@ -160,8 +183,8 @@ def check_model_folder(folder: Path, *, allow_pickle: bool) -> None:
     """Make sure that ``folder`` holds a model whose weights can be read.
 
     Raises:
-        UserError: there is no configuration, there are no weights, or only a pickle checkpoint
-            while ``allow_pickle`` is false.
+        UserError: there is no configuration, there are no weights, or a part has only a pickle
+            checkpoint while ``allow_pickle`` is false.
     """
     shown = printable(str(folder))
     parts = [folder]
@@ -169,16 +192,17 @@ def check_model_folder(folder: Path, *, allow_pickle: bool) -> None:
         try:
             modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
             parts = [folder / module["path"] for module in modules]
-        except (ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             raise UserError(f"{shown}/modules.json is damaged.") from None
     if not any((part / "config.json").is_file() for part in parts):
         raise UserError(f"{shown} is not a model folder: it has no config.json.")
-    if any(list(part.glob("*.safetensors")) for part in parts):
-        return
-    if not any(list(part.glob("*.bin")) for part in parts):
+    safe = [part for part in parts if any(part.glob("*.safetensors"))]
+    pickled = [part for part in parts if part not in safe and any(part.glob("pytorch_model*.bin"))]
+    if not safe and not pickled:
         raise UserError(f"The model folder {shown} has no weights (no {WEIGHTS}).")
-    if not allow_pickle:
+    if pickled and not allow_pickle:
         raise UserError(
-            f"{shown} has only a pickle checkpoint ({PICKLE_WEIGHTS}), which can run code when it "
-            "is read. If you trust it, allow it with --set model.allow_pickle=true"
+            f"{printable(str(pickled[0]))} has only a pickle checkpoint ({PICKLE_WEIGHTS}), which "
+            "can run code when it is read. If you trust it, allow it with "
+            "--set model.allow_pickle=true"
         )

@@ -150,6 +150,7 @@ class TrainingLog:
                     row.test_max_accuracy = event.max_accuracy
             case CheckpointSaved():
                 self.checkpoint = event
+                self._reach(event.step, event.time)
             case WorkerStarted():
                 self.begin_again()
                 self.worker = event

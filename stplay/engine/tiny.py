@@ -1,4 +1,4 @@
-"""`builtin:tiny`: a small, untrained XLM-RoBERTa made from a seed, in seconds and offline."""
+"""``builtin:tiny``: a small, untrained XLM-RoBERTa made from a seed, in seconds and offline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_TOKENS = 512
 
 
 def build_tiny(sentences: Iterable[str], seed: int = 0) -> SentenceTransformer:
-    """Make the model: fresh weights from `seed`, a tokenizer trained on `sentences`.
+    """Make the model: fresh weights from ``seed``, a tokenizer trained on ``sentences``.
 
     The same sentences and seed give the same weights; the global random state of torch is left
     as it was. Embeddings have shape (384,), the mean over at most 512 tokens. Dropout is 0.1.

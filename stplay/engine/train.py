@@ -64,10 +64,15 @@ def main() -> int:
     except BaseException as raised:  # whatever it is, the log tells it
         error = raised
     stop.deferred = True  # the last word is said, come what may
+    finished = worker.ending(error, run.folder)
     if error is not None:
         remove_partial_checkpoints(run)
     heartbeat.end()
-    return worker.finish(error, run.folder, events)
+    try:
+        events.write(finished)
+    except OSError as full:  # readers will find the process gone, and the log of its output
+        print(f"The event log cannot be written: {full}", file=sys.stderr, flush=True)
+    return finished.exit_code
 
 
 def import_libraries(stages: Stages) -> None:

@@ -21,10 +21,10 @@ LETTERS = string.ascii_letters + string.digits + string.punctuation
 def train_tokenizer(
     sentences: Iterable[str], vocab_size: int = 8000, max_length: int = 512
 ) -> XLMRobertaTokenizer:
-    """Train a Unigram tokenizer on `sentences`; the same sentences always give the same one.
+    """Train a Unigram tokenizer on ``sentences``; the same sentences always give the same one.
 
-    `<s> <pad> </s> <unk>` have the ids 0 to 3 as in XLM-RoBERTa, then come the pieces, most
-    frequent first, and `<mask>` last. A sentence becomes `<s> pieces </s>`.
+    ``<s> <pad> </s> <unk>`` have the ids 0 to 3 as in XLM-RoBERTa, then come the pieces, most
+    frequent first, and ``<mask>`` last. A sentence becomes ``<s> pieces </s>``.
 
     Args:
         sentences: the texts to learn from, each one sentence. Any number, also none.

@@ -98,36 +98,24 @@ def _gpu() -> tuple[float | None, int | None]:
         return None, total - free
 
 
-def finish(error: BaseException | None, folder: Path, events: EventWriter) -> int:
-    """Write how the process ended and return its exit code.
+def ending(error: BaseException | None, folder: Path) -> RunFinished:
+    """How a process that ended with ``error``, or without one, has ended.
 
-    On a full disk, whatever was half saved is removed first, so that the log can be written.
+    To be asked before anything is removed: a full disk is told by the room that is left.
     """
-    details = None
     match error:
         case None:
-            finished = RunFinished(outcome="completed", exit_code=0)
+            return RunFinished(outcome="completed", exit_code=0)
         case Stopped():
-            finished = RunFinished(outcome="stopped", exit_code=INTERRUPTED)
-        case _:
-            details = "".join(traceback.format_exception(error))
-            sentence = user_sentence(error, folder)
-            if sentence is not None:
-                finished = RunFinished(
-                    outcome="failed", exit_code=UserError.exit_code, error=sentence
-                )
-            else:
-                summary = traceback.format_exception_only(error)[0].strip().rstrip(":")
-                finished = RunFinished(
-                    outcome="failed", exit_code=1, error=summary, details=details
-                )
-    if details is not None and not isinstance(error, UserError):
+            return RunFinished(outcome="stopped", exit_code=INTERRUPTED)
+    sentence = user_sentence(error, folder)
+    details = "".join(traceback.format_exception(error))
+    if not isinstance(error, UserError):
         print(details, file=sys.stderr, flush=True)
-    try:
-        events.write(finished)
-    except OSError as full:
-        print(f"The event log cannot be written: {full}", file=sys.stderr, flush=True)
-    return finished.exit_code
+    if sentence is not None:
+        return RunFinished(outcome="failed", exit_code=UserError.exit_code, error=sentence)
+    summary = traceback.format_exception_only(error)[0].strip().rstrip(":")
+    return RunFinished(outcome="failed", exit_code=1, error=summary, details=details)
 
 
 def user_sentence(error: BaseException, folder: Path) -> str | None:

@@ -1,0 +1,254 @@
+"""The training process, run for real: to its end, stopped, killed, and resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from conftest import run_stplay
+from engine.runner import (
+    events_of,
+    figures,
+    logged,
+    saved,
+    small_recipe,
+    start,
+    wait_for,
+    wait_until_over,
+)
+
+from stplay import events, runs
+from stplay.runs import Run
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for the runs of this module."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STPLAY_HOME", str(home))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small recipe's data."""
+    return tmp_path_factory.mktemp("animals")
+
+
+@pytest.fixture(scope="module")
+def finished(home: Path, data: Path) -> tuple[Run, str]:
+    """A run that went to its end, and what ``--json`` printed meanwhile."""
+    done = run_stplay(
+        *small_recipe(data, training__bf16="true"),
+        "--name=finished",
+        "--json",
+        env={"STPLAY_HOME": str(home)},
+    )
+    assert done.returncode == 0, done.stderr
+    return Run(home / "data" / "runs" / "finished"), done.stdout
+
+
+def test_json_prints_the_event_log_as_it_stands(finished: tuple[Run, str]) -> None:
+    run, printed = finished
+    assert printed == run.events_path.read_text(encoding="utf-8")
+
+
+def test_every_event_exists_in_its_order(finished: tuple[Run, str]) -> None:
+    names = [type(event).__name__ for event in events_of(finished[0])]
+    assert names[0] == "WorkerStarted"
+    assert names[1] == "StageProgressed"
+    assert names[-1] == "RunFinished"
+    assert {"SystemSampled", "CheckpointSaved", "Noted", "TrainLogged"} <= set(names)
+    assert names.index("RunStarted") < names.index("Evaluated") < names.index("TrainLogged")
+
+
+def test_work_is_told_from_the_first_second(finished: tuple[Run, str]) -> None:
+    worker, stage = events_of(finished[0])[:2]
+    assert isinstance(worker, events.WorkerStarted)
+    assert stage.time - worker.time < 0.5
+    stages = [e.stage for e in events_of(finished[0]) if isinstance(e, events.StageProgressed)]
+    for begin in ("importing torch", "reading", "training the tokenizer", "building", "saving"):
+        assert any(stage.startswith(begin) for stage in stages), begin
+
+
+def test_run_started_tells_precision_instead_of_hiding_it(finished: tuple[Run, str]) -> None:
+    log = finished[0].training_log()
+    assert log.started is not None
+    assert log.started.precision == "float32"
+    assert log.started.device.startswith("CPU")
+    assert log.started.total_steps == 24
+    assert log.started.rows == {"train": 80, "dev": 24, "test": 24}
+    assert any("float32 instead of bf16" in note.text for note in log.notes)
+
+
+def test_the_log_has_the_cards_rows(finished: tuple[Run, str]) -> None:
+    log = finished[0].training_log()
+    assert [row.step for row in log.table()] == [0, 4, 8, 12, 16, 20, 24]
+    first, last = log.table()[0], log.table()[-1]
+    assert first.training_loss is None
+    assert first.loss is not None
+    assert first.loss > 1  # a blank model knows nothing
+    assert last.test_max_accuracy is not None
+    dev = log.evaluations["dev", 8]
+    accuracies = (dev.cosine_accuracy, dev.dot_accuracy, dev.manhattan_accuracy)
+    assert dev.max_accuracy == max(*accuracies, dev.euclidean_accuracy)
+    assert (dev.data, dev.rows) == (f"{log.recipe['data']['dev'].rsplit('/', 1)[1]}-dev", 24)
+
+
+def test_newest_two_checkpoints_are_whole_and_older_ones_bare(finished: tuple[Run, str]) -> None:
+    folder = finished[0].folder / "checkpoints"
+    whole = {path.name: (path / "optimizer.pt").exists() for path in folder.glob("checkpoint-*")}
+    assert whole == {"checkpoint-12": False, "checkpoint-18": True, "checkpoint-24": True}
+    assert (folder / "checkpoint-12" / "model.safetensors").exists()
+    last = finished[0].training_log().checkpoint
+    assert last is not None
+    assert last.kept == 3
+    assert last.disk_bytes == sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+
+def test_final_model_and_bare_checkpoint_load_by_plain_library(finished: tuple[Run, str]) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    run = finished[0]
+    for folder in (run.model_folder(), run.folder / "checkpoints" / "checkpoint-12"):
+        model = SentenceTransformer(str(folder), device="cpu")
+        assert model.encode(["A cat sleeps."]).shape == (1, 384)
+        assert model.max_seq_length == 512
+    card = (run.model_folder() / "README.md").read_text(encoding="utf-8")
+    assert "CachedMultipleNegativesRankingLoss" in card
+    assert "cosine_accuracy" in card
+    assert "name: Triplet" in card
+
+
+def test_stop_saves_and_resume_equals_an_uninterrupted_run(
+    finished: tuple[Run, str], data: Path
+) -> None:
+    run = start(small_recipe(data), "stopped")
+    wait_for(run, logged(8))
+    stopped = run_stplay("stop", "stopped")
+    assert stopped.returncode == 0, stopped.stderr
+    log = run.training_log()
+    assert log.status == "stopped"
+    assert log.finished is not None
+    assert log.finished.exit_code == 130
+    assert log.checkpoint is not None
+    assert 8 <= log.checkpoint.step < 24
+
+    resumed = run_stplay("resume", "stopped")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"resumed after step {log.checkpoint.step}" in resumed.stdout
+    assert figures(run) == figures(finished[0])
+    weights = [
+        (each.model_folder() / "model.safetensors").read_bytes() for each in (run, finished[0])
+    ]
+    assert weights[0] == weights[1]
+    again = run_stplay("resume", "stopped")
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "has finished" in again.stderr
+
+
+def test_killed_process_is_told_as_failed_and_resumes(
+    finished: tuple[Run, str], data: Path
+) -> None:
+    run = start(small_recipe(data), "killed")
+    wait_for(run, saved(12))
+    worker = run.training_log().worker
+    assert worker is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_until_over(run, seconds=10)
+    log = run.training_log()
+    assert log.status == "failed"
+    assert "stplay resume killed" in str(log.error)
+
+    # What was being written when the process died: half a checkpoint, half a line.
+    partial = run.folder / "checkpoints" / "checkpoint-23"
+    partial.mkdir(exist_ok=True)
+    (partial / "model.safetensors").write_bytes(b"half")
+    with run.events_path.open("ab") as file:
+        file.write(b'{"type":"TrainLogged","step":99')
+    resumed = run_stplay("resume", "killed")
+    assert resumed.returncode == 0, resumed.stderr
+    assert figures(run) == figures(finished[0])
+    assert run.training_log().damaged == 1
+
+
+def test_interrupt_saves_a_checkpoint_and_exits_with_130(home: Path, data: Path) -> None:
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "stplay", *small_recipe(data, training__max_steps="4000")]
+    with subprocess.Popen(
+        [*command, "--name=interrupted"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("step 4 "):
+                process.send_signal(signal.SIGINT)
+                break
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "saving a checkpoint" in complaint
+    log = runs.find("interrupted").training_log()
+    assert log.status == "stopped"
+    assert log.checkpoint is not None
+    assert log.checkpoint.step >= 4
+
+
+def test_training_outlives_the_terminal_it_was_started_from(home: Path, data: Path) -> None:
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "stplay", *small_recipe(data)]
+    with subprocess.Popen(
+        [*command, "--name=left"], stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        while b"importing" not in process.stdout.readline():
+            pass
+        os.killpg(process.pid, signal.SIGHUP)
+    run = runs.find("left")
+    wait_until_over(run)
+    assert run.training_log().status == "completed"
+
+
+def test_users_mistake_ends_in_one_sentence_and_exit_code_2(home: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(tmp_path / "few", training__per_device_train_batch_size="81")
+    failed = run_stplay(*recipe, "--name=few")
+    assert failed.returncode == 2
+    assert failed.stderr.count("\n") == 1
+    assert "A batch of 81 is larger than the 80 triplets" in failed.stderr
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert str(runs.find("few").training_log().error) in failed.stderr
+
+
+def test_two_starts_with_one_name(finished: tuple[Run, str], data: Path) -> None:
+    before = finished[0].events_path.read_bytes()
+    second = run_stplay(*small_recipe(data), "--name=finished")
+    assert second.returncode == 2
+    assert "There is a run named finished already" in second.stderr
+    assert finished[0].events_path.read_bytes() == before
+
+
+def test_second_process_on_one_run_gives_way(finished: tuple[Run, str]) -> None:
+    import subprocess
+    import sys
+
+    from filelock import FileLock
+
+    run = finished[0]
+    before = run.events_path.read_bytes()
+    with FileLock(run.folder / "worker.lock"):
+        second = subprocess.run(
+            [sys.executable, "-m", "stplay.engine.train", str(run.folder)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert second.returncode == 2
+    assert "Another process is at work on finished" in second.stderr
+    assert run.events_path.read_bytes() == before
