@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.theme import Theme
 
+from stplay.screens.commands import KeyCommands
 from stplay.screens.evaluate import EvaluateScreen
 from stplay.screens.explore import ExploreScreen
 from stplay.screens.train import TrainScreen
@@ -40,6 +40,7 @@ class StplayApp(App[None]):
     CSS_PATH = "app.tcss"
     MODES: ClassVar = {"train": TrainScreen, "evaluate": EvaluateScreen, "explore": ExploreScreen}
     DEFAULT_MODE = "train"
+    COMMANDS = App.COMMANDS | {KeyCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         # alt and a digit also works while a field is being typed in.
         Binding("1,alt+1", "switch_mode('train')", "Train", show=False),
@@ -53,7 +54,6 @@ class StplayApp(App[None]):
         super().__init__()
         self.register_theme(THEME)
         self.theme = THEME.name
-        self.host = platform.node()
 
     def action_toggle_help(self) -> None:
         """Show the panel of keys, or hide it."""

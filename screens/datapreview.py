@@ -28,8 +28,9 @@ class DataPreview(Vertical):
     class Loaded(Message):
         """The number of training rows is known, or, where ``error`` tells why, cannot be."""
 
-        def __init__(self, rows: int | None, error: str | None) -> None:
+        def __init__(self, name: str, rows: int | None, error: str | None) -> None:
             super().__init__()
+            self.name = name
             self.rows = rows
             self.error = error
 
@@ -75,7 +76,9 @@ class DataPreview(Vertical):
         try:
             found = msgspec.json.decode(output)
         except msgspec.DecodeError:
-            found = {"error": f"The data {name} could not be read."}
+            # A fault of ours, not of the data: the training may fare better, and tells if not.
+            self.query_one("#preview-rows", Static).update("The first rows cannot be shown.")
+            return
         self._show_found(name, found)
 
     def _show_found(self, name: str, found: dict[str, Any]) -> None:
@@ -96,7 +99,7 @@ class DataPreview(Vertical):
             body.update(Content.assemble(("✗ ", "$error"), (printable(error), "$error")))
         else:
             body.update(Content("\n").join(map(self._triplet, found.get("triplets", []))))
-        self.post_message(self.Loaded(found.get("rows"), error))
+        self.post_message(self.Loaded(name, found.get("rows"), error))
 
     def _triplet(self, sentences: list[str]) -> Content:
         styles = ("", "$success", "$error")

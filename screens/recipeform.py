@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.suggester import SuggestFromList
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from stplay import recipe, sources
 from stplay.errors import UserError
@@ -27,7 +27,6 @@ MODELS = (
     "nreimers/mMiniLMv2-L12-H384-distilled-from-XLMR-Large",
 )
 DATA = ("builtin:sample", "all-nli")
-PRECISIONS = [("bf16 where the GPU has it", "true"), ("float32", "false")]
 
 
 class Field(NamedTuple):
@@ -83,53 +82,39 @@ class RecipeForm(VerticalScroll):
         self.source = "all-nli" if has_gpu() else "sample"
         self.preset = recipe.load(self.source).to_dict()
         self.values = copy.deepcopy(self.preset)
+        self._followed = self._text("data.train")
         self.complaints: dict[str, str] = {}
+        self._lines: dict[str, Static] = {}
 
     def compose(self) -> ComposeResult:
-        """A line a field, then the button."""
+        """A label and an entry a field, then the button."""
         presets = sorted(recipe.presets(), key=lambda name: name != self.source)
-        with Horizontal(classes="field"):
-            yield Label("Recipe")
-            choices = [(name, name) for name in (*presets, FILE)]
-            yield Select(choices, value=self.source, allow_blank=False, compact=True, id="source")
-            yield Label("", classes="mark")
-        with Vertical(classes="entry", id="file-entry"), Horizontal(classes="field"):
-            yield Label("File")
-            yield Input(placeholder="path of a .toml recipe", compact=True, id="file")
-            yield Label("", classes="mark")
-        yield Static(id="file-complaint", classes="complaint")
+        choices = [(name, name) for name in (*presets, FILE)]
+        yield Label("Recipe")
+        yield Select(choices, value=self.source, allow_blank=False, compact=True, id="source")
         for field in FIELDS:
-            with Horizontal(classes="field"):
-                yield Label(field.label)
-                suggester = SuggestFromList(field.suggestions) if field.suggestions else None
-                yield Input(
-                    self._text(field.name),
-                    placeholder="all" if field.name == "data.train_rows" else "none",
-                    suggester=suggester,
-                    compact=True,
-                    id=identifier(field.name),
-                )
-                yield Label("", classes="mark")
-            yield Static(id=f"{identifier(field.name)}-complaint", classes="complaint")
-        with Horizontal(classes="field"):
-            yield Label("Precision")
-            yield Select(
-                PRECISIONS,
-                value=self._text(PRECISION) or "false",
-                allow_blank=False,
+            yield Label(field.label, id=f"{identifier(field.name)}-label")
+            yield Input(
+                self._text(field.name),
+                placeholder="all" if field.name == "data.train_rows" else "none",
+                suggester=SuggestFromList(field.suggestions) if field.suggestions else None,
                 compact=True,
-                id=identifier(PRECISION),
+                id=identifier(field.name),
             )
-            yield Label("", classes="mark")
+        yield Label("Precision", id=f"{identifier(PRECISION)}-label")
+        yield Checkbox(
+            "bf16 where the GPU has it",
+            self._text(PRECISION) == "true",
+            compact=True,
+            id=identifier(PRECISION),
+        )
+        yield Label()
         with Horizontal(id="start-line"):
             yield Button("Start", variant="primary", id="start")
             yield Static(id="cost")
 
     def on_mount(self) -> None:
         """The first visit needs one key: the button has the focus."""
-        self.query_one("#file-entry").display = False
-        for complaint in self.query(".complaint"):
-            complaint.display = False
         self.query_one("#start", Button).focus()
         self._announce()
 
@@ -141,20 +126,20 @@ class RecipeForm(VerticalScroll):
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     @on(Select.Changed, "#source")
-    def _choose_source(self, event: Select.Changed) -> None:
-        is_file = event.value == FILE
-        self.query_one("#file-entry").display = is_file
-        if is_file:
-            self.query_one("#file", Input).focus()
-            self._take_file(self.query_one("#file", Input).value)
-        else:
-            self._complain("file", "")
+    async def _choose_source(self, event: Select.Changed) -> None:
+        await self.query("#file, #file-label").remove()
+        self._complain("file", "")
+        if event.value != FILE:
             self._take(str(event.value))
+            return
+        entry = Input(placeholder="path of a .toml recipe", compact=True, id="file")
+        await self.mount(Label("File", id="file-label"), entry, after="#source")
+        entry.focus()
+        self._take_file("")
 
     @on(Input.Changed, "#file")
     def _type_file(self, event: Input.Changed) -> None:
-        if self.query_one("#source", Select).value == FILE:
-            self._take_file(event.value)
+        self._take_file(event.value)
 
     def _take_file(self, path: str) -> None:
         if not path.strip():
@@ -175,29 +160,30 @@ class RecipeForm(VerticalScroll):
         self.source = source
         self.preset = recipe.load(source).to_dict()
         self.values = copy.deepcopy(self.preset)
+        self._followed = self._text("data.train")
         for field in FIELDS:
             self.query_one(f"#{identifier(field.name)}", Input).value = self._text(field.name)
             self._check(field.name)
-        select = self.query_one(f"#{identifier(PRECISION)}", Select)
-        select.value = self._text(PRECISION) or "false"
+        self.query_one(f"#{identifier(PRECISION)}", Checkbox).value = (
+            self._text(PRECISION) == "true"
+        )
         self._announce()
 
-    @on(Input.Changed, ".field Input")
+    @on(Input.Changed)
     def _type(self, event: Input.Changed) -> None:
         for field in FIELDS:
             if event.input.id == identifier(field.name) and event.value != self._text(field.name):
                 self._set(field.name, event.value)
                 self._announce()
 
-    @on(Select.Changed, f"#{identifier(PRECISION)}")
-    def _choose_precision(self, event: Select.Changed) -> None:
-        if (self._text(PRECISION) or "false") != event.value:
-            self._set(PRECISION, str(event.value))
+    @on(Checkbox.Changed)
+    def _choose_precision(self, event: Checkbox.Changed) -> None:
+        if (self._text(PRECISION) == "true") != event.value:
+            self._set(PRECISION, str(event.value).lower())
         self._announce()
 
     def _set(self, name: str, text: str) -> None:
         section, _, field = name.partition(".")
-        before = self.values.get(section, {}).get(field)
         value = recipe.parse_value(name, text)
         table = self.values.setdefault(section, {})
         if value is None:
@@ -205,17 +191,18 @@ class RecipeForm(VerticalScroll):
         else:
             table[field] = value
         self._check(name)
-        if name == "data.train" and isinstance(value, str):
-            self._follow_train(before, value)
 
-    def _follow_train(self, before: object, value: str) -> None:
+    @on(Input.Blurred, "#data-train")
+    @on(Input.Submitted, "#data-train")
+    def _follow_train(self) -> None:
         # Data with splits of its own brings them along; one file is one split.
-        if value.endswith(sources.DATA_SUFFIXES):
+        train = self._text("data.train")
+        if not train or train.endswith(sources.DATA_SUFFIXES):
             return
+        before, self._followed = self._followed, train
         for name in DATA_FIELDS[1:]:
-            entry = self.query_one(f"#{identifier(name)}", Input)
             if self._text(name) == before:
-                entry.value = value
+                self.query_one(f"#{identifier(name)}", Input).value = train
 
     def _check(self, name: str) -> None:
         section, _, field = name.partition(".")
@@ -254,27 +241,36 @@ class RecipeForm(VerticalScroll):
             self.complaints[name] = complaint
         else:
             self.complaints.pop(name, None)
-        line = self.query_one(f"#{identifier(name)}-complaint", Static)
-        line.update(Content(f"✗ {printable(complaint)}"))
-        line.display = bool(complaint)
+        words = Content(f"✗ {printable(complaint)}")
+        line = self._lines.get(name)
+        if line is None and complaint:
+            self._lines[name] = Static(
+                words, classes="complaint", id=f"{identifier(name)}-complaint"
+            )
+            self.mount(self._lines[name], after=f"#{identifier(name)}")
+        elif line is not None:
+            line.update(words)
+            line.display = bool(complaint)
         self.query_one("#start", Button).disabled = bool(self.complaints)
 
     def _announce(self) -> None:
         for name in (*(field.name for field in FIELDS), PRECISION):
             section, _, field = name.partition(".")
-            given = self.values.get(section, {}).get(field)
-            changed = given != self.preset.get(section, {}).get(
-                field, False if name == PRECISION else None
-            )
-            entry = self.query_one(f"#{identifier(name)}")
-            if entry.parent is not None:
-                entry.parent.query_one(".mark", Label).update("changed" if changed else "")
+            default = False if name == PRECISION else None
+            given = self.values.get(section, {}).get(field, default)
+            changed = given != self.preset.get(section, {}).get(field, default)
+            self.query_one(f"#{identifier(name)}-label").set_class(changed, "changed")
         self.query_one("#start", Button).disabled = bool(self.complaints)
         self.post_message(self.Edited(self.values, not self.complaints))
 
     def show_cost(self, text: str) -> None:
         """Tell what the training will take."""
         self.query_one("#cost", Static).update(Content(text))
+
+    def complain_of_data(self, name: str, complaint: str) -> None:
+        """Tell at its field what is wrong with the training data called ``name``."""
+        if self._text("data.train") == name:
+            self._complain("data.train", complaint)
 
     def focus_start(self) -> None:
         """Put the focus on the button."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
-from stplay.events import EventReader
+from stplay.events import Evaluated, EventReader, RunResumed, TrainLogged
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
 from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, Status, TrainingLog, stage_words
@@ -42,13 +43,14 @@ class TrainingTable(DataTable[str]):
         for title, width in WIDTHS.items():
             self.add_column(title.rjust(width), key=title, width=width)
 
-    def show(self, rows: list[Row]) -> None:
-        """Show ``rows``, touching only the cells that changed."""
-        wanted = {str(row.step): row for row in rows}
-        if any(key.value not in wanted for key in self.rows) or not self._in_order(rows):
-            self.clear()
+    def show(self, rows: dict[int, Row], steps: Iterable[int], *, afresh: bool) -> None:
+        """Show the rows of ``steps``, which have come or changed, or all of them ``afresh``."""
         following = self.cursor_row >= self.row_count - 1
-        for key, row in wanted.items():
+        if afresh:
+            self.clear()
+            steps = rows
+        for step in sorted(steps):
+            row, key = rows[step], str(step)
             cells = [
                 cell.rjust(width) for cell, width in zip(row.cells(), WIDTHS.values(), strict=True)
             ]
@@ -56,16 +58,9 @@ class TrainingTable(DataTable[str]):
                 self.add_row(*cells, key=key)
                 continue
             for title, cell in zip(COLUMNS, cells, strict=True):
-                if self.get_cell(key, title) != cell:
-                    self.update_cell(key, title, cell)
+                self.update_cell(key, title, cell)
         if following and self.row_count:
             self.move_cursor(row=self.row_count - 1)
-
-    def _in_order(self, rows: list[Row]) -> bool:
-        # A row can only be added at the end; a step between two others needs a fresh table.
-        new = [row.step for row in rows if str(row.step) not in self.rows]
-        old = [row.step for row in rows if str(row.step) in self.rows]
-        return not new or not old or min(new) > max(old)
 
 
 class RunView(Vertical):
@@ -116,6 +111,10 @@ class RunView(Vertical):
         self.poll()
         self._check_worker()
 
+    def focus_table(self) -> None:
+        """Put the focus on the table."""
+        self.query_one(TrainingTable).focus()
+
     def poll(self) -> None:
         """Fold in what came since the last look, a bounded piece at a time, and show it."""
         if self._reader is None:
@@ -123,8 +122,16 @@ class RunView(Vertical):
         events = self._reader.read()
         if not events:
             return
+        changed: set[int] = set()
+        afresh = False
         for event in events:
             self.training_log.apply(event)
+            match event:
+                case TrainLogged() | Evaluated():
+                    changed.add(event.step)
+                case RunResumed():
+                    afresh = True
+        self.query_one(TrainingTable).show(self.training_log.rows, changed, afresh=afresh)
         self.refresh_view()
         self.call_later(self.poll)
 
@@ -186,7 +193,6 @@ class RunView(Vertical):
             steps += f"   {duration(left)} left"
         self.query_one("#head-left", Static).update(Content(steps))
         self.query_one("#facts", Static).update(self._facts(log))
-        self.query_one(TrainingTable).show(log.table())
         self.query_one("#stage", Static).update(self._stage(log))
         self.query_one("#notes", Static).update(self._notes(log))
         if log.status != self._status:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+import platform
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
@@ -11,25 +12,27 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import Footer
 
-from stplay import runs
+from stplay import recipe, runs
 from stplay.errors import UserError
 from stplay.runs import Run
 from stplay.screens.datapreview import DataPreview
 from stplay.screens.dialog import Choice, Question
 from stplay.screens.recipeform import RecipeForm
-from stplay.screens.runview import RunView, TrainingTable
 from stplay.screens.topbar import TopBar
 from stplay.text import count, printable
-from stplay.traininglog import TrainingLog, status_words
+from stplay.traininglog import status_words
+
+if TYPE_CHECKING:
+    from stplay.screens.runview import RunView
 
 
 class TrainScreen(Screen[None]):
     """The form before a run, the live view of a run after it."""
 
     CSS_PATH = "train.tcss"
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_run", "New run"),
         Binding("o", "open_run", "Open run"),
@@ -42,97 +45,110 @@ class TrainScreen(Screen[None]):
 
     form = getters.query_one(RecipeForm)
     preview = getters.query_one(DataPreview)
-    view = getters.query_one(RunView)
-    switcher = getters.query_one(ContentSwitcher)
+    new_run = getters.query_one("#new-run", Horizontal)
     topbar = getters.query_one(TopBar)
 
     def __init__(self) -> None:
         super().__init__()
-        self._values: dict[str, Any] = {}
+        self._values: dict[str, Any] | None = None
+        self._rows: int | None = None
+        self._view: RunView | None = None
 
     def compose(self) -> ComposeResult:
-        """The form and the run, of which one shows."""
+        """The form; the view of a run comes once there is one to show."""
         yield TopBar("train")
-        with ContentSwitcher(initial="new-run"):
-            with Horizontal(id="new-run"):
-                yield RecipeForm()
-                yield DataPreview()
-            with Horizontal(id="run"):
-                yield RunView()
+        with Horizontal(id="new-run"):
+            yield RecipeForm()
+            yield DataPreview()
         yield Footer()
 
     def on_mount(self) -> None:
         """A run that is at work is shown at once."""
-        self.topbar.place = f"{self.app.host}"
+        self.topbar.place = platform.node()
+        self.call_after_refresh(self._show_running)
+
+    async def _show_running(self) -> None:
         for run in runs.every():
             if run.training_log().active:
-                self.show_run(run)
+                await self.show_run(run)
                 break
 
-    def show_run(self, run: Run) -> None:
+    async def show_run(self, run: Run) -> None:
         """Show ``run``, live where it is at work."""
-        self.switcher.current = "run"
-        self.view.open(run)
-        self.query_one(TrainingTable).focus()
+        from stplay.screens.runview import RunView
+
+        if self._view is None:
+            self._view = RunView()
+            await self.mount(self._view, after=self.new_run)
+        self.new_run.display = False
+        self._view.display = True
+        self._view.open(run)
+        self._view.focus_table()
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done here, now."""
-        shows_run = self.is_mounted and self.switcher.current == "run"
-        log = self.view.training_log if self.is_mounted else TrainingLog()
+        shown = self._view if self._view is not None and self._view.display else None
         match action:
             case "stop":
-                return shows_run and log.active
+                return shown is not None and shown.training_log.active
             case "resume":
-                return shows_run and log.status in ("stopped", "failed")
+                return shown is not None and shown.training_log.status in ("stopped", "failed")
             case "toggle_log" | "new_run":
-                return shows_run
+                return shown is not None
             case "toggle_data":
-                return not shows_run and self.has_class("-narrow")
+                return shown is None and self.has_class("-narrow")
         return True
 
     @on(RecipeForm.Edited)
     def _show_data(self, event: RecipeForm.Edited) -> None:
-        self._values = event.values
-        data = event.values.get("data", {})
-        train, rows = data.get("train"), data.get("train_rows")
-        if event.ready and isinstance(train, str):
-            self.preview.show(train, rows)
+        self._values = event.values if event.ready else None
+        if self._values is not None:
+            data = self._values["data"]
+            self.preview.show(data["train"], data.get("train_rows"))
+        self._show_cost()
 
     @on(DataPreview.Loaded)
-    def _show_cost(self, event: DataPreview.Loaded) -> None:
-        self.form.show_cost(self._cost(event.rows))
+    def _take_rows(self, event: DataPreview.Loaded) -> None:
+        self._rows = event.rows
+        self._show_cost()
+        if event.error:
+            self.form.complain_of_data(event.name, event.error)
 
-    def _cost(self, rows: int | None) -> str:
-        training = self._values.get("training", {})
-        batch = training.get("per_device_train_batch_size", 8)
-        epochs = training.get("num_train_epochs", 3)
-        if not rows or not isinstance(batch, int) or not isinstance(epochs, int | float):
-            return ""
-        steps = training.get("max_steps") or math.ceil(math.ceil(rows / batch) * epochs)
-        return f"{count(steps)} steps of {count(batch)} triplets"
+    def _show_cost(self) -> None:
+        if self._values is None or self._rows is None:
+            self.form.show_cost("")
+            return
+        training = recipe.build(self._values, "The form").training
+        batch = training.per_device_train_batch_size
+        steps = training.max_steps or math.ceil(
+            math.ceil(self._rows / batch) * training.num_train_epochs
+        )
+        self.form.show_cost(f"{count(steps)} steps of {count(batch)} triplets")
 
     @on(RecipeForm.StartPressed)
-    def _start(self, event: RecipeForm.StartPressed) -> None:
+    async def _start(self, event: RecipeForm.StartPressed) -> None:
         try:
             run = runs.create(event.chosen, None, event.stem)
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)
             return
         run.launch()
-        self.show_run(run)
+        await self.show_run(run)
 
-    @on(RunView.StatusChanged)
-    def _show_status(self, event: RunView.StatusChanged) -> None:
-        if event.log.started is not None:
-            started = event.log.started
-            self.topbar.place = f"{self.app.host} · {started.device} · {started.precision}"
+    def on_run_view_status_changed(self, event: RunView.StatusChanged) -> None:
+        """Name the run's machine, and offer the keys that work now."""
+        started = event.log.started
+        if started is not None:
+            self.topbar.place = f"{platform.node()} · {started.device} · {started.precision}"
         self.refresh_bindings()
 
     def action_new_run(self) -> None:
         """Back to the form."""
-        self.switcher.current = "new-run"
-        self.topbar.place = self.app.host
+        if self._view is not None:
+            self._view.display = False
+        self.new_run.display = True
+        self.topbar.place = platform.node()
         self.form.focus_start()
         self.refresh_bindings()
 
@@ -142,7 +158,8 @@ class TrainScreen(Screen[None]):
 
     def action_toggle_log(self) -> None:
         """Show the training process's log, or hide it."""
-        self.view.toggle_worker_log()
+        if self._view is not None:
+            self._view.toggle_worker_log()
 
     def action_leave_field(self) -> None:
         """Take the focus out of a field, so that single keys work."""
@@ -163,12 +180,12 @@ class TrainScreen(Screen[None]):
             return
         chosen = await self.app.push_screen_wait(Choice("Open a run", options))
         if chosen is not None:
-            self.show_run(runs.find(chosen))
+            await self.show_run(runs.find(chosen))
 
     @work
     async def action_stop(self) -> None:
         """Stop the run that is shown, once the person has confirmed it."""
-        run = self.view.run
+        run = self._view.run if self._view is not None else None
         if run is None:
             return
         question = Question(
@@ -183,9 +200,9 @@ class TrainScreen(Screen[None]):
             except UserError as error:
                 self.notify(error.sentence, severity="error", markup=False)
 
-    def action_resume(self) -> None:
+    async def action_resume(self) -> None:
         """Go on with the run that is shown."""
-        run = self.view.run
+        run = self._view.run if self._view is not None else None
         if run is None:
             return
         try:
@@ -194,4 +211,4 @@ class TrainScreen(Screen[None]):
             self.notify(error.sentence, severity="error", markup=False)
             return
         run.launch()
-        self.show_run(run)
+        await self.show_run(run)

@@ -185,7 +185,10 @@ def list_runs(options: argparse.Namespace) -> int:
             decimals(summary.test_max_accuracy, 3),
             time.strftime("%Y-%m-%d %H:%M", started) if started else "-",
         )
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    with console.capture() as shown:  # Rich itself makes a reader that went away a failure
+        console.print(table)
+    print(shown.get(), end="")
     return FINISHED
 
 

@@ -1,7 +1,8 @@
 """What to train: a typed, validated recipe, read from and written to TOML.
 
 Field names are those of ``SentenceTransformerTrainingArguments`` where one exists, and so are
-the defaults; the presets in ``assets/recipes`` name what they set differently.
+the defaults, but that duplicates are kept out of a batch and dev is evaluated; the presets in
+``assets/recipes`` name what they set differently.
 """
 
 from __future__ import annotations
@@ -220,7 +221,7 @@ def _fits(value: object, kind: Any) -> bool:
         msgspec.convert(value, kind)
         if isinstance(value, str):
             value.encode()  # a path of broken text cannot be written down
-    except (msgspec.ValidationError, UnicodeEncodeError, OverflowError):
+    except (msgspec.ValidationError, UnicodeEncodeError):
         return False
     # TOML knows nan, which passes every bound, and inf.
     return not isinstance(value, float) or math.isfinite(value)

@@ -56,6 +56,7 @@ class DataSource(NamedTuple):
 
 
 def _is_path(name: str) -> bool:
+    """Whether ``name`` can only be a path."""
     return name.startswith((".", "/", "~")) or "\\" in name or Path(name).is_absolute()
 
 
@@ -77,7 +78,7 @@ def holds(check: Callable[[], bool]) -> bool:
 
 def absolute(name: str, folder: Path) -> str:
     """``name`` itself, or its absolute path where it means a path relative to ``folder``."""
-    if name.startswith(("builtin:", "run:")) or name == "all-nli":
+    if name.startswith(("builtin:", "run:")) or name in ("all-nli", ""):
         return name
     path = folder / expanded(name)
     if not (_is_path(name) or name.endswith(DATA_SUFFIXES) or holds(path.exists)):
@@ -103,7 +104,7 @@ def model_source(name: str) -> ModelSource:
     if name.startswith("run:"):
         return ModelSource("folder", str(runs.find(name.removeprefix("run:")).model_folder()))
     path = expanded(name)
-    if _is_path(name) or holds(path.exists):
+    if _is_path(name) or (name and holds(path.exists)):
         if not holds(path.is_dir):
             raise UserError(f"There is no model folder {printable(name)}.")
         return ModelSource("folder", str(path.absolute()))
@@ -126,9 +127,9 @@ def data_source(name: str) -> DataSource:
     if name == "all-nli":
         return DataSource("hub", ALL_NLI, ALL_NLI_REVISION, "triplet")
     path = expanded(name)
-    if holds(path.is_dir):
+    if name and holds(path.is_dir):
         return DataSource("folder", str(path.absolute()))
-    if _is_path(name) or name.endswith(DATA_SUFFIXES) or holds(path.exists):
+    if _is_path(name) or name.endswith(DATA_SUFFIXES) or (name and holds(path.exists)):
         if not holds(path.is_file):
             raise UserError(f"There is no data file or folder {printable(name)}.")
         if path.suffix not in DATA_SUFFIXES:

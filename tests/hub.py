@@ -113,9 +113,11 @@ class Hub(AbstractContextManager["Hub"]):
         """Commit these files, a folder's or given ones, to a model repository; returns the sha."""
         return self._commit("models", repo_id, files, tag)
 
-    def add_dataset(self, repo_id: str, files: Path | Files, *, tag: str | None = None) -> str:
-        """The same for a data set repository."""
-        return self._commit("datasets", repo_id, files, tag)
+    def add_dataset(
+        self, repo_id: str, files: Path | Files, *, tag: str | None = None, sha: str | None = None
+    ) -> str:
+        """The same for a data set repository, the commit called ``sha`` where one is given."""
+        return self._commit("datasets", repo_id, files, tag, sha)
 
     def gate(self, repo_id: str, token: str | None = None) -> None:
         """Give files only to requests with this token; metadata stay public, as on the Hub."""
@@ -146,13 +148,19 @@ class Hub(AbstractContextManager["Hub"]):
         self.url = f"http://127.0.0.1:{self._port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
+    @property
+    def closed(self) -> bool:
+        return self._server is None
+
     def close(self) -> None:
         if self._server is not None:
             server, self._server = self._server, None
             server.shutdown()
             server.server_close()
 
-    def _commit(self, kind: str, repo_id: str, files: Path | Files, tag: str | None) -> str:
+    def _commit(
+        self, kind: str, repo_id: str, files: Path | Files, tag: str | None, sha: str | None = None
+    ) -> str:
         if isinstance(files, Path):
             paths = [path for path in files.rglob("*") if path.is_file()]
             files = {path.relative_to(files).as_posix(): path.read_bytes() for path in paths}
@@ -160,7 +168,8 @@ class Hub(AbstractContextManager["Hub"]):
         tree = {path: _File(path, content) for path, content in contents.items()}
         repo = self._repos.setdefault((kind, repo_id), _Repo())
         # The parent counts, as in git: the same content committed again is another commit.
-        sha = _sha1(kind, repo_id, repo.refs.get("main"), [file.entry for file in tree.values()])
+        entries = [file.entry for file in tree.values()]
+        sha = sha or _sha1(kind, repo_id, repo.refs.get("main"), entries)
         repo.commits[sha] = tree
         repo.refs |= {"main": sha} if tag is None else {"main": sha, tag: sha}
         return sha
@@ -195,7 +204,12 @@ class Hub(AbstractContextManager["Hub"]):
             return repo.tree(sha, rest, "recursive=true" in query.lower())
         if what == "paths-info":
             return [entry for entry in repo.tree(sha, "", True) if entry["path"] in wanted]
-        return {"id": repo_id, "sha": sha, "siblings": [{"rfilename": name} for name in files]}
+        sized = "blobs=true" in query.lower()
+        siblings = [
+            {"rfilename": name} | ({"size": len(file.content)} if sized else {})
+            for name, file in files.items()
+        ]
+        return {"id": repo_id, "sha": sha, "siblings": siblings}
 
     def stream(self, content: memoryview) -> Iterator[memoryview]:
         """The content at the pace that is set, up to where the connection is to break."""

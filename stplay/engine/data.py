@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-from datasets import Dataset
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from stplay.engine import hub
 from stplay.engine.stages import Stages
@@ -18,6 +16,9 @@ from stplay.errors import UserError
 from stplay.events import EventWriter
 from stplay.sources import DATA_SUFFIXES, DataSource, data_source
 from stplay.text import printable
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 COLUMNS = ("anchor", "positive", "negative")
 ALIASES = {"dev": ("dev", "validation", "val"), "train": ("train",), "test": ("test",)}
@@ -51,18 +52,25 @@ def first_rows(name: str, rows: int | None, shown: int) -> FirstRows:
         UserError: as ``load_split``; a Hub data set is only looked into, not downloaded.
     """
     source, stages = data_source(name), Stages(EventWriter(Path(os.devnull)))
-    if source.kind != "hub":
-        split = load_split(name, "train", rows, stages)
-        table = split.triplets[:shown]
-        found = list(zip(*(table[column] for column in COLUMNS), strict=True))
-        return FirstRows(found, len(split.triplets), split.skipped, split.synthetic)
-    some, total = hub.first_rows(source, ALIASES["train"], shown, stages)
-    if some:
-        _check_columns(list(some[0]), source.place)
-    found = [tuple(_sentence(row, column, name, 1) for column in COLUMNS) for row in some]
-    if rows is not None:
-        total = rows if total is None else min(rows, total)
-    return FirstRows(found, total, 0, False)
+    files = hub.data_files(source, ALIASES["train"], stages) if source.kind == "hub" else None
+    there = local_rows(source, "train") if files is None else _hub_rows(files)
+    found: list[tuple[str, ...]] = []
+    kept = skipped = 0
+    for triplet in _triplets(islice(there, rows), f"{source.label}-train"):
+        if triplet is None:
+            skipped += 1
+            continue
+        kept += 1
+        if kept <= shown:
+            found.append(triplet)
+        elif files is not None:
+            break
+    if not found:
+        raise _no_triplets(source, "train")
+    if files is None:
+        return FirstRows(found, kept, skipped, source.kind == "sample")
+    total = files.rows if rows is None or files.rows is None else min(rows, files.rows)
+    return FirstRows(found, total, skipped, False)
 
 
 def load_split(name: str, split: SplitName, rows: int | None, stages: Stages) -> Split:
@@ -71,47 +79,66 @@ def load_split(name: str, split: SplitName, rows: int | None, stages: Stages) ->
     Raises:
         UserError: the data is missing, damaged, empty, or lacks a column or the split.
     """
+    from datasets import Dataset  # takes a second, which a look at the first rows can save
+
     source = data_source(name)
     label = f"{source.label}-{split}"
     stage = f"reading {label}"
     stages.progress(stage)
     if source.kind == "hub":
-        table = hub.load_rows(source, ALIASES[split], rows, stages)
-        _check_columns(table.column_names, label)
-        found: Iterator[Any] = iter(table.select_columns(list(COLUMNS)))
+        files = hub.data_files(source, ALIASES[split], stages)
+        files.download(stages)
+        found = _hub_rows(files)
     else:
         found = local_rows(source, split)
-    columns: dict[str, list[str]] = {column: [] for column in COLUMNS}
-    skipped = 0
-    for number, row in enumerate(islice(found, rows), 1):
-        sentences = [_sentence(row, column, label, number) for column in COLUMNS]
-        if all(sentence.strip() for sentence in sentences):
-            for column, sentence in zip(COLUMNS, sentences, strict=True):
-                columns[column].append(sentence)
-        else:
-            skipped += 1
+    kept: list[tuple[str, ...]] = []
+    number = 0
+    for number, triplet in enumerate(_triplets(islice(found, rows), label), 1):
+        if triplet is not None:
+            kept.append(triplet)
         if number % 1000 == 0:
             stages.progress(stage, number, rows, "rows")
-    if not columns["anchor"]:
-        raise UserError(
-            f"{_shown(source)} has no triplets for {split}; each row needs a non-empty "
-            f"{', '.join(COLUMNS[:2])} and {COLUMNS[2]}."
-        )
-    kept = len(columns["anchor"])
-    stages.progress(stage, kept + skipped, kept + skipped, "rows")
-    return Split(label, Dataset.from_dict(columns), skipped, source.kind == "sample")
+    if not kept:
+        raise _no_triplets(source, split)
+    stages.progress(stage, number, number, "rows")
+    table = Dataset.from_dict({c: [row[i] for row in kept] for i, c in enumerate(COLUMNS)})
+    return Split(label, table, number - len(kept), source.kind == "sample")
+
+
+def _no_triplets(source: DataSource, split: SplitName) -> UserError:
+    return UserError(
+        f"{printable(source.place)} has no triplets for {split}; each row needs a non-empty "
+        f"{', '.join(COLUMNS[:2])} and {COLUMNS[2]}."
+    )
+
+
+def _triplets(rows: Iterable[Row], label: str) -> Iterator[tuple[str, ...] | None]:
+    """The sentences of each row, or ``None`` where one of them is empty."""
+    for number, row in enumerate(rows, 1):
+        sentences = tuple(_sentence(row, column, label, number) for column in COLUMNS)
+        yield sentences if all(sentence.strip() for sentence in sentences) else None
 
 
 def _sentence(row: Row, column: str, label: str, number: int) -> str:
     value = row[column]
     if value is None:
         return ""
-    if not isinstance(value, str):
+    try:
+        value.encode()  # JSON can spell half a character, which no tokenizer and no file takes
+    except (AttributeError, UnicodeEncodeError):
         raise UserError(
             f"{label}: row {number:,} has {printable(repr(value))[:60]} as its {column}; a "
             "sentence is needed there."
-        )
+        ) from None
     return value
+
+
+def _hub_rows(files: hub.DataFiles) -> Iterator[Row]:
+    try:
+        for shown, file in files.open():
+            yield from _file_rows(file, shown)
+    except hub.NETWORK_ERRORS as error:
+        raise files.repository.told(error) from error
 
 
 def local_rows(source: DataSource, split: SplitName) -> Iterator[Row]:
@@ -126,7 +153,14 @@ def local_rows(source: DataSource, split: SplitName) -> Iterator[Row]:
         yield from (triplet._asdict() for triplet in triplets(split))
         return
     path = Path(source.place)
-    yield from _file_rows(_split_file(path, split) if source.kind == "folder" else path)
+    if source.kind == "folder":
+        path = _split_file(path, split)
+    shown = printable(str(path))
+    try:
+        with path.open("rb") as file:
+            yield from _file_rows(file, shown)
+    except OSError as error:
+        raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from None
 
 
 def _split_file(folder: Path, split: str) -> Path:
@@ -139,66 +173,80 @@ def _split_file(folder: Path, split: str) -> Path:
     raise UserError(f"The folder {printable(str(folder))} has no file for {split} ({names}).")
 
 
-def _file_rows(path: Path) -> Iterator[Row]:
-    shown = printable(str(path))
+def _file_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
+    """The rows of an open file, which is read as the end of its name, ``shown``, says."""
     readers = {".jsonl": _json_rows, ".csv": _csv_rows, ".tsv": _csv_rows}
-    reader = readers.get(path.suffix, _parquet_rows)
-    number = 0
+    return readers.get(Path(shown).suffix, _parquet_rows)(file, shown)
+
+
+def _lines(file: BinaryIO, shown: str) -> Iterator[str]:
+    for number, line in enumerate(file, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise UserError(
+                f"{shown}: line {number:,} is not UTF-8 text; convert the file, for instance "
+                "with: iconv -f latin1 -t utf-8"
+            ) from None
+
+
+def _json_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
+    for number, line in enumerate(_lines(file, shown), 1):
+        text = line.rstrip()
+        if not text:
+            continue
+        try:
+            row = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"{shown}: line {number:,} is not JSON: {error.msg} (column {error.colno:,})."
+            ) from None
+        except (ValueError, RecursionError) as error:  # nested too deep, a number too long
+            raise UserError(f"{shown}: line {number:,} is not JSON: {error}.") from None
+        if not isinstance(row, dict):
+            raise UserError(
+                f"{shown}: line {number:,} is not a JSON object with {', '.join(COLUMNS)}."
+            )
+        _check_columns(row, f"{shown}: line {number:,}")
+        yield row
+
+
+def _csv_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
+    delimiter = "\t" if shown.endswith(".tsv") else ","
+    # Strict: a stray quote would else join sentences and lines without a word.
+    rows = csv.DictReader(_lines(file, shown), delimiter=delimiter, strict=True)
     try:
-        for row in reader(path):
-            _check_columns(list(row), shown)
-            yield row
-            number += 1
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{shown} is not UTF-8 text (byte {error.start:,} of a piece after row {number:,}); "
-            "convert it, for instance with: iconv -f latin1 -t utf-8"
-        ) from None
-    except csv.Error as error:
-        raise UserError(f"{shown}: row {number + 1:,} is damaged: {error}.") from None
-    except OSError as error:
-        raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from None
-
-
-def _json_rows(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
+        _check_columns(rows.fieldnames or (), shown)
+        for row in rows:
+            if None in row or None in row.values():
+                amount = "more" if None in row else "fewer"
                 raise UserError(
-                    f"{printable(str(path))}: line {number:,} is not JSON: {error}."
-                ) from None
-            if not isinstance(row, dict):
-                raise UserError(
-                    f"{printable(str(path))}: line {number:,} is not a JSON object with "
-                    f"{', '.join(COLUMNS)}."
+                    f"{shown}: line {rows.line_num:,} has {amount} fields than the first line; a "
+                    f"sentence with a {'tab' if delimiter != ',' else 'comma'} needs quotes."
                 )
             yield row
+    except csv.Error as error:
+        raise UserError(f"{shown}: line {rows.reader.line_num:,} is damaged: {error}.") from None
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
-
-
-def _parquet_rows(path: Path) -> Iterator[Row]:
+def _parquet_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
     try:
-        file = ParquetFile(path)
-        _check_columns(file.schema_arrow.names, printable(str(path)))
-        for batch in file.iter_batches(columns=list(COLUMNS)):
+        # Small pieces, as only the first rows may be wanted, over the network.
+        table = ParquetFile(file, buffer_size=1 << 18, pre_buffer=False)
+        _check_columns(table.schema_arrow.names, shown)
+        for batch in table.iter_batches(1000, columns=list(COLUMNS)):
             yield from batch.to_pylist()
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:
+        if isinstance(error, hub.NETWORK_ERRORS) or getattr(error, "errno", None):
+            raise
         reason = printable(str(error).splitlines()[0])
-        raise UserError(f"{printable(str(path))} is damaged: {reason}") from None
+        raise UserError(f"{shown} is damaged: {reason}") from None
 
 
-def _check_columns(names: list[str], shown: str) -> None:
+def _check_columns(names: Collection[str], shown: str) -> None:
     missing = [column for column in COLUMNS if column not in names]
     if missing:
         there = ", ".join(printable(str(name)) for name in names) or "none"
@@ -206,7 +254,3 @@ def _check_columns(names: list[str], shown: str) -> None:
             f"{shown} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has "
             f"{there}. Triplets need the columns {', '.join(COLUMNS)}."
         )
-
-
-def _shown(source: DataSource) -> str:
-    return printable(source.place)

@@ -1,63 +1,51 @@
-"""Models and data from the Hugging Face Hub, through its own clients and into its own cache.
+"""Models and data from the Hugging Face Hub, through its own client and into its own cache.
 
-What is pinned to a commit and in the cache is taken from there without a request; the rest is
-asked for, and a dead network falls back to the cache where that can be right.
+What is pinned to a commit and in the cache is taken from there without a request. The rest is
+asked for, and where the Hub does not answer, what the cache holds of that revision has to do.
 """
 
 from __future__ import annotations
 
-import errno
+import glob
 import re
-from collections.abc import Callable, Iterable
-from fnmatch import fnmatch
-from itertools import islice
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple, cast
 
-from datasets import Dataset, load_dataset
-from datasets.data_files import sanitize_patterns
-from huggingface_hub import DatasetCard, HfApi, snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
+import yaml
+from huggingface_hub import (
+    HfApi,
+    HfFileSystem,
+    constants,
+    errors,
+    get_cached_repo_tree,
+    metadata_load,
+    snapshot_download,
 )
 from huggingface_hub.utils import tqdm as hub_tqdm
+from huggingface_hub.utils import validate_repo_id
 
+from stplay.engine.repofiles import READABLE, layout, model_files
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.sources import DATA_SUFFIXES, PICKLE_WEIGHTS, DataSource, ModelSource
 from stplay.text import printable
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
+STREAMED_BYTES = 1 << 18
+# The client's own pieces of 10 MiB look like a hang on a slow line; it offers no other switch.
+constants.DOWNLOAD_CHUNK_SIZE = 1 << 20
+
+# The client's HTTP library has had several names; its errors are the first base of the client's.
+NETWORK_ERRORS: tuple[type[Exception], ...] = (errors.HfHubHTTPError.__bases__[0], ConnectionError)
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_OTHER_FRAMEWORKS = (
-    "*.h5",
-    "*.msgpack",
-    "*.ot",
-    "*.onnx",
-    "onnx/*",
-    "openvino/*",
-    "*.gguf",
-    "coreml/*",
-)
 _INSTEAD = {
     "model": "builtin:tiny, builtin:minilm or a model folder",
     "dataset": f"builtin:sample or a {', '.join(DATA_SUFFIXES)} file or folder",
 }
-# The client's HTTP library has had several names; its errors all share this base.
-HttpError: type[Exception] = next(
-    base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError"
-)  # pyright: ignore[reportAssignmentType]
-
-Choose = Callable[[list[str]], list[str]]
-
-
-class _IncompleteError(UserError):
-    """A repository, or what the cache holds of it, lacks what is wanted."""
 
 
 def model_folder(source: ModelSource, allow_pickle: bool, stages: Stages) -> tuple[Path, str]:
@@ -67,225 +55,247 @@ def model_folder(source: ModelSource, allow_pickle: bool, stages: Stages) -> tup
         UserError: there is no such model or no way to it, or it has only a pickle checkpoint
             while ``allow_pickle`` is false.
     """
-
-    def choose(names: list[str]) -> list[str]:
-        wanted = [name for name in names if not any(fnmatch(name, p) for p in _OTHER_FRAMEWORKS)]
-        safe = {Path(name).parent for name in wanted if name.endswith(".safetensors")}
-        pickles = [name for name in wanted if name.endswith((".bin", ".pt", ".pth", ".ckpt"))]
-        needed = [
-            name for name in pickles if name.endswith(".bin") and Path(name).parent not in safe
-        ]
-        if Path() not in safe and not any(name.endswith(".safetensors") for name in wanted):
-            if not needed:
-                raise _IncompleteError(f"The Hub model {source.place} has no weights.")
-            if not allow_pickle:
-                raise UserError(
-                    f"The Hub model {source.place} has only a pickle checkpoint "
-                    f"({PICKLE_WEIGHTS}), which can run code when it is read. If you trust it, "
-                    "allow it with --set model.allow_pickle=true"
-                )
-        left_out = set(pickles) - (set(needed) if allow_pickle else set())
-        return [name for name in wanted if name not in left_out]
-
-    folder = _snapshot("model", source.place, source.revision, choose, stages)
-    return folder, folder.name
+    stages.progress(f"looking for {source.place}")
+    repository = _repository("model", source.place, source.revision)
+    names, pickles = model_files(repository.sizes)
+    if pickles and not allow_pickle:
+        raise UserError(
+            f"The Hub model {source.place} has only a pickle checkpoint ({PICKLE_WEIGHTS}), which "
+            "can run code when it is read. If you trust it, allow it with "
+            "--set model.allow_pickle=true"
+        )
+    if not pickles and not any(name.endswith(".safetensors") for name in names):
+        raise repository.lacks(f"The Hub model {source.place} has no weights.")
+    return repository.fetch(names + pickles, stages), repository.commit
 
 
-def load_rows(
-    source: DataSource, aliases: Iterable[str], rows: int | None, stages: Stages
-) -> Dataset:
-    """The first ``rows`` rows of the split that one of ``aliases`` names.
+class DataFiles(NamedTuple):
+    """The files of one split, and the number of its rows where the data set's card tells it."""
 
-    Only the files of that split are downloaded where the data set's card tells which they are.
+    repository: Repository
+    names: list[str]
+    rows: int | None
+
+    def download(self, stages: Stages) -> None:
+        """Bring the files into the Hub's cache."""
+        self.repository.fetch(self.names, stages)
+
+    def open(self) -> Iterator[tuple[str, BinaryIO]]:
+        """Each file in turn with its name; what is not in the cache is read over the network."""
+        for name in self.names:
+            with self.repository.open(name) as file:
+                yield printable(f"{self.repository.name}/{name}"), file
+
+
+def data_files(source: DataSource, aliases: tuple[str, ...], stages: Stages) -> DataFiles:
+    """The files of the split that one of ``aliases`` names; only the card is downloaded.
 
     Raises:
         UserError: there is no such data set, configuration or split, or no way to it.
     """
-    wanted = list(aliases)
-    patterns, configuration = _patterns(source, stages)
-    slice_ = "" if rows is None else f"[:{rows}]"
-    if patterns is None:
-        folder = _snapshot("dataset", source.place, source.revision, _data_files, stages)
-        stages.progress(f"preparing {source.place}")
-        there = ""
-        for alias in wanted:
-            try:
-                return load_dataset(str(folder), split=alias + slice_)
-            except ValueError as error:
-                if "Unknown split" not in str(error):
-                    raise UserError(_damaged(source, error)) from error
-                there = str(error)
-        raise UserError(f"{source.place}: {printable(there)}")
-    split = next((alias for alias in wanted if alias in patterns), None)
+    place = source.place
+    stages.progress(f"looking for {place}")
+    repository = _repository("dataset", place, source.revision)
+    card: dict[str, Any] = {}
+    if "README.md" in repository.sizes:
+        path = repository.fetch(["README.md"], stages) / "README.md"
+        try:
+            card = metadata_load(path) or {}
+        except (yaml.YAMLError, ValueError) as error:
+            raise UserError(f"The card of {place} is damaged: {printable(str(error))}") from None
+    try:
+        splits, rows = layout(card, repository.sizes, source.configuration)
+    except LookupError as error:
+        raise UserError(
+            f"{place} has the configurations {printable(str(error))}, and none is called "
+            f"{source.configuration or 'triplet'}; download the one you want and name its file."
+        ) from None
+    split = next((alias for alias in aliases if alias in splits), None)
     if split is None:
+        there = printable(", ".join(splits)) or f"no {', '.join(READABLE)} file"
+        raise repository.lacks(f"{place} has no split {aliases[0]}; it has {there}.")
+    names = splits[split]
+    if not names:
+        raise repository.lacks(f"{place} lacks the files of its split {split}.")
+    if other := [name for name in names if not name.endswith(READABLE)]:
         raise UserError(
-            f"{source.place} has no split {wanted[0]}; it has {', '.join(map(str, patterns))}."
+            f"{place} keeps its split {split} in {printable(other[0])}; only {', '.join(READABLE)} "
+            "files can be read."
         )
-    globs = list(patterns[split])
+    return DataFiles(repository, names, rows.get(split))
 
-    def choose(names: list[str]) -> list[str]:
-        files = [name for name in names if any(fnmatch(name, glob) for glob in globs)]
-        if not files:
-            raise _IncompleteError(f"{source.place} lacks the files of its split {split}.")
-        return ["README.md", *files]
 
-    folder = _snapshot("dataset", source.place, source.revision, choose, stages)
-    stages.progress(f"preparing {source.place}")
-    try:
-        return load_dataset(
-            str(folder), configuration, data_files={split: globs}, split=split + slice_
+class _UnreachableError(UserError):
+    """The Hub does not answer; what is in the cache may do."""
+
+
+class Repository:
+    """A repository at one revision: its files' names and sizes, and a way to them."""
+
+    def __init__(self, kind: str, name: str, revision: str | None) -> None:
+        try:
+            validate_repo_id(name)
+        except errors.HFValidationError as error:
+            raise UserError(f"{name!r} is no Hub name: {printable(str(error))}") from None
+        self.kind, self.name, self.revision = kind, name, revision
+        self.commit = revision or ""
+        self.sizes: dict[str, int] = {}
+        self.answered = False
+        self.failure: UserError | None = None
+        if _COMMIT.fullmatch(self.commit) and self._is_listed():
+            return
+        try:
+            self._ask()
+        except _UnreachableError as error:
+            folder = self._cached()
+            if folder is None:
+                raise
+            self.failure, self.commit = error, folder.name
+            if not self._is_listed():
+                # Other tools fill the same cache file by file: these may not be all.
+                files = (path for path in folder.rglob("*") if path.is_file())
+                self.sizes = {path.relative_to(folder).as_posix(): 0 for path in files}
+
+    def lacks(self, sentence: str) -> UserError:
+        """What to raise where files are missing: the repository's mistake, or the network's."""
+        return self.failure or UserError(sentence)
+
+    def told(self, error: Exception) -> UserError:
+        """What an error of the Hub's client means."""
+        what = f"{'data set' if self.kind == 'dataset' else self.kind} {self.name}"
+        login = "log in with: hf auth login"
+        match error:
+            case errors.GatedRepoError():
+                return UserError(f"The {what} is gated: ask for access on its page, and {login}")
+            case errors.RevisionNotFoundError():
+                return UserError(f"The {what} has no revision {self.revision} on the Hub.")
+            case errors.RepositoryNotFoundError():
+                return UserError(
+                    f"There is no {what} on the Hub, or it is private: check its name, or {login}"
+                )
+            case errors.HfHubHTTPError():
+                reason = f"the Hub answers {error.response.status_code}"
+            case errors.OfflineModeIsEnabled():
+                reason = "HF_HUB_OFFLINE is set"
+            case _:
+                reason = f"the Hub cannot be reached: {type(error).__name__}"
+        return _UnreachableError(
+            f"The {what} is not in the Hub's cache and cannot be downloaded ({reason}); connect to "
+            f"the network, or use {_INSTEAD[self.kind]}."
         )
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise
-        raise UserError(_damaged(source, error)) from error
-    except Exception as error:  # the library has many names for a file it cannot read
-        raise UserError(_damaged(source, error)) from error
 
+    def open(self, name: str) -> BinaryIO:
+        """A file of the cache, or else of the Hub, which is then read in small pieces."""
+        if folder := self._cached(name):
+            return (folder / name).open("rb")
+        self._ask()
+        path = f"{self.kind}s/{self.name}@{self.commit}/{name}"
+        return cast("BinaryIO", HfFileSystem().open(path, "rb", block_size=STREAMED_BYTES))
 
-def first_rows(
-    source: DataSource, aliases: Iterable[str], shown: int, stages: Stages
-) -> tuple[list[dict[str, Any]], int | None]:
-    """A few rows of a split without downloading all of it, and its number of rows where known.
-
-    Raises:
-        UserError: as ``load_rows``.
-    """
-    wanted = list(aliases)
-    patterns, configuration = _patterns(source, stages)
-    revision = source.revision
-    split = next((alias for alias in wanted if patterns is None or alias in patterns), wanted[0])
-    try:
-        stream = load_dataset(
-            source.place, configuration, split=split, revision=revision, streaming=True
-        )
-        found = list(islice(iter(stream), shown))
-    except Exception as error:  # the library has many names for what it cannot reach or read
-        raise UserError(_damaged(source, error)) from error
-    info = stream.info.splits
-    return found, info[split].num_examples if info and split in info else None
-
-
-def _damaged(source: DataSource, error: Exception) -> str:
-    reason = printable(
-        str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    )
-    return f"The data set {source.place} cannot be read: {reason[:200]}"
-
-
-def _data_files(names: list[str]) -> list[str]:
-    wanted = [name for name in names if name.endswith((*DATA_SUFFIXES, ".json", ".md", ".yaml"))]
-    if not any(name.endswith((*DATA_SUFFIXES, ".json")) for name in wanted):
-        raise _IncompleteError(f"The data set has no {', '.join(DATA_SUFFIXES)} file.")
-    return wanted
-
-
-def _patterns(source: DataSource, stages: Stages) -> tuple[dict[Any, list[str]] | None, str | None]:
-    """The files of each split as the data set's card tells them, and the configuration."""
-
-    def choose(names: list[str]) -> list[str]:
-        if "README.md" not in names:
-            raise _IncompleteError("The data set has no card.")
-        return ["README.md"]
-
-    try:
-        folder = _snapshot("dataset", source.place, source.revision, choose, stages)
-    except _IncompleteError:
-        return None, None
-    configs = DatasetCard.load(folder / "README.md").data.to_dict().get("configs")
-    if not configs or not all("data_files" in config for config in configs):
-        return None, None
-    by_name = {config["config_name"]: config for config in configs}
-    name = source.configuration
-    if name is None:
-        default = [config["config_name"] for config in configs if config.get("default")]
-        name = (default or list(by_name))[0] if default or len(by_name) == 1 else None
-    if name is None and "triplet" in by_name:
-        name = "triplet"
-    if name is None or name not in by_name:
-        raise UserError(
-            f"{source.place} has several configurations ({', '.join(by_name)}) and none is called "
-            "triplet; download the one you want and name its file or folder."
-        )
-    return sanitize_patterns(by_name[name]["data_files"]), name
-
-
-def _snapshot(
-    kind: str, repository: str, revision: str | None, choose: Choose, stages: Stages
-) -> Path:
-    """The folder that holds the files that ``choose`` picks from the names of a repository."""
-    arguments: dict[str, Any] = {"repo_id": repository, "repo_type": kind, "revision": revision}
-    pinned = revision is not None and _COMMIT.fullmatch(revision)
-    if pinned and (folder := _cached(arguments, choose)):
-        return folder
-    stages.progress(f"asking the Hub for {repository}")
-    try:
-        info = HfApi().repo_info(
-            repository,
-            repo_type=kind,
-            revision=revision,
-            files_metadata=True,
-            timeout=ANSWER_SECONDS,
-        )
-        siblings = getattr(info, "siblings", None) or []
-        sizes = {file.rfilename: file.size or 0 for file in siblings}
-        wanted = choose(sorted(sizes))
-        total = sum(sizes.get(name, 0) for name in wanted)
-        stage = f"downloading {repository}"
-        bar = _byte_bar(lambda done: stages.progress(stage, min(done, total), total, "bytes"))
-        return Path(snapshot_download(**arguments, allow_patterns=wanted, tqdm_class=bar))
-    except GatedRepoError:
-        raise UserError(
-            f"{repository} is gated: ask for access on its Hub page, and log in with: hf auth login"
-        ) from None
-    except RevisionNotFoundError:
-        raise UserError(f"{repository} has no revision {revision} on the Hub.") from None
-    except RepositoryNotFoundError:
-        noun = "data set" if kind == "dataset" else kind
-        raise UserError(
-            f"There is no {noun} {repository} on the Hub, or it is private: check its name, or "
-            "log in with: hf auth login"
-        ) from None
-    except (HttpError, OfflineModeIsEnabled, LocalEntryNotFoundError, ConnectionError) as error:
-        if folder := _cached(arguments, choose):
+    def fetch(self, names: list[str], stages: Stages) -> Path:
+        """The folder with these files, downloaded where they are not in the cache."""
+        folder = self._cached(*names)
+        # Of a branch the cache has to note the newest commit even where it holds all its files.
+        if folder is not None and (self.failure or self.revision == self.commit):
             return folder
-        raise UserError(
-            f"{repository} is not in the Hub's cache and the Hub cannot be reached "
-            f"({printable(type(error).__name__)}); connect to the network, or use "
-            f"{_INSTEAD[kind]}."
-        ) from error
+        self._ask()
+        total = sum(self.sizes[name] for name in names if self._cached(name) is None)
+
+        def report(done: int) -> None:
+            if total:
+                stages.progress(f"downloading {self.name}", min(done, total), total, "bytes")
+
+        report(0)
+        bar = _byte_bar(report)
+        # The client's threads hear of no signal; their bar tells them to end.
+        with ThreadPoolExecutor(1) as pool:
+            download = pool.submit(
+                snapshot_download,
+                self.name,
+                repo_type=self.kind,
+                revision=self.revision,
+                allow_patterns=[glob.escape(name) for name in names],
+                tqdm_class=bar,
+            )
+            try:
+                folder = Path(download.result())
+            except (errors.GatedRepoError, errors.OfflineModeIsEnabled) as error:
+                raise self.told(error) from error
+            except (*NETWORK_ERRORS, OSError, RuntimeError) as error:
+                if getattr(error, "errno", None) is not None or "No space left" in str(error):
+                    raise  # the disk's, not the network's
+                raise UserError(
+                    f"The download of {self.name} broke off ({type(error).__name__}); start "
+                    "again, whole files are kept."
+                ) from error
+            finally:
+                bar.over = True
+        report(total)
+        self.revision = self.commit = folder.name
+        return folder
+
+    def _is_listed(self) -> bool:
+        # A commit never changes, so neither does the list of its files.
+        try:
+            tree = get_cached_repo_tree(self.name, repo_type=self.kind, revision=self.commit)
+        except errors.CachedRepoTreeNotFoundError:
+            return False
+        self.sizes = {file.path: file.size for file in tree}
+        return True
+
+    def _ask(self) -> None:
+        # One question that is not repeated, where a download would try for half a minute.
+        if self.failure is not None:
+            raise self.failure
+        if self.answered:
+            return
+        ask = HfApi().dataset_info if self.kind == "dataset" else HfApi().model_info
+        try:
+            info = ask(
+                self.name, revision=self.revision, files_metadata=True, timeout=ANSWER_SECONDS
+            )
+        except NETWORK_ERRORS as error:
+            raise self.told(error) from error
+        self.commit = str(info.sha)
+        self.sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        self.answered = True
+
+    def _cached(self, *names: str) -> Path | None:
+        """The cache's folder of this revision, if it holds these files."""
+        try:
+            folder = snapshot_download(
+                self.name,
+                repo_type=self.kind,
+                revision=self.commit or None,
+                local_files_only=True,
+                allow_patterns=[],
+            )
+        except errors.LocalEntryNotFoundError:
+            return None
+        return Path(folder) if all((Path(folder) / name).is_file() for name in names) else None
 
 
-def _cached(arguments: dict[str, Any], choose: Choose) -> Path | None:
-    try:
-        folder = Path(
-            snapshot_download(**arguments, local_files_only=True, allow_patterns=["*.md"])
-        )
-    except (LocalEntryNotFoundError, OSError):
-        return None
-    names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-    try:
-        wanted = choose(sorted(names))
-    except _IncompleteError:
-        return None
-    # Other tools fill the same cache file by file, so a folder alone proves nothing.
-    return folder if set(wanted) <= set(names) else None
+_repository = cache(Repository)
 
 
-def _byte_bar(report: Callable[[int], None]) -> type[hub_tqdm]:
+def _byte_bar(report: Callable[[int], None]) -> Any:
     class ByteBar(hub_tqdm):
-        """Counts and prints nothing. One of the client's bars counts the bytes on disk."""
+        """Draws nothing. Of the client's bars, two count bytes: those received, those written."""
+
+        most = 0
+        over = False
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
-            self.counts_bytes = named.get("name") == "huggingface_hub.snapshot_download"
+            self.counts_bytes = "snapshot_download" in (named.get("name") or "")
             super().__init__(*arguments, **{**named, "disable": True})
 
         def update(self, n: float | None = 1) -> None:
-            """Add ``n`` bytes; the files' threads share the bar."""
-            with self.get_lock():
+            if ByteBar.over:
+                raise InterruptedError("the download was given up")
+            with self.get_lock():  # the files' threads share the bar
                 self.n += n or 0
-                done = int(self.n)
-            if self.counts_bytes:
-                report(done)
+                if self.counts_bytes and self.n > ByteBar.most:
+                    ByteBar.most = int(self.n)
+                    report(ByteBar.most)
 
     return ByteBar

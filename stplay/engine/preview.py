@@ -12,6 +12,7 @@ import msgspec
 
 from stplay.engine.worker import quiet_libraries
 from stplay.errors import UserError
+from stplay.text import printable
 
 SHOWN = 20
 
@@ -34,6 +35,8 @@ def preview(name: str, rows: int | None) -> Preview:
         found = first_rows(name, rows, SHOWN)
     except UserError as error:
         return Preview(error=error.sentence)
+    except OSError as error:  # the disk's, such as a cache that cannot be written
+        return Preview(error=printable(f"{name} cannot be read: {error}"))
     return Preview(
         triplets=found.triplets,
         rows=found.rows,

@@ -240,6 +240,7 @@ def triplets(split: Split, seed: int = 0) -> list[Triplet]:
             leads = [
                 (sign * (overlap(anchor, positive) - overlap(anchor, negative)), positive, negative)
                 for positive, negative in product(positives, negatives)
+                if positive != anchor
             ]
             # The closest contest: neither side is to share far more words than the other.
             for _, positive, negative in sorted(lead for lead in leads if lead[0] > 0)[:1]:

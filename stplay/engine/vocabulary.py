@@ -15,7 +15,9 @@ from transformers import XLMRobertaTokenizer
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 MASK = "<mask>"
-LETTERS = string.ascii_letters + string.digits + string.punctuation
+SPACE = "▁"
+# Known whatever the corpus: what people type in English.
+LETTERS = SPACE + string.ascii_letters + string.digits + string.punctuation
 
 
 def train_tokenizer(

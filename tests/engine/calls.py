@@ -1,0 +1,119 @@
+"""Calls of the engine in a process of their own, which knows only the stand-in for the Hub."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hub import Hub, hub_environment
+
+DRIVER = """
+import json, os, sys, time
+from pathlib import Path
+from stplay.engine import hub
+from stplay.engine.stages import Stages
+from stplay.errors import UserError
+from stplay.events import EventReader, EventWriter, StageProgressed
+
+def split(stages, name, split="train", rows=None):
+    from stplay.engine.data import load_split
+    found = load_split(name, split, rows, stages)
+    return {"rows": found.triplets.to_list(), "skipped": found.skipped}
+
+def first(stages, name, rows=None, shown=3):
+    from stplay.engine.data import first_rows
+    return first_rows(name, rows, shown)._asdict()
+
+def folder(stages, name, allow_pickle=False):
+    from stplay.sources import model_source
+    folder, commit = hub.model_folder(model_source(name), allow_pickle, stages)
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {"files": sorted(str(path.relative_to(folder)) for path in paths), "commit": commit}
+
+CALLS = {"split": split, "first": first, "folder": folder}
+log = Path(sys.argv[1])
+for line in sys.stdin:
+    call, name, options = json.loads(line)
+    hub._repository.cache_clear()  # as if each call had a process of its own
+    log.unlink(missing_ok=True)
+    answer = {"error": None}
+    start = time.monotonic()
+    try:
+        answer |= CALLS[call](Stages(EventWriter(log), seconds=0), name, **options)
+    except UserError as error:
+        answer["error"] = error.sentence
+    except OSError as error:
+        answer |= {"error": repr(error), "errno": error.errno}
+    answer["seconds"] = time.monotonic() - start
+    events = EventReader(log).read()
+    answer["stages"] = [[e.stage, e.done, e.total, e.unit] for e in events]
+    answer["modules"] = [name for name in ("torch", "datasets") if name in sys.modules]
+    print(json.dumps(answer), flush=True)
+"""
+
+
+class Stage(NamedTuple):
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+
+
+class Answer:
+    """What a call gave."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.fields = fields
+        self.error: str | None = fields["error"]
+        self.seconds: float = fields["seconds"]
+        self.stages = [Stage(*stage) for stage in fields["stages"]]
+
+    def __getitem__(self, name: str) -> Any:
+        assert self.error is None, self.error
+        return self.fields[name]
+
+    @property
+    def told(self) -> str:
+        """The one sentence of a call that must not succeed."""
+        assert self.error is not None
+        return self.error
+
+
+class Engine(AbstractContextManager["Engine"]):
+    """A process of the engine whose caches of the Hub are in ``home``."""
+
+    def __init__(
+        self, hub: Hub, home: Path, prefix: Sequence[str] = (), **environment: str
+    ) -> None:
+        self.process = subprocess.Popen(
+            [*prefix, sys.executable, "-c", DRIVER, str(home / "events.jsonl")],
+            env=hub_environment(hub, home) | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __exit__(self, *error: object) -> None:
+        self.process.communicate(timeout=60)
+
+    def call(self, call: str, name: str, **options: object) -> Answer:
+        """The answer of one call."""
+        self.send(call, name, **options)
+        return self.answer()
+
+    def send(self, call: str, name: str, **options: object) -> None:
+        """Begin a call, whose ``answer`` is to be asked for later."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([call, name, options]) + "\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> Answer:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, f"the process ended with {self.process.wait()}"
+        return Answer(json.loads(line))

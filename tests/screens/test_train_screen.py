@@ -1,0 +1,366 @@
+"""The Train screen, driven key by key."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, Checkbox, Input, Select, Static
+from textual.worker import WorkerCancelled
+
+from stplay import recipe, runs
+from stplay.events import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    EventWriter,
+    Noted,
+    RunFinished,
+    RunStarted,
+    StageProgressed,
+    SystemSampled,
+    TrainLogged,
+    WorkerStarted,
+)
+from stplay.runs import Run
+from stplay.screens.app import StplayApp
+from stplay.screens.recipeform import RecipeForm
+from stplay.screens.runview import RunView, TrainingTable
+from stplay.screens.train import TrainScreen
+
+
+def text_of(pilot: Pilot[None], selector: str) -> str:
+    """What a static line of the screen shows; nothing where it is not there."""
+    for line in pilot.app.screen.query(selector).results(Static):
+        if line.display:
+            return str(line.render()).replace("\xa0", " ")
+    return ""
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until nothing is under way; work that newer work replaced may be cancelled."""
+    await pilot.pause()
+    while under_way := [worker for worker in pilot.app.workers if not worker.is_finished]:
+        with suppress(WorkerCancelled):
+            await under_way[0].wait()
+    await pilot.pause()
+
+
+def start_button(pilot: Pilot[None]) -> Button:
+    """The one button."""
+    return pilot.app.screen.query_one("#start", Button)
+
+
+async def fill(pilot: Pilot[None], selector: str, value: str) -> None:
+    """Type ``value`` into a field in place of what is there."""
+    field = pilot.app.screen.query_one(selector, Input)
+    field.focus()
+    field.clear()
+    field.insert_text_at_cursor(value)
+    await settle(pilot)
+
+
+def finished_run(name: str = "done", steps: int = 3, **last: object) -> Run:
+    """A run on disk as a training process would have left it."""
+    run = runs.create(recipe.load("sample"), name, "sample")
+    writer = EventWriter(run.events_path)
+    events: list[Event] = [
+        WorkerStarted(time=0.0, host="gpu-box", pid=1, process_started=0.0),
+        RunStarted(
+            time=10.0,
+            recipe=run.recipe().to_dict(),
+            base="builtin:tiny",
+            device="CPU, 2 threads",
+            precision="float32",
+            versions={},
+            rows={"train": 10000},
+            synthetic=True,
+            total_steps=100 * steps,
+            parameters=1,
+        ),
+    ]
+    for number in range(1, steps + 1):
+        step, epoch = 100 * number, number / steps
+        events += [
+            StageProgressed(time=10.0 + number, stage="training", done=step, total=100 * steps),
+            TrainLogged(
+                time=10.0 + number,
+                step=step,
+                epoch=epoch,
+                loss=3.0 / number,
+                learning_rate=5e-5,
+                gradient_norm=2.1,
+                samples_per_second=1790.0,
+                tokens_per_second=61400.0,
+            ),
+            Evaluated(
+                time=10.0 + number,
+                step=step,
+                epoch=epoch,
+                split="dev",
+                data="sample-dev",
+                rows=500,
+                loss=2.9 / number,
+                cosine_accuracy=0.8,
+                dot_accuracy=0.79,
+                manhattan_accuracy=0.81,
+                euclidean_accuracy=0.8,
+                max_accuracy=0.81,
+            ),
+        ]
+    events += [
+        SystemSampled(time=14.0, cpu_percent=180.0, memory_bytes=1 << 30),
+        CheckpointSaved(
+            time=14.0, step=100 * steps, path="checkpoints/x", kept=3, disk_bytes=7 << 26
+        ),
+        RunFinished(**{"time": 15.0, "outcome": "completed", "exit_code": 0, **last}),  # type: ignore[arg-type]
+    ]
+    for event in events:
+        writer.write(event)
+    writer.close()
+    return run
+
+
+async def test_first_visit_offers_the_sample_with_the_focus_on_start(home: Path) -> None:
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert pilot.app.focused is start_button(pilot)
+        assert pilot.app.screen.query_one("#source", Select).value == "sample"
+        assert "10,000 rows" in text_of(pilot, "#preview-title")
+        assert "synthetic" in text_of(pilot, "#preview-title")
+        assert "anchor" in text_of(pilot, "#preview-rows")
+        assert "steps of 32 triplets" in text_of(pilot, "#cost")
+
+
+@pytest.mark.parametrize(
+    ("selector", "value", "complaint"),
+    [
+        ("#training-num_train_epochs", "two", "It must be a number above 0"),
+        ("#training-num_train_epochs", "", "It must be a number above 0"),
+        ("#training-per_device_train_batch_size", "0", "a whole number of at least 1"),
+        ("#training-per_device_train_batch_size", "1.5", "a whole number of at least 1"),
+        ("#training-learning_rate", "-1", "It must be a number above 0"),
+        ("#data-train_rows", "many", "a whole number of at least 1"),
+        ("#data-dev", "./nowhere.jsonl", "There is no data file or folder ./nowhere.jsonl"),
+        ("#model-base", "./nowhere", "There is no model folder ./nowhere"),
+        ("#model-base", "what is this", "names no model"),
+    ],
+)
+async def test_mistakes_are_told_at_the_field_and_hold_the_start_back(
+    home: Path, selector: str, value: str, complaint: str
+) -> None:
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        before = pilot.app.screen.query_one(selector, Input).value
+        await fill(pilot, selector, value)
+        assert complaint in text_of(pilot, f"{selector}-complaint")
+        assert start_button(pilot).disabled
+        await fill(pilot, selector, before)
+        assert not text_of(pilot, f"{selector}-complaint")
+        assert not start_button(pilot).disabled
+
+
+async def test_unusable_data_is_told_at_its_field(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("anchor,positive\na,b\n", encoding="utf-8")
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await fill(pilot, "#data-train", str(path))
+        assert "lacks the column negative" in text_of(pilot, "#data-train-complaint")
+        assert "lacks the column negative" in text_of(pilot, "#preview-rows")
+        assert start_button(pilot).disabled
+
+
+async def test_control_characters_and_markup_of_data_are_shown_as_text(
+    home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "hostile.jsonl"
+    row = {
+        "anchor": "[red]not red[/red] \x1b[31mnor this\x1b[0m",
+        "positive": "[/] [@click=app.quit]press[/]",
+        "negative": "\u202eback\u202c\x07",
+    }
+    path.write_text("\n".join([json.dumps(row)] * 3), encoding="utf-8")
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await fill(pilot, "#data-train", str(path))
+        shown = text_of(pilot, "#preview-rows")
+        assert "[red]not red[/red]" in shown
+        assert "[@click=app.quit]press[/]" in shown
+        assert not any(character in shown for character in "\x1b\x07\u202e")
+
+
+async def test_data_with_splits_brings_dev_and_test_along_but_a_file_does_not(home: Path) -> None:
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await fill(pilot, "#data-train", "all-nli")
+        await pilot.press("tab")
+        await pilot.pause()
+        assert pilot.app.screen.query_one("#data-dev", Input).value == "all-nli"
+        assert pilot.app.screen.query_one("#data-test", Input).value == "all-nli"
+        await fill(pilot, "#data-train", "own.jsonl")
+        await pilot.press("tab")
+        await pilot.pause()
+        assert pilot.app.screen.query_one("#data-dev", Input).value == "all-nli"
+
+
+async def test_presets_and_recipe_files_fill_the_form(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[training]\nlearning_rate = 0.001\nbf16 = true\n", encoding="utf-8")
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        screen = pilot.app.screen
+        screen.query_one("#source", Select).value = "all-nli"
+        await pilot.pause()
+        assert screen.query_one("#data-train_rows", Input).value == "100000"
+        assert screen.query_one("#training-bf16", Checkbox).value
+        screen.query_one("#source", Select).value = "recipe file"
+        await pilot.pause()
+        assert start_button(pilot).disabled
+        await fill(pilot, "#file", str(path))
+        assert screen.query_one("#training-learning_rate", Input).value == "0.001"
+        assert not start_button(pilot).disabled
+        path.write_text("[training]\nlearning_rat = 0.001\n", encoding="utf-8")
+        await fill(pilot, "#file", str(path) + " ")
+        assert "learning_rat is unknown" in text_of(pilot, "#file-complaint")
+
+
+async def test_changed_fields_are_marked(home: Path) -> None:
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await fill(pilot, "#training-num_train_epochs", "2")
+        form = pilot.app.screen.query_one(RecipeForm)
+        changed = [label.id for label in form.query(".changed")]
+        assert changed == ["training-num_train_epochs-label"]
+
+
+async def test_digits_switch_screens_from_anywhere(home: Path) -> None:
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        for key, mode in (("2", "evaluate"), ("3", "explore"), ("1", "train")):
+            await pilot.press(key)
+            assert pilot.app.current_mode == mode
+        pilot.app.screen.query_one("#training-num_train_epochs", Input).focus()
+        await pilot.press("end", "2")
+        assert pilot.app.current_mode == "train"
+        await pilot.press("alt+2")
+        assert pilot.app.current_mode == "evaluate"
+        await pilot.press("1")
+        await pilot.press("escape", "3")
+        assert pilot.app.current_mode == "explore"
+
+
+async def test_help_and_palette_know_the_keys(home: Path) -> None:
+    finished_run()
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await pilot.press("question_mark")
+        assert pilot.app.screen.query("HelpPanel")
+        await pilot.press("question_mark")
+        assert not pilot.app.screen.query("HelpPanel")
+        await pilot.press("ctrl+p")
+        await pilot.press(*"Open run")
+        await settle(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        run = pilot.app.screen.query_one(RunView).run
+        assert run is not None
+        assert run.id == "done"
+
+
+async def open_run(pilot: Pilot[None]) -> RunView:
+    """Open the newest run from the list."""
+    await pilot.press("o")
+    await pilot.pause()
+    await pilot.press("enter")
+    await pilot.pause()
+    return pilot.app.screen.query_one(RunView)
+
+
+async def test_a_finished_run_shows_its_table_and_offers_what_can_be_done(home: Path) -> None:
+    finished_run(steps=30)
+    async with StplayApp().run_test(size=(80, 24)) as pilot:
+        await open_run(pilot)
+        table = pilot.app.screen.query_one(TrainingTable)
+        assert table.row_count == 30
+        assert table.cursor_row == 29
+        assert [cell.strip() for cell in table.get_row_at(29)] == [
+            "1.000",
+            "3,000",
+            "0.1000",
+            "0.0967",
+            "0.810",
+            "-",
+        ]
+        assert "✓ finished" in text_of(pilot, "#head-state")
+        facts = text_of(pilot, "#facts")
+        for fact in ("1,790 samples/s", "61,400 tokens/s", "1.0 GiB", "3 checkpoints, 448.0 MiB"):
+            assert fact in facts
+        screen = pilot.app.screen
+        assert isinstance(screen, TrainScreen)
+        assert not screen.check_action("stop", ())
+        assert not screen.check_action("resume", ())
+        await pilot.press("n")
+        assert pilot.app.focused is start_button(pilot)
+
+
+async def test_failure_notes_and_damage_are_told_as_text(home: Path) -> None:
+    run = finished_run(outcome="failed", exit_code=1, error="[red]boom[/red]\x1b[2J")
+    with run.events_path.open("ab") as file:
+        file.write(b"garbage\n")
+    EventWriter(run.events_path).write(Noted(level="warning", text="[b]odd[/b]"))
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await open_run(pilot)
+        notes = text_of(pilot, "#notes")
+        assert "[red]boom[/red]" in notes
+        assert "\x1b" not in notes
+        assert "[b]odd[/b]" in notes
+        assert "1 damaged line" in notes
+        assert "✗ failed" in text_of(pilot, "#head-state")
+        screen = pilot.app.screen
+        assert isinstance(screen, TrainScreen)
+        assert screen.check_action("resume", ())
+
+
+async def test_rows_that_a_resume_replaces_leave_the_table(home: Path) -> None:
+    from stplay.events import RunResumed
+
+    run = finished_run(steps=5)
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        view = await open_run(pilot)
+        table = pilot.app.screen.query_one(TrainingTable)
+        assert table.row_count == 5
+        writer = EventWriter(run.events_path)
+        writer.write(RunResumed(step=250))
+        writer.write(TrainLogged(step=260, epoch=0.5, loss=1.0, learning_rate=1e-5))
+        view.poll()
+        await pilot.pause()
+        steps = [table.get_row_at(row)[1].strip() for row in range(table.row_count)]
+        assert steps == ["100", "200", "260"]
+
+
+async def test_the_workers_log_is_one_key_away(home: Path) -> None:
+    run = finished_run()
+    run.worker_log_path.write_text("50%|#\r100%|##\n[red]RuntimeError[/red]\x1b[2J\n")
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await open_run(pilot)
+        await pilot.press("l")
+        await pilot.pause()
+        panel = pilot.app.screen.query_one("#worker-log")
+        assert panel.display
+        lines = [line.text for line in panel.lines]  # type: ignore[attr-defined]
+        assert lines[0] == "100%|##"
+        assert lines[1].startswith("[red]RuntimeError[/red]")
+        assert "\x1b" not in lines[1]
+        await pilot.press("l")
+        assert not panel.display
+
+
+async def test_narrow_terminals_swap_form_and_data(home: Path) -> None:
+    async with StplayApp().run_test(size=(80, 24)) as pilot:
+        preview = pilot.app.screen.query_one("DataPreview")
+        form = pilot.app.screen.query_one(RecipeForm)
+        assert (form.display, preview.display) == (True, False)
+        await pilot.press("d")
+        await pilot.pause()
+        assert (form.display, preview.display) == (False, True)
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert preview.display
