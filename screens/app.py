@@ -6,11 +6,10 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.theme import Theme
 
 from stplay.screens.commands import KeyCommands
-from stplay.screens.evaluate import EvaluateScreen
-from stplay.screens.explore import ExploreScreen
 from stplay.screens.train import TrainScreen
 
 THEME = Theme(
@@ -33,12 +32,30 @@ THEME = Theme(
 )
 
 
+def evaluate_screen() -> Screen[None]:
+    """The Evaluate screen, imported when it is first opened."""
+    from stplay.screens.evaluate import EvaluateScreen
+
+    return EvaluateScreen()
+
+
+def explore_screen() -> Screen[None]:
+    """The Explore screen, imported when it is first opened."""
+    from stplay.screens.explore import ExploreScreen
+
+    return ExploreScreen()
+
+
 class StplayApp(App[None]):
     """The terminal workbench for sentence embeddings."""
 
     TITLE = "stplay"
-    CSS_PATH = "app.tcss"
-    MODES: ClassVar = {"train": TrainScreen, "evaluate": EvaluateScreen, "explore": ExploreScreen}
+    CSS_PATH: ClassVar = ["app.tcss", "train.tcss"]
+    MODES: ClassVar = {
+        "train": TrainScreen,
+        "evaluate": evaluate_screen,
+        "explore": explore_screen,
+    }
     DEFAULT_MODE = "train"
     COMMANDS = App.COMMANDS | {KeyCommands}
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -114,8 +114,7 @@ class RecipeForm(VerticalScroll):
             yield Static(id="cost")
 
     def on_mount(self) -> None:
-        """The first visit needs one key: the button has the focus."""
-        self.query_one("#start", Button).focus()
+        """Tell what the form begins with."""
         self._announce()
 
     def _text(self, name: str) -> str:
@@ -261,7 +260,9 @@ class RecipeForm(VerticalScroll):
             changed = given != self.preset.get(section, {}).get(field, default)
             self.query_one(f"#{identifier(name)}-label").set_class(changed, "changed")
         self.query_one("#start", Button).disabled = bool(self.complaints)
-        self.post_message(self.Edited(self.values, not self.complaints))
+        # A copy: by the time the message is read, more may have been typed.
+        values = copy.deepcopy(self.values)
+        self.post_message(self.Edited(values, not self.complaints))
 
     def show_cost(self, text: str) -> None:
         """Tell what the training will take."""
@@ -273,7 +274,7 @@ class RecipeForm(VerticalScroll):
             self._complain("data.train", complaint)
 
     def focus_start(self) -> None:
-        """Put the focus on the button."""
+        """Put the focus on the button, so that a first visit needs one key."""
         self.query_one("#start", Button).focus()
 
     @on(Button.Pressed, "#start")

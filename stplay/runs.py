@@ -22,7 +22,8 @@ from stplay.recipe import Recipe
 from stplay.text import printable
 from stplay.traininglog import Status, TrainingLog
 
-LAUNCH_SECONDS = 8.0
+LAUNCH_SECONDS = 30.0
+SILENCE_SECONDS = 60.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -94,7 +95,7 @@ class Run:
             total_steps=log.total_steps,
             dev_max_accuracy=log.last_dev_accuracy(),
             test_max_accuracy=log.last_test_accuracy(),
-            started=log.worker.time if log.worker else None,
+            started=log.begun,
             error=log.error,
             folder=str(self.folder),
         )
@@ -104,10 +105,18 @@ class Run:
         if not log.active:
             return
         worker = log.worker
+        silence = time.time() - self.events_path.stat().st_mtime
         if worker is None:
-            if time.time() - self.events_path.stat().st_mtime > LAUNCH_SECONDS:
+            if silence > LAUNCH_SECONDS:
                 log.lose_worker("The training process never started; see its log.")
-        elif worker.host == platform.node() and not is_running(worker.pid, worker.process_started):
+        elif worker.host != platform.node():
+            # Another machine's processes cannot be asked, but its heartbeat would be in the log.
+            if silence > SILENCE_SECONDS:
+                log.lose_worker(
+                    f"No sign of life from {printable(worker.host)}; if nothing trains there any "
+                    f"more, go on with: stplay resume {self.id}"
+                )
+        elif not is_running(worker.pid, worker.process_started):
             # Its last word, or its successor's first, may have come since ``log`` was read.
             newest, _ = self._fold()
             if not newest.active or newest.worker != worker:

@@ -66,6 +66,7 @@ class TrainingLog:
     checkpoint: CheckpointSaved | None = None
     finished: RunFinished | None = None
     notes: list[Noted] = field(default_factory=list)
+    begun: float | None = None
     damaged: int = 0
     step: int = 0
     _training_begin: tuple[float, int] | None = None
@@ -154,6 +155,7 @@ class TrainingLog:
             case WorkerStarted():
                 self.begin_again()
                 self.worker = event
+                self.begun = self.begun or event.time
             case RunStarted():
                 self.started, self.status = event, "running"
             case RunResumed():

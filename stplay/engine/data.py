@@ -63,12 +63,16 @@ def first_rows(name: str, rows: int | None, shown: int) -> FirstRows:
         kept += 1
         if kept <= shown:
             found.append(triplet)
-        elif files is not None:
+        elif files is not None or source.kind == "sample":  # all of it takes long to read
             break
     if not found:
         raise _no_triplets(source, "train")
+    if source.kind == "sample":
+        from stplay.engine.sample import ROWS
+
+        return FirstRows(found, min(rows or ROWS["train"], ROWS["train"]), skipped, True)
     if files is None:
-        return FirstRows(found, kept, skipped, source.kind == "sample")
+        return FirstRows(found, kept, skipped, False)
     total = files.rows if rows is None or files.rows is None else min(rows, files.rows)
     return FirstRows(found, total, skipped, False)
 
@@ -148,9 +152,9 @@ def local_rows(source: DataSource, split: SplitName) -> Iterator[Row]:
         UserError: there is no such file, or it cannot be read as what its name says.
     """
     if source.kind == "sample":
-        from stplay.engine.sample import triplets
+        from stplay.engine.sample import generate
 
-        yield from (triplet._asdict() for triplet in triplets(split))
+        yield from (triplet._asdict() for triplet in generate(split))
         return
     path = Path(source.place)
     if source.kind == "folder":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from sentence_transformers import SentenceTransformer
-from transformers import AutoConfig
+from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from stplay import home, recipe
 from stplay.engine import hub
@@ -42,7 +42,7 @@ def load_model(
     """
     if checkpoint is not None:
         stages.progress(STAGE)
-        model = _load(checkpoint, settings)
+        model = _load(checkpoint, settings, f"checkpoint {printable(str(checkpoint))}")
         return BaseModel(model, settings.base)
     source = model_source(settings.base)
     name = settings.base
@@ -59,21 +59,22 @@ def load_model(
             folder = Path(source.place)
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
         stages.progress(STAGE)
-        model = _load(folder, settings)
+        model = _load(folder, settings, f"model {printable(settings.base)}")
     if source.kind == "hub":
-        model.model_card_data.set_base_model(source.place, name.rpartition("@")[2])
+        # The library's own setter asks the Hub first.
+        model.model_card_data.base_model = source.place
+        model.model_card_data.base_model_revision = name.rpartition("@")[2]
     return BaseModel(model, name)
 
 
-def _load(folder: Path, settings: recipe.Model) -> SentenceTransformer:
-    shown = printable(settings.base)
+def _load(folder: Path, settings: recipe.Model, shown: str) -> SentenceTransformer:
     overrides: dict[str, Any] = {}
     try:
         if settings.dropout is not None:
             config = AutoConfig.from_pretrained(str(folder))
             overrides = {name: settings.dropout for name in _DROPOUTS if hasattr(config, name)}
             if not overrides:
-                raise UserError(f"{shown} has no dropout to set; leave model.dropout out.")
+                raise UserError(f"The {shown} has no dropout to set; leave model.dropout out.")
         model = SentenceTransformer(
             str(folder),
             local_files_only=True,
@@ -81,19 +82,29 @@ def _load(folder: Path, settings: recipe.Model) -> SentenceTransformer:
             model_kwargs={"use_safetensors": None if settings.allow_pickle else True},
             config_kwargs=overrides,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        if "out of memory" in str(error):
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # the libraries have many names for a damaged file
+        if "out of memory" in str(error) or "can't allocate memory" in str(error):
             raise
-        reason = printable(str(error).strip().splitlines()[0])[:200]
-        raise UserError(f"The model {shown} cannot be loaded: {reason}") from error
-    if settings.max_seq_length is not None:
-        most = _most_tokens(model)
-        if most is not None and settings.max_seq_length > most:
-            raise UserError(
-                f"model.max_seq_length = {settings.max_seq_length} is more than the {most} tokens "
-                f"that {shown} can read."
-            )
-        model.max_seq_length = settings.max_seq_length
+        reason = printable(" ".join(str(error).split()))[:200]
+        raise UserError(f"The {shown} cannot be loaded: {reason}") from error
+    tokenizer = model.tokenizer
+    if isinstance(tokenizer, PreTrainedTokenizerBase) and len(tokenizer) <= len(
+        tokenizer.all_special_ids
+    ):
+        # The library makes an empty one, to which every text looks the same.
+        raise UserError(f"The {shown} has no tokenizer: its folder lacks tokenizer.json.")
+    most, wanted = _most_tokens(model), settings.max_seq_length
+    if most is not None and (wanted or 0) > most:
+        raise UserError(
+            f"model.max_seq_length = {wanted} is more than the {most} tokens that the {shown} can "
+            "read."
+        )
+    if most is not None and (model.max_seq_length or 0) > most:
+        model.max_seq_length = most  # a tokenizer that names no limit counts positions in vain
+    if wanted is not None:
+        model.max_seq_length = wanted
     return model
 
 
@@ -115,11 +126,10 @@ def tiny_folder(stages: Stages) -> Path:
     if not (folder / "modules.json").is_file():
         sentences = [sentence for triplet in triplets("train") for sentence in triplet]
         folder.parent.mkdir(parents=True, exist_ok=True)
-        made = _make_tiny(sentences, Path(mkdtemp(dir=folder.parent)), stages)
-        try:
-            made.replace(folder)
-        except OSError:  # another start made it first
-            shutil.rmtree(made)
+        with TemporaryDirectory(dir=folder.parent) as temporary:
+            made = _make_tiny(sentences, Path(temporary) / "model", stages)
+            with suppress(OSError):  # another start made it first
+                made.replace(folder)
     return folder
 
 

@@ -13,8 +13,8 @@ negative that shares more words with the anchor: counting shared words gets half
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
 from itertools import product
 from random import Random
 from typing import Literal, NamedTuple, TypeVar
@@ -212,7 +212,12 @@ CHANGES = ("deed",) * 5 + ("place", "place", "who", "number", "dress")
 
 
 def triplets(split: Split, seed: int = 0) -> list[Triplet]:
-    """Generate one split: 10,000 triplets for train, 1,000 each for dev and test.
+    """One whole split: 10,000 triplets for train, 1,000 each for dev and test."""
+    return list(generate(split, seed))
+
+
+def generate(split: Split, seed: int = 0) -> Iterator[Triplet]:
+    """Generate the ``ROWS[split]`` triplets of a split, one after the other.
 
     No anchor comes twice in a split, and no sentence of one split occurs in another. The same
     seed gives the same triplets in every process and on every Python.
@@ -223,20 +228,20 @@ def triplets(split: Split, seed: int = 0) -> list[Triplet]:
     if split not in SPLITS:
         raise ValueError(f"no split {split!r}: the splits are {', '.join(SPLITS)}")
     rng = Random(f"{seed} {split}")
-    rows: dict[str, Triplet] = {}
+    anchors: set[str] = set()
 
     def tell(scene: Scene, details: Sequence[Detail]) -> list[str]:
         # A sentence's own digest says which split it belongs to, so none needs to know the others.
         texts = (describe(rng, scene, detail) for detail in details)
         return [text for text in texts if SPLITS[crc32(f"{seed} {text}".encode()) % 3] == split]
 
-    while len(rows) < ROWS[split]:
+    while len(anchors) < ROWS[split]:
         scene = draw_scene(rng)
         for anchor in tell(scene, [ALL]):
             other, change = contradict(rng, scene)
             positives = tell(scene, [draw_detail(rng, change) for _ in range(5)])
             negatives = tell(other, [draw_detail(rng, change) for _ in range(5)])
-            sign = 1 if len(rows) % 2 else -1
+            sign = 1 if len(anchors) % 2 else -1
             leads = [
                 (sign * (overlap(anchor, positive) - overlap(anchor, negative)), positive, negative)
                 for positive, negative in product(positives, negatives)
@@ -244,14 +249,21 @@ def triplets(split: Split, seed: int = 0) -> list[Triplet]:
             ]
             # The closest contest: neither side is to share far more words than the other.
             for _, positive, negative in sorted(lead for lead in leads if lead[0] > 0)[:1]:
-                rows.setdefault(anchor, Triplet(anchor, positive, negative))
-    return list(rows.values())
+                if anchor not in anchors:
+                    anchors.add(anchor)
+                    yield Triplet(anchor, positive, negative)
 
 
 def overlap(one: str, other: str) -> float:
     """The share of two sentences' words that both have (Jaccard), from 0 to 1."""
-    first, second = (set(re.split(r"\W+", text.lower().strip("."))) for text in (one, other))
+    first, second = words(one), words(other)
     return len(first & second) / len(first | second)
+
+
+@lru_cache(maxsize=64)  # a scene's few sentences are compared with each other only
+def words(text: str) -> frozenset[str]:
+    """The distinct words of a sentence."""
+    return frozenset(re.split(r"\W+", text.lower().strip(".")))
 
 
 def pick(rng: Random, options: Sequence[T]) -> T:

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 from hub import Hub, hub_environment
 
 DRIVER = """
-import json, os, sys, time
+from stplay.engine.worker import quiet_libraries
+quiet_libraries()  # before the libraries are imported, as the workers do
+import json, sys, time
 from pathlib import Path
 from stplay.engine import hub
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import EventReader, EventWriter, StageProgressed
+from stplay.events import EventReader, EventWriter
 
 def split(stages, name, split="train", rows=None):
     from stplay.engine.data import load_split
@@ -35,7 +37,25 @@ def folder(stages, name, allow_pickle=False):
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {"files": sorted(str(path.relative_to(folder)) for path in paths), "commit": commit}
 
-CALLS = {"split": split, "first": first, "folder": folder}
+def model(stages, name, **settings):
+    from datasets import Dataset
+    from stplay import recipe
+    from stplay.engine.data import COLUMNS, Split
+    from stplay.engine.model import load_model
+    rows = Dataset.from_dict({column: ["A cat sleeps."] for column in COLUMNS})
+    train = Split("some-train", rows, 0, True)
+    found = load_model(recipe.Model(base=name, **settings), train, None, stages)
+    saved = log.with_name("saved")
+    found.model.save_pretrained(str(saved))
+    return {
+        "name": found.name,
+        "vector": found.model.encode("A cat sleeps.").tolist(),
+        "modules": [type(module).__name__ for module in found.model],
+        "card": (saved / "README.md").read_text(),
+        "files": sorted(path.name for path in saved.iterdir()),
+    }
+
+CALLS = {"split": split, "first": first, "folder": folder, "model": model}
 log = Path(sys.argv[1])
 for line in sys.stdin:
     call, name, options = json.loads(line)
@@ -52,7 +72,6 @@ for line in sys.stdin:
     answer["seconds"] = time.monotonic() - start
     events = EventReader(log).read()
     answer["stages"] = [[e.stage, e.done, e.total, e.unit] for e in events]
-    answer["modules"] = [name for name in ("torch", "datasets") if name in sys.modules]
     print(json.dumps(answer), flush=True)
 """
 
@@ -90,6 +109,8 @@ class Engine(AbstractContextManager["Engine"]):
     def __init__(
         self, hub: Hub, home: Path, prefix: Sequence[str] = (), **environment: str
     ) -> None:
+        self.sent = 0
+        self.answers: list[Answer] = []
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-c", DRIVER, str(home / "events.jsonl")],
             env=hub_environment(hub, home) | environment,
@@ -103,17 +124,21 @@ class Engine(AbstractContextManager["Engine"]):
 
     def call(self, call: str, name: str, **options: object) -> Answer:
         """The answer of one call."""
-        self.send(call, name, **options)
-        return self.answer()
+        return self.answer(self.send(call, name, **options))
 
-    def send(self, call: str, name: str, **options: object) -> None:
-        """Begin a call, whose ``answer`` is to be asked for later."""
+    def send(self, call: str, name: str, **options: object) -> int:
+        """Begin a call; its number is what to ask for its ``answer`` with, at any time later."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([call, name, options]) + "\n")
         self.process.stdin.flush()
+        self.sent += 1
+        return self.sent - 1
 
-    def answer(self) -> Answer:
+    def answer(self, number: int) -> Answer:
+        """The answer of the call with this number."""
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, f"the process ended with {self.process.wait()}"
-        return Answer(json.loads(line))
+        while len(self.answers) <= number:
+            line = self.process.stdout.readline()
+            assert line, f"the process ended with {self.process.wait()}"
+            self.answers.append(Answer(json.loads(line)))
+        return self.answers[number]

@@ -79,7 +79,7 @@ def downloaded(hub: Hub, name: str) -> list[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engine]]:
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """Calls that take their seconds, under way while the other tests run."""
     silent = socket.create_server(("127.0.0.1", 0))  # takes calls and never answers
     url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -94,7 +94,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engi
         breaking.fail_after(len(csv("one")) + 100)
         broken.send("split", "org/two")
         unanswered.send("split", "all-nli")
-        yield {"unanswered": unanswered, "broken": broken, "breaking": breaking}  # pyright: ignore
+        yield {"unanswered": unanswered, "broken": broken, "breaking": breaking}
 
 
 @pytest.mark.parametrize("order", ["old first", "new first"])
@@ -155,6 +155,8 @@ def test_a_warm_cache_needs_no_network_in_a_new_process(hub: Hub, tmp_path: Path
         engine.call("split", "org/warm")
         engine.call("folder", "org/warm-base")
         assert not downloaded(hub, "org/warm") + downloaded(hub, "org/warm-base")
+        for question in ("blobs=true", "revision/main"):
+            assert str(hub.requests).count(question) == 2  # once each
     hub.close()
     for environment in ({}, {"HF_HUB_OFFLINE": "1"}):
         with Engine(hub, tmp_path, **environment) as engine:
@@ -244,7 +246,7 @@ def test_a_gated_repository(hub: Hub, engine: Engine, tmp_path: Path) -> None:
     names = {"split": "org/gated", "first": "org/gated-csv", "folder": "org/gated-base"}
     for name in names.values():
         hub.gate(name, token="hf_right")
-    for call, name in names.items():
+    for call, name in [*names.items(), ("first", "org/gated")]:
         assert f"{name} is gated: ask for access on its page" in engine.call(call, name).told
     with Engine(hub, tmp_path, HF_TOKEN="hf_right") as member:
         assert words(member.call("split", "org/gated"))[0] == "gated train anchor 0"
@@ -266,6 +268,9 @@ def test_data_without_a_card(hub: Hub, engine: Engine) -> None:
             f"{word} anchor 1",
         ]
         assert len(downloaded(hub, name)) == 1
+        hub.close()
+        assert words(engine.call("split", name, rows=1)) == [f"{word} anchor 0"]
+        hub.start()
     hub.add_dataset("org/named", {"valid.csv": csv("valid"), "train.csv": csv("train")})
     assert words(engine.call("split", "org/named", split="dev"))[0] == "valid anchor 0"
     assert downloaded(hub, "org/named") == ["valid.csv"]
@@ -282,7 +287,6 @@ def test_a_download_tells_its_bytes(hub: Hub, engine: Engine) -> None:
     files = {"config.json": "{}", "model-1.safetensors": bytes(1 << 20)}
     hub.add_model("org/big", files)
     engine.call("folder", "org/big")
-    # Only what is still missing counts.
     files["model-2.safetensors"] = bytes(range(256)) * (6 << 12)
     hub.add_model("org/big", files)
     hub.slow(6e6)
@@ -321,7 +325,11 @@ def test_a_part_in_the_cache_is_no_whole(hub: Hub, tmp_path: Path) -> None:
         hub.start()
         hub.requests.clear()
         for call, name in asked:
-            assert engine.call(call, name).error is None
+            answer = engine.call(call, name)
+            assert answer.error is None
+            # Only what was missing counts.
+            missing = len(parts["train-1.csv"]) if call == "split" else 1
+            assert {s.total for s in answer.stages if s.unit == "bytes"} <= {missing}
         assert downloaded(hub, "org/parted") == ["train-1.csv"]
         assert downloaded(hub, "org/sharded") == ["model-00002-of-00002.safetensors"]
 
@@ -395,7 +403,7 @@ def test_the_files_a_model_needs() -> None:
     other = ["onnx/model.onnx", "openvino/openvino_model.xml", "tf_model.h5", "rust_model.ot"]
     other += ["flax_model.msgpack", "pytorch_model.bin", "2_Dense/pytorch_model.bin", "a.onnx_data"]
     other += ["training_args.bin", "optimizer.pt", "checkpoint-9/model.safetensors", "model.gguf"]
-    other += ["old/pytorch_model.bin"]
+    other += ["old/pytorch_model.bin", "onnx/config.json", "openvino/config.json"]
     names, pickles = model_files(sorted(safe + other))
     assert (names, pickles) == (sorted(safe), [])
     parts = [f"pytorch_model-0000{part}-of-00002.bin" for part in (1, 2)]
@@ -449,12 +457,12 @@ def test_a_card_tells_the_number_of_rows() -> None:
     other = {"config_name": "b", "splits": [{"name": "train", "num_examples": 8}, {"name": "x"}]}
     configs = [{"config_name": "b", "data_files": "a.csv"}]
     assert layout({"dataset_info": one}, [], None).rows == {"train": 7}
-    assert layout({"dataset_info": [one, other], "configs": configs}, [], None).rows == {"train": 8}
+    assert layout({"dataset_info": [other, one], "configs": configs}, [], None).rows == {"train": 8}
     assert layout({"dataset_info": "nonsense"}, [], None).rows == {}
 
 
-def test_a_hub_that_never_answers(patient: dict[str, Engine]) -> None:
-    answer = patient["unanswered"].answer()
+def test_a_hub_that_never_answers(patient: dict[str, Any]) -> None:
+    answer = patient["unanswered"].answer(0)
     assert "cannot be downloaded (the Hub cannot be reached: ReadTimeout)" in answer.told
     assert answer.told.endswith(DATA_INSTEAD)
     assert answer.seconds < 8
@@ -462,7 +470,7 @@ def test_a_hub_that_never_answers(patient: dict[str, Engine]) -> None:
 
 def test_a_download_that_breaks_off(patient: dict[str, Any]) -> None:
     hub, engine = patient["breaking"], patient["broken"]
-    answer = engine.answer()
+    answer = engine.answer(0)
     assert answer.told == (
         "The download of org/two broke off (RemoteProtocolError); start again, whole files are "
         "kept."

@@ -97,7 +97,9 @@ def test_hub_data_is_looked_into_and_not_downloaded(form: str, hub: Hub, tmp_pat
     assert not packages & {"torch", "datasets"}
     # Of a column with one block of rows parquet needs a dictionary and a page, a megabyte each.
     assert hub.bytes_sent - before < (6 << 20 if form == "parquet" else 1 << 20)
-    assert preview(name, "5", env=environment)[0]["triplets"] == found["triplets"][:5]
+    five, _ = preview(name, "5", env=environment)
+    assert five["triplets"] == found["triplets"][:5]
+    assert five.get("rows") == (5 if form == "parquet" else None)
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".parquet", ".csv")]
 
     # Without the data in the cache there is no way without a Hub; with it there is.

@@ -3,125 +3,19 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from piloting import fill, settle, start_button, text_of
+from samplerun import finished_run
 from textual.pilot import Pilot
-from textual.widgets import Button, Checkbox, Input, Select, Static
-from textual.worker import WorkerCancelled
+from textual.widgets import Checkbox, Input, Select
 
-from stplay import recipe, runs
-from stplay.events import (
-    CheckpointSaved,
-    Evaluated,
-    Event,
-    EventWriter,
-    Noted,
-    RunFinished,
-    RunStarted,
-    StageProgressed,
-    SystemSampled,
-    TrainLogged,
-    WorkerStarted,
-)
-from stplay.runs import Run
+from stplay.events import EventWriter, Noted, TrainLogged
 from stplay.screens.app import StplayApp
 from stplay.screens.recipeform import RecipeForm
 from stplay.screens.runview import RunView, TrainingTable
 from stplay.screens.train import TrainScreen
-
-
-def text_of(pilot: Pilot[None], selector: str) -> str:
-    """What a static line of the screen shows; nothing where it is not there."""
-    for line in pilot.app.screen.query(selector).results(Static):
-        if line.display:
-            return str(line.render()).replace("\xa0", " ")
-    return ""
-
-
-async def settle(pilot: Pilot[None]) -> None:
-    """Wait until nothing is under way; work that newer work replaced may be cancelled."""
-    await pilot.pause()
-    while under_way := [worker for worker in pilot.app.workers if not worker.is_finished]:
-        with suppress(WorkerCancelled):
-            await under_way[0].wait()
-    await pilot.pause()
-
-
-def start_button(pilot: Pilot[None]) -> Button:
-    """The one button."""
-    return pilot.app.screen.query_one("#start", Button)
-
-
-async def fill(pilot: Pilot[None], selector: str, value: str) -> None:
-    """Type ``value`` into a field in place of what is there."""
-    field = pilot.app.screen.query_one(selector, Input)
-    field.focus()
-    field.clear()
-    field.insert_text_at_cursor(value)
-    await settle(pilot)
-
-
-def finished_run(name: str = "done", steps: int = 3, **last: object) -> Run:
-    """A run on disk as a training process would have left it."""
-    run = runs.create(recipe.load("sample"), name, "sample")
-    writer = EventWriter(run.events_path)
-    events: list[Event] = [
-        WorkerStarted(time=0.0, host="gpu-box", pid=1, process_started=0.0),
-        RunStarted(
-            time=10.0,
-            recipe=run.recipe().to_dict(),
-            base="builtin:tiny",
-            device="CPU, 2 threads",
-            precision="float32",
-            versions={},
-            rows={"train": 10000},
-            synthetic=True,
-            total_steps=100 * steps,
-            parameters=1,
-        ),
-    ]
-    for number in range(1, steps + 1):
-        step, epoch = 100 * number, number / steps
-        events += [
-            StageProgressed(time=10.0 + number, stage="training", done=step, total=100 * steps),
-            TrainLogged(
-                time=10.0 + number,
-                step=step,
-                epoch=epoch,
-                loss=3.0 / number,
-                learning_rate=5e-5,
-                gradient_norm=2.1,
-                samples_per_second=1790.0,
-                tokens_per_second=61400.0,
-            ),
-            Evaluated(
-                time=10.0 + number,
-                step=step,
-                epoch=epoch,
-                split="dev",
-                data="sample-dev",
-                rows=500,
-                loss=2.9 / number,
-                cosine_accuracy=0.8,
-                dot_accuracy=0.79,
-                manhattan_accuracy=0.81,
-                euclidean_accuracy=0.8,
-                max_accuracy=0.81,
-            ),
-        ]
-    events += [
-        SystemSampled(time=14.0, cpu_percent=180.0, memory_bytes=1 << 30),
-        CheckpointSaved(
-            time=14.0, step=100 * steps, path="checkpoints/x", kept=3, disk_bytes=7 << 26
-        ),
-        RunFinished(**{"time": 15.0, "outcome": "completed", "exit_code": 0, **last}),  # type: ignore[arg-type]
-    ]
-    for event in events:
-        writer.write(event)
-    writer.close()
-    return run
 
 
 async def test_first_visit_offers_the_sample_with_the_focus_on_start(home: Path) -> None:
@@ -129,7 +23,7 @@ async def test_first_visit_offers_the_sample_with_the_focus_on_start(home: Path)
         await settle(pilot)
         assert pilot.app.focused is start_button(pilot)
         assert pilot.app.screen.query_one("#source", Select).value == "sample"
-        assert "10,000 rows" in text_of(pilot, "#preview-title")
+        assert "6,400 rows" in text_of(pilot, "#preview-title")
         assert "synthetic" in text_of(pilot, "#preview-title")
         assert "anchor" in text_of(pilot, "#preview-rows")
         assert "steps of 32 triplets" in text_of(pilot, "#cost")
@@ -153,6 +47,7 @@ async def test_mistakes_are_told_at_the_field_and_hold_the_start_back(
     home: Path, selector: str, value: str, complaint: str
 ) -> None:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         before = pilot.app.screen.query_one(selector, Input).value
         await fill(pilot, selector, value)
         assert complaint in text_of(pilot, f"{selector}-complaint")
@@ -166,6 +61,7 @@ async def test_unusable_data_is_told_at_its_field(home: Path, tmp_path: Path) ->
     path = tmp_path / "pairs.csv"
     path.write_text("anchor,positive\na,b\n", encoding="utf-8")
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         await fill(pilot, "#data-train", str(path))
         assert "lacks the column negative" in text_of(pilot, "#data-train-complaint")
         assert "lacks the column negative" in text_of(pilot, "#preview-rows")
@@ -183,6 +79,7 @@ async def test_control_characters_and_markup_of_data_are_shown_as_text(
     }
     path.write_text("\n".join([json.dumps(row)] * 3), encoding="utf-8")
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         await fill(pilot, "#data-train", str(path))
         shown = text_of(pilot, "#preview-rows")
         assert "[red]not red[/red]" in shown
@@ -192,6 +89,7 @@ async def test_control_characters_and_markup_of_data_are_shown_as_text(
 
 async def test_data_with_splits_brings_dev_and_test_along_but_a_file_does_not(home: Path) -> None:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         await fill(pilot, "#data-train", "all-nli")
         await pilot.press("tab")
         await pilot.pause()
@@ -207,6 +105,7 @@ async def test_presets_and_recipe_files_fill_the_form(home: Path, tmp_path: Path
     path = tmp_path / "mine.toml"
     path.write_text("[training]\nlearning_rate = 0.001\nbf16 = true\n", encoding="utf-8")
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         screen = pilot.app.screen
         screen.query_one("#source", Select).value = "all-nli"
         await pilot.pause()
@@ -225,6 +124,7 @@ async def test_presets_and_recipe_files_fill_the_form(home: Path, tmp_path: Path
 
 async def test_changed_fields_are_marked(home: Path) -> None:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         await fill(pilot, "#training-num_train_epochs", "2")
         form = pilot.app.screen.query_one(RecipeForm)
         changed = [label.id for label in form.query(".changed")]
@@ -233,6 +133,7 @@ async def test_changed_fields_are_marked(home: Path) -> None:
 
 async def test_digits_switch_screens_from_anywhere(home: Path) -> None:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         for key, mode in (("2", "evaluate"), ("3", "explore"), ("1", "train")):
             await pilot.press(key)
             assert pilot.app.current_mode == mode
@@ -249,6 +150,7 @@ async def test_digits_switch_screens_from_anywhere(home: Path) -> None:
 async def test_help_and_palette_know_the_keys(home: Path) -> None:
     finished_run()
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         await pilot.press("question_mark")
         assert pilot.app.screen.query("HelpPanel")
         await pilot.press("question_mark")
@@ -277,6 +179,7 @@ async def open_run(pilot: Pilot[None]) -> RunView:
 async def test_a_finished_run_shows_its_table_and_offers_what_can_be_done(home: Path) -> None:
     finished_run(steps=30)
     async with StplayApp().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
         await open_run(pilot)
         table = pilot.app.screen.query_one(TrainingTable)
         assert table.row_count == 30
@@ -307,6 +210,7 @@ async def test_failure_notes_and_damage_are_told_as_text(home: Path) -> None:
         file.write(b"garbage\n")
     EventWriter(run.events_path).write(Noted(level="warning", text="[b]odd[/b]"))
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         await open_run(pilot)
         notes = text_of(pilot, "#notes")
         assert "[red]boom[/red]" in notes
@@ -324,6 +228,7 @@ async def test_rows_that_a_resume_replaces_leave_the_table(home: Path) -> None:
 
     run = finished_run(steps=5)
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         view = await open_run(pilot)
         table = pilot.app.screen.query_one(TrainingTable)
         assert table.row_count == 5
@@ -340,6 +245,7 @@ async def test_the_workers_log_is_one_key_away(home: Path) -> None:
     run = finished_run()
     run.worker_log_path.write_text("50%|#\r100%|##\n[red]RuntimeError[/red]\x1b[2J\n")
     async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
         await open_run(pilot)
         await pilot.press("l")
         await pilot.pause()
@@ -355,6 +261,7 @@ async def test_the_workers_log_is_one_key_away(home: Path) -> None:
 
 async def test_narrow_terminals_swap_form_and_data(home: Path) -> None:
     async with StplayApp().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
         preview = pilot.app.screen.query_one("DataPreview")
         form = pilot.app.screen.query_one(RecipeForm)
         assert (form.display, preview.display) == (True, False)

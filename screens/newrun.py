@@ -1,0 +1,78 @@
+"""Before a run: the recipe's form beside the first rows of its data, and what it will cost."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+
+from stplay import recipe, runs
+from stplay.errors import UserError
+from stplay.runs import Run
+from stplay.screens.datapreview import DataPreview
+from stplay.screens.recipeform import RecipeForm
+from stplay.text import count
+
+
+class NewRun(Horizontal):
+    """Makes a run of a recipe and starts it."""
+
+    form = getters.query_one(RecipeForm)
+    preview = getters.query_one(DataPreview)
+
+    class Started(Message):
+        """The training process of ``run`` was started."""
+
+        def __init__(self, run: Run) -> None:
+            super().__init__()
+            self.run = run
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._values: dict[str, Any] | None = None
+        self._rows: int | None = None
+
+    def compose(self) -> ComposeResult:
+        """The form on the left, the data on the right."""
+        yield RecipeForm()
+        yield DataPreview()
+
+    @on(RecipeForm.Edited)
+    def _show_data(self, event: RecipeForm.Edited) -> None:
+        self._values = event.values if event.ready else None
+        if self._values is not None:
+            data = self._values["data"]
+            self.preview.show(data["train"], data.get("train_rows"))
+        self._show_cost()
+
+    @on(DataPreview.Loaded)
+    def _take_rows(self, event: DataPreview.Loaded) -> None:
+        self._rows = event.rows
+        self._show_cost()
+        if event.error:
+            self.form.complain_of_data(event.name, event.error)
+
+    def _show_cost(self) -> None:
+        if self._values is None or self._rows is None:
+            self.form.show_cost("")
+            return
+        training = recipe.build(self._values, "The form").training
+        batch = training.per_device_train_batch_size
+        steps = training.max_steps or math.ceil(
+            math.ceil(self._rows / batch) * training.num_train_epochs
+        )
+        self.form.show_cost(f"{count(steps)} steps of {count(batch)} triplets")
+
+    @on(RecipeForm.StartPressed)
+    def _start(self, event: RecipeForm.StartPressed) -> None:
+        try:
+            run = runs.create(event.chosen, None, event.stem)
+        except UserError as error:
+            self.notify(error.sentence, severity="error", markup=False)
+            return
+        run.launch()
+        self.post_message(self.Started(run))

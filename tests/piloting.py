@@ -1,0 +1,47 @@
+"""Ways to drive the app by Textual's pilot."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from textual.pilot import Pilot
+from textual.widgets import Button, Input, Static
+from textual.worker import WorkerCancelled
+
+from stplay.screens.train import TrainScreen
+
+
+def text_of(pilot: Pilot[None], selector: str) -> str:
+    """What a static line of the screen shows; nothing where it is not there."""
+    for line in pilot.app.screen.query(selector).results(Static):
+        if line.display:
+            return str(line.render()).replace("\xa0", " ")
+    return ""
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until nothing is under way; work that newer work replaced may be cancelled."""
+    await pilot.pause()
+    while isinstance(pilot.app.screen, TrainScreen) and not pilot.app.screen.room.children:
+        await asyncio.sleep(0.01)
+    await pilot.pause()
+    while under_way := [worker for worker in pilot.app.workers if not worker.is_finished]:
+        with suppress(WorkerCancelled):
+            await under_way[0].wait()
+    await pilot.pause()
+
+
+def start_button(pilot: Pilot[None]) -> Button:
+    """The one button."""
+    return pilot.app.screen.query_one("#start", Button)
+
+
+async def fill(pilot: Pilot[None], selector: str, value: str) -> None:
+    """Type ``value`` into a field in place of what is there."""
+    await settle(pilot)
+    field = pilot.app.screen.query_one(selector, Input)
+    field.focus()
+    field.clear()
+    field.insert_text_at_cursor(value)
+    await settle(pilot)
