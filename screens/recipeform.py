@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.suggester import SuggestFromList
-from textual.widgets import Button, Checkbox, Input, Label, Select, Static
+from textual.widgets import Button, Input, Label, Select, Static
 
 from stplay import recipe, sources
 from stplay.errors import UserError
@@ -49,6 +49,7 @@ FIELDS = (
 )
 DATA_FIELDS = ("data.train", "data.dev", "data.test")
 PRECISION = "training.bf16"
+PRECISIONS = [("bf16 where the GPU has it", "true"), ("float32", "false")]
 
 
 def identifier(name: str) -> str:
@@ -84,7 +85,7 @@ class RecipeForm(VerticalScroll):
         self.values = copy.deepcopy(self.preset)
         self._followed = self._text("data.train")
         self.complaints: dict[str, str] = {}
-        self._lines: dict[str, Static] = {}
+        self._lines: dict[str, tuple[Label, Static]] = {}
 
     def compose(self) -> ComposeResult:
         """A label and an entry a field, then the button."""
@@ -102,9 +103,10 @@ class RecipeForm(VerticalScroll):
                 id=identifier(field.name),
             )
         yield Label("Precision", id=f"{identifier(PRECISION)}-label")
-        yield Checkbox(
-            "bf16 where the GPU has it",
-            self._text(PRECISION) == "true",
+        yield Select(
+            PRECISIONS,
+            value=self._text(PRECISION) or "false",
+            allow_blank=False,
             compact=True,
             id=identifier(PRECISION),
         )
@@ -126,8 +128,8 @@ class RecipeForm(VerticalScroll):
 
     @on(Select.Changed, "#source")
     async def _choose_source(self, event: Select.Changed) -> None:
-        await self.query("#file, #file-label").remove()
         self._complain("file", "")
+        await self.query("#file, #file-label").remove()
         if event.value != FILE:
             self._take(str(event.value))
             return
@@ -163,9 +165,8 @@ class RecipeForm(VerticalScroll):
         for field in FIELDS:
             self.query_one(f"#{identifier(field.name)}", Input).value = self._text(field.name)
             self._check(field.name)
-        self.query_one(f"#{identifier(PRECISION)}", Checkbox).value = (
-            self._text(PRECISION) == "true"
-        )
+        precision = self.query_one(f"#{identifier(PRECISION)}", Select)
+        precision.value = self._text(PRECISION) or "false"
         self._announce()
 
     @on(Input.Changed)
@@ -175,10 +176,10 @@ class RecipeForm(VerticalScroll):
                 self._set(field.name, event.value)
                 self._announce()
 
-    @on(Checkbox.Changed)
-    def _choose_precision(self, event: Checkbox.Changed) -> None:
-        if (self._text(PRECISION) == "true") != event.value:
-            self._set(PRECISION, str(event.value).lower())
+    @on(Select.Changed, f"#{identifier(PRECISION)}")
+    def _choose_precision(self, event: Select.Changed) -> None:
+        if (self._text(PRECISION) or "false") != event.value:
+            self._set(PRECISION, str(event.value))
         self._announce()
 
     def _set(self, name: str, text: str) -> None:
@@ -241,15 +242,14 @@ class RecipeForm(VerticalScroll):
         else:
             self.complaints.pop(name, None)
         words = Content(f"✗ {printable(complaint)}")
-        line = self._lines.get(name)
-        if line is None and complaint:
-            self._lines[name] = Static(
-                words, classes="complaint", id=f"{identifier(name)}-complaint"
-            )
-            self.mount(self._lines[name], after=f"#{identifier(name)}")
-        elif line is not None:
+        if name not in self._lines and complaint:
+            line = Static(words, classes="complaint", id=f"{identifier(name)}-complaint")
+            self._lines[name] = (Label(), line)  # an empty label: the grid has two columns
+            self.mount(*self._lines[name], after=f"#{identifier(name)}")
+        elif name in self._lines:
+            label, line = self._lines[name]
             line.update(words)
-            line.display = bool(complaint)
+            label.display = line.display = bool(complaint)
         self.query_one("#start", Button).disabled = bool(self.complaints)
 
     def _announce(self) -> None:

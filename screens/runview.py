@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -61,6 +62,17 @@ class TrainingTable(DataTable[str]):
                 self.update_cell(key, title, cell)
         if following and self.row_count:
             self.move_cursor(row=self.row_count - 1)
+
+
+def packed(facts: Iterable[str], width: int) -> list[str]:
+    """``facts`` in lines of at most ``width`` cells, none broken in two."""
+    lines: list[str] = []
+    for fact in facts:
+        if lines and cell_len(lines[-1]) + 3 + cell_len(fact) <= width:
+            lines[-1] += f"   {fact}"
+        else:
+            lines.append(fact)
+    return lines
 
 
 class RunView(Vertical):
@@ -221,8 +233,11 @@ class RunView(Vertical):
             facts.append(f"{checkpoint.kept} {word}, {size(checkpoint.disk_bytes)}")
         if log.started.synthetic:
             facts.append("synthetic data")
-        # A fact stays whole where the line breaks.
-        return Content("   ".join(fact.replace(" ", "\N{NO-BREAK SPACE}") for fact in facts))
+        return Content("\n".join(packed(facts, self.query_one("#facts").size.width or 80)))
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self.refresh_view()
 
     def _stage(self, log: TrainingLog) -> Content:
         if not log.active:

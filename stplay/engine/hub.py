@@ -98,9 +98,8 @@ def data_files(source: DataSource, aliases: tuple[str, ...], stages: Stages) -> 
     repository = _repository("dataset", place, source.revision)
     card: dict[str, Any] = {}
     if "README.md" in repository.sizes:
-        path = repository.fetch(["README.md"], stages) / "README.md"
         try:
-            card = metadata_load(path) or {}
+            card = metadata_load(repository.fetch(["README.md"], stages) / "README.md") or {}
         except (yaml.YAMLError, ValueError) as error:
             raise UserError(f"The card of {place} is damaged: {printable(str(error))}") from None
     try:
@@ -114,8 +113,7 @@ def data_files(source: DataSource, aliases: tuple[str, ...], stages: Stages) -> 
     if split is None:
         there = printable(", ".join(splits)) or f"no {', '.join(READABLE)} file"
         raise repository.lacks(f"{place} has no split {aliases[0]}; it has {there}.")
-    names = splits[split]
-    if not names:
+    if not (names := splits[split]):
         raise repository.lacks(f"{place} lacks the files of its split {split}.")
     if other := [name for name in names if not name.endswith(READABLE)]:
         raise UserError(

@@ -9,7 +9,7 @@ import pytest
 from piloting import fill, settle, start_button, text_of
 from samplerun import finished_run
 from textual.pilot import Pilot
-from textual.widgets import Checkbox, Input, Select
+from textual.widgets import Input, Select
 
 from stplay.events import EventWriter, Noted, TrainLogged
 from stplay.screens.app import StplayApp
@@ -110,7 +110,7 @@ async def test_presets_and_recipe_files_fill_the_form(home: Path, tmp_path: Path
         screen.query_one("#source", Select).value = "all-nli"
         await pilot.pause()
         assert screen.query_one("#data-train_rows", Input).value == "100000"
-        assert screen.query_one("#training-bf16", Checkbox).value
+        assert screen.query_one("#training-bf16", Select).value == "true"
         screen.query_one("#source", Select).value = "recipe file"
         await pilot.pause()
         assert start_button(pilot).disabled
