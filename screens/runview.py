@@ -33,7 +33,7 @@ STATUS_STYLES: dict[Status, str] = {
 }
 
 
-class TrainingTable(DataTable[str]):
+class TrainingTable(DataTable[Text]):
     """The training log in the card's six columns; follows the newest row while it is in view."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -53,7 +53,8 @@ class TrainingTable(DataTable[str]):
         for step in sorted(steps):
             row, key = rows[step], str(step)
             cells = [
-                cell.rjust(width) for cell, width in zip(row.cells(), WIDTHS.values(), strict=True)
+                Text(cell.rjust(width), end="", no_wrap=True)
+                for cell, width in zip(row.cells(), WIDTHS.values(), strict=True)
             ]
             if key not in self.rows:
                 self.add_row(*cells, key=key)
@@ -92,6 +93,7 @@ class RunView(Vertical):
         self._reader: EventReader | None = None
         self._status: Status | None = None
         self._worker_log_size = -1
+        self._told: dict[str, Content] = {}
 
     def compose(self) -> ComposeResult:
         """The lines on top, the table, and what is below."""
@@ -190,10 +192,11 @@ class RunView(Vertical):
         log, run = self.training_log, self.run
         if run is None:
             return
-        self.query_one("#head-state", Static).update(
+        self._tell(
+            "head-state",
             Content.assemble(
                 (printable(run.id), "bold"), "   ", (log.state, STATUS_STYLES[log.status])
-            )
+            ),
         )
         total = log.total_steps
         bar = self.query_one("#progress", ProgressBar)
@@ -203,13 +206,19 @@ class RunView(Vertical):
         steps = f"step {count(log.step)} of {count(total)}" if total else ""
         if left is not None:
             steps += f"   {duration(left)} left"
-        self.query_one("#head-left", Static).update(Content(steps))
-        self.query_one("#facts", Static).update(self._facts(log))
-        self.query_one("#stage", Static).update(self._stage(log))
-        self.query_one("#notes", Static).update(self._notes(log))
+        self._tell("head-left", Content(steps))
+        self._tell("facts", self._facts(log))
+        self._tell("stage", self._stage(log))
+        self._tell("notes", self._notes(log))
         if log.status != self._status:
             self._status = log.status
             self.post_message(self.StatusChanged(log))
+
+    def _tell(self, line: str, content: Content) -> None:
+        # An update lays the screen out anew: it is saved where nothing changed.
+        if self._told.get(line) != content:
+            self._told[line] = content
+            self.query_one(f"#{line}", Static).update(content)
 
     def _facts(self, log: TrainingLog) -> Content:
         if log.started is None:

@@ -28,6 +28,8 @@ from stplay.text import count, decimals, duration, printable, size
 from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog, stage_words
 
 PLAIN_STAGE_SHARE = 0.25
+PLAIN_SILENCE_SECONDS = 10.0
+PLAIN_WIDTH = 80
 
 
 class View(Protocol):
@@ -86,17 +88,21 @@ class JsonView:
 
 
 class PlainView:
-    """One line an event, for pipes and files."""
+    """One line an event, for pipes and files, and the table at the end."""
 
     def __init__(self) -> None:
+        self._log = TrainingLog()
         self._stage = ""
         self._share = 0.0
+        self._printed = 0.0
 
     def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
         """Print a line for each event that people want to know."""
+        self._log = log
         for event in events:
             line = self._line(event)
             if line is not None:
+                self._printed = event.time
                 print(line, flush=True)
 
     def say(self, sentence: str) -> None:
@@ -104,7 +110,9 @@ class PlainView:
         print(sentence, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Nothing to leave."""
+        """Leave the whole table."""
+        if self._log.rows:
+            Console(file=sys.stdout, width=PLAIN_WIDTH, color_system=None).print(table(self._log))
 
     def _line(self, event: Event) -> str | None:
         match event:
@@ -146,6 +154,9 @@ class PlainView:
 
     def _stage_line(self, event: StageProgressed) -> str | None:
         if event.stage == TRAINING_STAGE:
+            return None
+        # Once rows come, they tell that the work goes on; only a long silence is worth a line.
+        if self._log.rows and event.time - self._printed < PLAIN_SILENCE_SECONDS:
             return None
         share = event.done / event.total if event.total else 0.0
         if event.stage == self._stage and share < self._share + PLAIN_STAGE_SHARE:

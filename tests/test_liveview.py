@@ -292,3 +292,33 @@ def test_a_note_stays_until_two_newer_ones_came():
     assert "info: note 1" in painted
     assert "info: note 2" in painted
     assert "note 0" not in painted
+
+
+def test_plain_lines_end_with_the_table_and_stay_few_once_rows_come(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    view, log = PlainView(), TrainingLog()
+    events: list[Event] = [
+        TrainLogged(time=100.0, step=100, epoch=0.016, loss=3.5308, learning_rate=5e-5),
+        StageProgressed(time=101.0, stage="evaluating dev", done=1, total=9, unit="sentences"),
+        StageProgressed(time=111.0, stage="evaluating dev", done=2, total=9, unit="sentences"),
+    ]
+    for event in events:
+        log.apply(event)
+    view.show(log, events, b"")
+    view.close()
+    first, silence, header, row = capsys.readouterr().out.splitlines()
+    assert first.startswith("step 100")
+    assert silence == "evaluating dev: 2 of 9 sentences"
+    assert header.split() == [
+        "Epoch",
+        "Step",
+        "Training",
+        "Loss",
+        "loss",
+        "dev",
+        "max",
+        "test",
+        "max",
+    ]
+    assert row.split() == ["0.016", "100", "3.5308", "-", "-", "-"]

@@ -81,6 +81,10 @@ def import_libraries(stages: Stages) -> None:
         stages.events.write(_importing(name, done))
         import_module(name)
     stages.events.write(_importing("", len(LIBRARIES)))
+    # Their own bars would fill the log: the events tell the progress.
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
 
 
 def _importing(name: str, done: int) -> StageProgressed:

@@ -184,7 +184,7 @@ async def test_a_finished_run_shows_its_table_and_offers_what_can_be_done(home: 
         table = pilot.app.screen.query_one(TrainingTable)
         assert table.row_count == 30
         assert table.cursor_row == 29
-        assert [cell.strip() for cell in table.get_row_at(29)] == [
+        assert [cell.plain.strip() for cell in table.get_row_at(29)] == [
             "1.000",
             "3,000",
             "0.1000",
@@ -237,7 +237,7 @@ async def test_rows_that_a_resume_replaces_leave_the_table(home: Path) -> None:
         writer.write(TrainLogged(step=260, epoch=0.5, loss=1.0, learning_rate=1e-5))
         view.poll()
         await pilot.pause()
-        steps = [table.get_row_at(row)[1].strip() for row in range(table.row_count)]
+        steps = [table.get_row_at(row)[1].plain.strip() for row in range(table.row_count)]
         assert steps == ["100", "200", "260"]
 
 
