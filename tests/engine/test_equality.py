@@ -21,6 +21,7 @@ RECIPE = {
     "training.logging_steps": "1",
     "data.test_rows": "200",
     "data.dev": "",
+    "data.train_rows": "",
 }
 
 
