@@ -155,7 +155,7 @@ class Mistake(NamedTuple):
         field = printable(self.field)
         if self.allowed.startswith("unknown"):
             return f"{field} is {self.allowed}"
-        given = printable(repr(self.given))
+        given = "nothing" if self.given is None else printable(repr(self.given))
         return f"{field} = {given} cannot be used; it must be {self.allowed}"
 
 

@@ -267,7 +267,7 @@ def find(id_: str) -> Run:
     if _NAME.fullmatch(id_) and run.events_path.is_file():
         return run
     names = [run.id for run in every()][:5]
-    there = f"The newest are {', '.join(names)}." if names else "There are no runs yet."
+    there = f"The newest: {', '.join(names)}." if names else "There are no runs yet."
     raise UserError(f"There is no run {printable(id_)!r}. {there}")
 
 

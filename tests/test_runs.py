@@ -208,7 +208,7 @@ def test_find_names_what_is_there(home: Path):
         runs.find("mine")
     for number in range(7):
         os.utime(create(f"run-{number}").events_path, (number, number))
-    with pytest.raises(UserError, match=r"newest are run-6, run-5, run-4, run-3, run-2\."):
+    with pytest.raises(UserError, match=r"newest: run-6, run-5, run-4, run-3, run-2\."):
         runs.find("mine")
     assert runs.find("run-0").folder == home / "data" / "runs" / "run-0"
     for name in ("../runs/run-0", "run-0/", "./run-0", str(home / "data" / "runs" / "run-0")):

@@ -59,6 +59,7 @@ def main() -> int:
         stop.deferred = False
         stop.check()
         worker.quiet_libraries()
+        worker.use_one_gpu()
         import_libraries(Stages(events))
         train(run, events, stop)
     except BaseException as raised:  # whatever it is, the log tells it

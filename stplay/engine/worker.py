@@ -91,11 +91,11 @@ def _gpu() -> tuple[float | None, int | None]:
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "cuda") or not torch.cuda.is_initialized():
         return None, None
-    free, total = torch.cuda.mem_get_info()
+    memory = torch.cuda.memory_reserved()
     try:
-        return float(torch.cuda.utilization()), total - free
+        return float(torch.cuda.utilization()), memory
     except Exception:  # without the vendor's library there is no utilization to tell
-        return None, total - free
+        return None, memory
 
 
 def ending(error: BaseException | None, folder: Path) -> RunFinished:
@@ -160,6 +160,16 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def note(events: EventWriter, text: str) -> None:
     """Write a warning into the log."""
     events.write(Noted(level="warning", text=text))
+
+
+def use_one_gpu() -> None:
+    """Show the libraries the first visible GPU only; to be called before torch is imported.
+
+    With several, the library's trainer would split each batch among them, and the negatives of a
+    triplet would no longer be those of the whole batch.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible.partition(",")[0]
 
 
 def quiet_libraries() -> None:

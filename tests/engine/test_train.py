@@ -252,3 +252,20 @@ def test_second_process_on_one_run_gives_way(finished: tuple[Run, str]) -> None:
     assert second.returncode == 2
     assert "Another process is at work on finished" in second.stderr
     assert run.events_path.read_bytes() == before
+
+
+def test_real_triplets_train_a_model_with_a_vocabulary_of_their_own(home: Path, snli: Path) -> None:
+    settings = {
+        "data.train": snli / "dev.jsonl",
+        "data.dev": "",
+        "data.test": snli / "test.jsonl",
+        "data.test_rows": 300,
+        "training.max_steps": 40,
+    }
+    recipe = ["train", "sample", *(f"--set={name}={value}" for name, value in settings.items())]
+    trained = run_stplay(*recipe, "--name=real")
+    assert trained.returncode == 0, trained.stderr
+    log = runs.find("real").training_log()
+    assert log.started is not None
+    assert not log.started.synthetic
+    assert log.evaluations["test", 40].cosine_accuracy > 0.7  # an untrained one has about 0.55
