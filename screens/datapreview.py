@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,9 +16,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from stplay import home, sources
+from stplay.sources import COLUMNS
 from stplay.text import count, printable
 
-COLUMNS = ("anchor", "positive", "negative")
 PATIENCE_SECONDS = 0.4
 
 
@@ -57,7 +58,11 @@ class DataPreview(Vertical):
             Content.assemble(("First rows of ", "dim"), printable(name), ("  reading", "dim"))
         )
         await asyncio.sleep(PATIENCE_SECONDS)  # a name that is still being typed is not read
-        arguments = [name] if rows is None else [name, str(rows)]
+        # Python looks for modules in the working folder first: not in the user's.
+        place = home.cache_folder()
+        place.mkdir(parents=True, exist_ok=True)
+        data = sources.absolute(name, Path.cwd())
+        arguments = [data] if rows is None else [data, str(rows)]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -66,7 +71,8 @@ class DataPreview(Vertical):
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env=os.environ,
+            cwd=place,
+            env=home.environment(),
         )
         try:
             output, _ = await process.communicate()
@@ -77,7 +83,9 @@ class DataPreview(Vertical):
             found = msgspec.json.decode(output)
         except msgspec.DecodeError:
             # A fault of ours, not of the data: the training may fare better, and tells if not.
+            title.update(Content.assemble(("First rows of ", "dim"), printable(name)))
             self.query_one("#preview-rows", Static).update("The first rows cannot be shown.")
+            self.post_message(self.Loaded(name, None, None))
             return
         self._show_found(name, found)
 
@@ -99,6 +107,8 @@ class DataPreview(Vertical):
             body.update(Content.assemble(("✗ ", "$error"), (printable(error), "$error")))
         else:
             body.update(Content("\n").join(map(self._triplet, found.get("triplets", []))))
+        if error:
+            self._asked = None  # the next look may fare better, as a network can come back
         self.post_message(self.Loaded(name, found.get("rows"), error))
 
     def _triplet(self, sentences: list[str]) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Any
 
@@ -52,9 +53,8 @@ class NewRun(Horizontal):
     @on(DataPreview.Loaded)
     def _take_rows(self, event: DataPreview.Loaded) -> None:
         self._rows = event.rows
+        self.form.complain_of_data(event.name, event.error or "")
         self._show_cost()
-        if event.error:
-            self.form.complain_of_data(event.name, event.error)
 
     def _show_cost(self) -> None:
         if self._values is None or self._rows is None:
@@ -62,17 +62,20 @@ class NewRun(Horizontal):
             return
         training = recipe.build(self._values, "The form").training
         batch = training.per_device_train_batch_size
-        steps = training.max_steps or math.ceil(
-            math.ceil(self._rows / batch) * training.num_train_epochs
-        )
+        too_large = f"The data has only {count(self._rows)} triplets."
+        self.form.complain_of_batch(too_large if batch > self._rows else "")
+        batches = math.ceil(self._rows / batch)
+        steps_an_epoch = math.ceil(batches / training.gradient_accumulation_steps)
+        steps = training.max_steps or math.ceil(steps_an_epoch * training.num_train_epochs)
         self.form.show_cost(f"{count(steps)} steps of {count(batch)} triplets")
 
     @on(RecipeForm.StartPressed)
-    def _start(self, event: RecipeForm.StartPressed) -> None:
+    async def _start(self, event: RecipeForm.StartPressed) -> None:
         try:
             run = runs.create(event.chosen, None, event.stem)
+            await asyncio.to_thread(run.launch)
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)
+            self.form.ready_to_start()
             return
-        run.launch()
         self.post_message(self.Started(run))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from textual import on, work
@@ -22,11 +23,17 @@ from stplay.text import printable
 FILE = "recipe file"
 MODELS = (
     "builtin:tiny",
-    "builtin:minilm",
+    *(("builtin:minilm",) if sources.has_minilm() else ()),
     "sentence-transformers/all-MiniLM-L6-v2",
     "nreimers/mMiniLMv2-L12-H384-distilled-from-XLMR-Large",
 )
 DATA = ("builtin:sample", "all-nli")
+
+PRECISION = "training.bf16"
+BATCH = "training.per_device_train_batch_size"
+UNUSABLE_DATA, LARGE_BATCH = "unusable-data", "large-batch"
+FOUND_LATER = {UNUSABLE_DATA, LARGE_BATCH}  # by reading the data, which goes on meanwhile
+PRECISIONS = [("bf16 where the GPU has it", "true"), ("float32", "false")]
 
 
 class Field(NamedTuple):
@@ -43,13 +50,11 @@ FIELDS = (
     Field("data.dev", "Dev data", DATA),
     Field("data.test", "Test data", DATA),
     Field("data.train_rows", "Train rows"),
-    Field("training.per_device_train_batch_size", "Batch size"),
+    Field(BATCH, "Batch size"),
     Field("training.num_train_epochs", "Epochs"),
     Field("training.learning_rate", "Learning rate"),
 )
 DATA_FIELDS = ("data.train", "data.dev", "data.test")
-PRECISION = "training.bf16"
-PRECISIONS = [("bf16 where the GPU has it", "true"), ("float32", "false")]
 
 
 def identifier(name: str) -> str:
@@ -185,6 +190,12 @@ class RecipeForm(VerticalScroll):
     def _set(self, name: str, text: str) -> None:
         section, _, field = name.partition(".")
         value = recipe.parse_value(name, text)
+        if name == "model.base":
+            self.values["model"].pop("allow_pickle", None)  # trust in one model is none in another
+        if name in ("data.train", "data.train_rows"):
+            self._complain(UNUSABLE_DATA, "")
+        if name in ("data.train", "data.train_rows", BATCH):
+            self._complain(LARGE_BATCH, "")
         table = self.values.setdefault(section, {})
         if value is None:
             table.pop(field, None)
@@ -224,19 +235,25 @@ class RecipeForm(VerticalScroll):
         complaint = ""
         try:
             if name == "model.base":
-                sources.model_source(value)
+                self._check_model(value)
             else:
                 sources.data_source(value)
         except UserError as error:
             complaint = error.sentence
         self.app.call_from_thread(self._take_check, name, value, complaint)
 
+    def _check_model(self, value: str) -> None:
+        source = sources.model_source(value)
+        if source.kind in ("folder", "minilm"):
+            trusted = bool(self.values.get("model", {}).get("allow_pickle"))
+            sources.check_model_folder(Path(source.place), allow_pickle=trusted)
+
     def _take_check(self, name: str, value: str, complaint: str) -> None:
         if self._text(name) == value:
             self._complain(name, complaint)
             self._announce()
 
-    def _complain(self, name: str, complaint: str) -> None:
+    def _complain(self, name: str, complaint: str, at: str | None = None) -> None:
         if complaint:
             self.complaints[name] = complaint
         else:
@@ -245,11 +262,15 @@ class RecipeForm(VerticalScroll):
         if name not in self._lines and complaint:
             line = Static(words, classes="complaint", id=f"{identifier(name)}-complaint")
             self._lines[name] = (Label(), line)  # an empty label: the grid has two columns
-            self.mount(*self._lines[name], after=f"#{identifier(name)}")
+            self.mount(*self._lines[name], after=f"#{identifier(at or name)}")
         elif name in self._lines:
             label, line = self._lines[name]
             line.update(words)
             label.display = line.display = bool(complaint)
+        self.ready_to_start()
+
+    def ready_to_start(self) -> None:
+        """Let the button be pressed where nothing is wrong."""
         self.query_one("#start", Button).disabled = bool(self.complaints)
 
     def _announce(self) -> None:
@@ -259,10 +280,10 @@ class RecipeForm(VerticalScroll):
             given = self.values.get(section, {}).get(field, default)
             changed = given != self.preset.get(section, {}).get(field, default)
             self.query_one(f"#{identifier(name)}-label").set_class(changed, "changed")
-        self.query_one("#start", Button).disabled = bool(self.complaints)
+        self.ready_to_start()
         # A copy: by the time the message is read, more may have been typed.
         values = copy.deepcopy(self.values)
-        self.post_message(self.Edited(values, not self.complaints))
+        self.post_message(self.Edited(values, not self.complaints.keys() - FOUND_LATER))
 
     def show_cost(self, text: str) -> None:
         """Tell what the training will take."""
@@ -271,14 +292,20 @@ class RecipeForm(VerticalScroll):
     def complain_of_data(self, name: str, complaint: str) -> None:
         """Tell at its field what is wrong with the training data called ``name``."""
         if self._text("data.train") == name:
-            self._complain("data.train", complaint)
+            self._complain(UNUSABLE_DATA, complaint, at="data.train")
+
+    def complain_of_batch(self, complaint: str) -> None:
+        """Tell at its field that the batch is larger than the data."""
+        self._complain(LARGE_BATCH, complaint, at=BATCH)
 
     def focus_start(self) -> None:
         """Put the focus on the button, so that a first visit needs one key."""
+        self.ready_to_start()
         self.query_one("#start", Button).focus()
 
     @on(Button.Pressed, "#start")
     def _start(self) -> None:
+        self.query_one("#start", Button).disabled = True  # a second press is no second run
         self._make_run()
 
     @work(thread=True, exclusive=True, group="start")
@@ -290,5 +317,6 @@ class RecipeForm(VerticalScroll):
             self.app.call_from_thread(
                 self.app.notify, error.sentence, severity="error", timeout=10, markup=False
             )
+            self.app.call_from_thread(self.ready_to_start)
             return
         self.post_message(self.StartPressed(chosen, recipe.stem(self.source)))

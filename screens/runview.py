@@ -18,7 +18,15 @@ from textual.widgets import DataTable, ProgressBar, RichLog, Static
 from stplay.events import Evaluated, EventReader, RunResumed, TrainLogged
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, Status, TrainingLog, stage_words
+from stplay.traininglog import (
+    COLUMNS,
+    TRAINING_STAGE,
+    Row,
+    Status,
+    TrainingLog,
+    memory_words,
+    stage_words,
+)
 
 POLL_SECONDS = 0.2
 PIECE = 1 << 18
@@ -93,6 +101,7 @@ class RunView(Vertical):
         self._reader: EventReader | None = None
         self._status: Status | None = None
         self._worker_log_size = -1
+        self._caught_up = False
         self._told: dict[str, Content] = {}
 
     def compose(self) -> ComposeResult:
@@ -118,12 +127,12 @@ class RunView(Vertical):
         self.run = run
         self.training_log = TrainingLog()
         self._reader = EventReader(run.events_path, piece=PIECE)
+        self._caught_up = False
         self._status = None
         self._worker_log_size = -1
         self.query_one(TrainingTable).clear()
         self.query_one("#worker-log", RichLog).clear()
         self.poll()
-        self._check_worker()
 
     def focus_table(self) -> None:
         """Put the focus on the table."""
@@ -135,6 +144,7 @@ class RunView(Vertical):
             return
         events = self._reader.read()
         if not events:
+            self._caught_up = True
             return
         changed: set[int] = set()
         afresh = False
@@ -150,7 +160,7 @@ class RunView(Vertical):
         self.call_later(self.poll)
 
     def _check_worker(self) -> None:
-        if self.run is None:
+        if self.run is None or not self._caught_up:  # half a log would say that it is at work
             return
         before = self.training_log.status
         self.run.check_worker(self.training_log)
@@ -235,7 +245,7 @@ class RunView(Vertical):
             system = log.system
             if system.gpu_percent is not None:
                 facts.append(f"GPU {system.gpu_percent:.0f} %")
-            facts.append(size(system.gpu_memory_bytes or system.memory_bytes))
+            facts.append(memory_words(system))
         if log.checkpoint is not None:
             checkpoint = log.checkpoint
             word = "checkpoint" if checkpoint.kept == 1 else "checkpoints"

@@ -5,6 +5,7 @@ What it shows is imported and made after the first paint, so that the app answer
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from typing import TYPE_CHECKING, ClassVar
 
@@ -65,11 +66,11 @@ class TrainScreen(Screen[None]):
         # A run that is at work is shown at once.
         from stplay import runs
 
-        for run in runs.every():
-            if run.training_log().active:
-                await self.show_run(run)
-                return
-        await self.action_new_run()
+        running = await asyncio.to_thread(runs.running)
+        if running is not None:
+            await self.show_run(running)
+        else:
+            await self.action_new_run()
 
     @property
     def _shown(self) -> RunView | None:
@@ -123,9 +124,13 @@ class TrainScreen(Screen[None]):
 
     def on_run_view_status_changed(self, event: RunView.StatusChanged) -> None:
         """Name the run's machine, and offer the keys that work now."""
-        started = event.log.started
+        if self._shown is None:
+            return
+        worker, started = event.log.worker, event.log.started
+        parts = [worker.host if worker else platform.node()]
         if started is not None:
-            self.topbar.place = f"{platform.node()} · {started.device} · {started.precision}"
+            parts += [started.device, started.precision]
+        self.topbar.place = " · ".join(parts)
         self.refresh_bindings()
 
     def action_toggle_data(self) -> None:
@@ -149,23 +154,27 @@ class TrainScreen(Screen[None]):
         from stplay.traininglog import status_words
 
         options = {}
-        for run in runs.every():
-            summary = run.summary()
+        for summary in await asyncio.to_thread(runs.summaries):
             step = f"step {count(summary.step)}" if summary.step else ""
-            options[run.id] = Content.assemble(
-                (f"{printable(run.id)}  ", "bold"), status_words(summary.status), f"  {step}"
+            options[summary.run] = Content.assemble(
+                (f"{printable(summary.run)}  ", "bold"), status_words(summary.status), f"  {step}"
             )
         if not options:
             self.notify("There are no runs yet; start one from the form.")
             return
         chosen = await self.app.push_screen_wait(Choice("Open a run", options))
-        if chosen is not None:
+        if chosen is None:
+            return
+        try:
             await self.show_run(runs.find(chosen))
+        except UserError as error:  # removed meanwhile
+            self.notify(error.sentence, severity="error", markup=False)
 
     @work
     async def action_stop(self) -> None:
         """Stop the run that is shown, once the person has confirmed it."""
         from stplay.screens.dialog import Question
+        from stplay.traininglog import stopping_words
 
         run = self._view.run if self._view is not None else None
         if run is None:
@@ -178,7 +187,7 @@ class TrainScreen(Screen[None]):
         if await self.app.push_screen_wait(question):
             try:
                 if run.request_stop():
-                    self.notify("Finishing the step and saving a checkpoint.")
+                    self.notify(stopping_words(run.training_log()))
             except UserError as error:
                 self.notify(error.sentence, severity="error", markup=False)
 
@@ -188,9 +197,9 @@ class TrainScreen(Screen[None]):
         if run is None:
             return
         try:
-            run.check_resumable()
+            await asyncio.to_thread(run.check_resumable)
+            await asyncio.to_thread(run.launch)
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)
             return
-        run.launch()
         await self.show_run(run)

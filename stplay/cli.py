@@ -133,11 +133,12 @@ def resume(options: argparse.Namespace) -> int:
 def stop(options: argparse.Namespace) -> int:
     """Ask a run to stop, and wait until it has."""
     from stplay import runs
+    from stplay.traininglog import stopping_words
 
     run = runs.find(options.run)
     if not run.request_stop():
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")
-    print(f"{run.id}: finishing the step and saving a checkpoint", flush=True)
+    print(f"{run.id}: {stopping_words(run.training_log())}", flush=True)
     while (log := run.training_log()).active:
         time.sleep(0.2)
     print(f"{run.id}: {log.state}" + (f": {printable(log.error)}" if log.error else ""))
@@ -151,8 +152,8 @@ def list_runs(options: argparse.Namespace) -> int:
     if options.json:
         import msgspec
 
-        for run in runs.every():
-            print(msgspec.json.encode(run.summary()).decode())
+        for summary in runs.summaries():
+            print(msgspec.json.encode(summary).decode())
         return FINISHED
 
     from rich import box
@@ -163,7 +164,7 @@ def list_runs(options: argparse.Namespace) -> int:
     from stplay.text import count, decimals
     from stplay.traininglog import status_words
 
-    found = runs.every()
+    found = runs.summaries()
     if not found:
         print("There are no runs yet; start one with: stplay train sample")
         return FINISHED
@@ -173,11 +174,10 @@ def list_runs(options: argparse.Namespace) -> int:
     for name in ("Step", "of", "dev max", "test max"):
         table.add_column(name, justify="right")
     table.add_column("Started")
-    for run in found:
-        summary = run.summary()
+    for summary in found:
         started = time.localtime(summary.started) if summary.started else None
         table.add_row(
-            Text(run.id),
+            Text(summary.run),
             Text(status_words(summary.status)),
             count(summary.step),
             count(summary.total_steps),
@@ -193,21 +193,24 @@ def list_runs(options: argparse.Namespace) -> int:
 
 
 def _launch(run: Run, options: argparse.Namespace) -> int:
+    import json
+
     log, offset = run.launch()
     if options.detach:
-        print(run.id)
+        print(json.dumps({"run": run.id, "folder": str(run.folder)}) if options.json else run.id)
         return FINISHED
     return _follow(run, log, offset, options.json)
 
 
 def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool) -> int:
     from stplay.liveview import view_for
+    from stplay.traininglog import stopping_words
 
-    interrupted = False
+    interrupts = 0
 
     def interrupt(number: int, frame: object) -> None:
-        nonlocal interrupted
-        interrupted = True
+        nonlocal interrupts
+        interrupts += 1
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
@@ -220,9 +223,13 @@ def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool) -> int:
             if not events:
                 run.check_worker(log)
             view.show(log, events, lines)
-            if interrupted and not asked and log.worker is not None:
-                asked = run.request_stop()
-                view.say("Finishing the step and saving a checkpoint.")
+            if interrupts and not asked:
+                asked = True
+                if run.request_stop():
+                    view.say(stopping_words(log))
+            if interrupts > 1:
+                view.say(f"The run goes on by itself; stop it with: stplay stop {run.id}")
+                return INTERRUPTED
             if not events and not log.active:
                 break
     finally:

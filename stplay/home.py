@@ -16,6 +16,15 @@ def _folder(kind: str) -> Path:
     return {"data": folders.user_data_path, "cache": folders.user_cache_path}[kind]
 
 
+def environment() -> dict[str, str]:
+    """The environment for a process of ours that works in another folder."""
+    home = os.environ.get("STPLAY_HOME")
+    return {
+        **os.environ,
+        **({"STPLAY_HOME": str(Path(home).expanduser().absolute())} if home else {}),
+    }
+
+
 def runs_folder() -> Path:
     """The folder that holds one folder a run; it may not exist yet."""
     return _folder("data") / "runs"

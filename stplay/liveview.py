@@ -13,6 +13,7 @@ from rich.text import Text
 
 from stplay.events import (
     CheckpointSaved,
+    Damaged,
     Evaluated,
     Event,
     Noted,
@@ -25,7 +26,7 @@ from stplay.events import (
 )
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog, stage_words
+from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog, memory_words, stage_words
 
 PLAIN_STAGE_SHARE = 0.25
 PLAIN_SILENCE_SECONDS = 10.0
@@ -144,6 +145,8 @@ class PlainView:
                     f"step {count(event.step)}  checkpoint saved; {event.kept} kept, "
                     f"{size(event.disk_bytes)} on disk"
                 )
+            case Damaged():
+                return "warning: a damaged line of the event log is left out"
             case Noted():
                 return f"{event.level}: {printable(event.text)}"
             case RunResumed():
@@ -204,7 +207,7 @@ class TerminalView:
             if log.train and log.train.samples_per_second:
                 facts.append(f"{count(log.train.samples_per_second)} samples/s")
             if log.system:
-                facts.append(size(log.system.gpu_memory_bytes or log.system.memory_bytes))
+                facts.append(memory_words(log.system))
             if started.synthetic:
                 facts.append("synthetic data")
             parts.append(Text("   ".join(facts), style="dim"))
@@ -214,6 +217,9 @@ class TerminalView:
             parts.append(Text(stage_words(log.stage), style="dim"))
         for noted in log.notes[-2:]:
             parts.append(Text(f"{noted.level}: {printable(noted.text)}", style="yellow"))
+        if log.damaged:
+            damaged = f"warning: {count(log.damaged)} damaged in the event log, left out"
+            parts.append(Text(damaged, style="yellow"))
         if self._said and log.active:
             parts.append(Text(self._said))
         return Group(*parts)

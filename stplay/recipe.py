@@ -26,7 +26,7 @@ from stplay.text import printable
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
 # TOMLDecodeError and UnicodeDecodeError are ValueErrors, and so is a number of too many digits.
 _NO_TOML = (ValueError, RecursionError)
@@ -254,6 +254,9 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     values, origin = _read(str(source))
     found = []
+    named = {override.partition("=")[0].strip() for override in overrides}
+    if "model.base" in named and isinstance(values.get("model"), dict):
+        values["model"].pop("allow_pickle", None)  # trust in one model is none in another
     for override in overrides:
         field, equals, text = override.partition("=")
         section, dot, name = field.strip().partition(".")
@@ -322,7 +325,9 @@ def presets() -> list[str]:
 
 def _read(source: str) -> tuple[dict[str, Any], str]:
     if source in presets():
-        text = (resources.files("stplay.assets") / "recipes" / f"{source}.toml").read_text()
+        text = (resources.files("stplay.assets") / "recipes" / f"{source}.toml").read_text(
+            encoding="utf-8"
+        )
         return tomllib.loads(text), f"preset {source}"
     path = sources.expanded(source)
     shown = printable(source)

@@ -17,7 +17,7 @@ import psutil
 
 from stplay import home, recipe
 from stplay.errors import UserError
-from stplay.events import Event, EventReader
+from stplay.events import Event, EventReader, WorkerStarted
 from stplay.recipe import Recipe
 from stplay.text import printable
 from stplay.traininglog import Status, TrainingLog
@@ -105,10 +105,16 @@ class Run:
         if not log.active:
             return
         worker = log.worker
-        silence = time.time() - self.events_path.stat().st_mtime
+        try:
+            silence = time.time() - self.events_path.stat().st_mtime
+        except OSError:
+            log.lose_worker(f"The folder of the run is gone: {self.folder}")
+            return
         if worker is None:
             if silence > LAUNCH_SECONDS:
-                log.lose_worker("The training process never started; see its log.")
+                log.lose_worker(
+                    f"The training process never started; its output is in {self.worker_log_path}"
+                )
         elif worker.host != platform.node():
             # Another machine's processes cannot be asked, but its heartbeat would be in the log.
             if silence > SILENCE_SECONDS:
@@ -116,7 +122,7 @@ class Run:
                     f"No sign of life from {printable(worker.host)}; if nothing trains there any "
                     f"more, go on with: stplay resume {self.id}"
                 )
-        elif not is_running(worker.pid, worker.process_started):
+        elif not is_running(worker.pid, worker.process_started, self.folder):
             # Its last word, or its successor's first, may have come since ``log`` was read.
             newest, _ = self._fold()
             if not newest.active or newest.worker != worker:
@@ -129,19 +135,36 @@ class Run:
     def launch(self) -> tuple[TrainingLog, int]:
         """Start the training process in a session of its own, so that it outlives this one.
 
-        Returns what happened before and the byte offset at which its events begin.
+        Comes back once the process has said that it is at work. Returns what happened before and
+        the byte offset at which its events begin.
+
+        Raises:
+            UserError: the process ended before it said anything.
         """
         log, offset = self._fold()
         log.begin_again()
         self.events_path.touch()  # the process is late only from now on
         with self.worker_log_path.open("ab") as worker_log:
-            subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "stplay.engine.train", str(self.folder)],
+                # Python looks for modules in the working folder first: not in the user's.
+                cwd=self.folder,
+                env=home.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=worker_log,
                 stderr=worker_log,
                 start_new_session=True,
             )
+        reader, begun = EventReader(self.events_path, offset), time.monotonic()
+        while not any(isinstance(event, WorkerStarted) for event in reader.read()):
+            if process.poll() is not None:
+                raise UserError(
+                    f"The training process of {self.id} could not start; its output is in "
+                    f"{self.worker_log_path}"
+                )
+            if time.monotonic() - begun > LAUNCH_SECONDS:
+                break  # it may yet come; whoever follows the run is told if it does not
+            time.sleep(0.02)
         return log, offset
 
     def request_stop(self) -> bool:
@@ -193,13 +216,17 @@ class Run:
                 time.sleep(interval)
 
 
-def is_running(pid: int, started: float) -> bool:
-    """Whether the process that had ``pid`` and started at ``started`` is still at work."""
+def is_running(pid: int, started: float, folder: Path) -> bool:
+    """Whether the process that had ``pid`` and started at ``started`` is still at work.
+
+    Where the clock was set meanwhile, the start time is another one: then the process is known by
+    the run's ``folder`` on its command line.
+    """
     try:
         process = psutil.Process(pid)
-        return (
-            abs(process.create_time() - started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-        )
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return abs(process.create_time() - started) < 1.0 or str(folder) in process.cmdline()
     except psutil.Error:
         return False
 
@@ -269,6 +296,16 @@ def find(id_: str) -> Run:
     names = [run.id for run in every()][:5]
     there = f"The newest: {', '.join(names)}." if names else "There are no runs yet."
     raise UserError(f"There is no run {printable(id_)!r}. {there}")
+
+
+def running() -> Run | None:
+    """The run that is at work, the one that changed last of several."""
+    return next((run for run in every() if run.training_log().active), None)
+
+
+def summaries() -> list[RunSummary]:
+    """The lines of the list of runs."""
+    return [run.summary() for run in every()]
 
 
 def every() -> list[Run]:

@@ -16,6 +16,7 @@ from stplay.text import printable
 ALL_NLI = "sentence-transformers/all-nli"
 ALL_NLI_REVISION = "d482672c8e74ce18da116f430137434ba2e52fab"
 DATA_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
+COLUMNS = ("anchor", "positive", "negative")
 SPLIT_NAMES = ("train", "dev", "validation", "val", "test")
 WEIGHTS = "model.safetensors"
 PICKLE_WEIGHTS = "pytorch_model.bin"

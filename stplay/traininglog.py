@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from stplay.events import (
     CheckpointSaved,
@@ -81,11 +81,6 @@ class TrainingLog:
     def total_steps(self) -> int | None:
         """The number of steps of the whole run, once it is known."""
         return self.started.total_steps if self.started else None
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """The recipe as the run recorded it; empty before the first step."""
-        return self.started.recipe if self.started else {}
 
     @property
     def error(self) -> str | None:
@@ -191,6 +186,20 @@ class TrainingLog:
 def status_words(status: Status) -> str:
     """A status as a sign and a word."""
     return f"{SIGNS[status]} {WORDS.get(status, status)}"
+
+
+def stopping_words(log: TrainingLog) -> str:
+    """What a run that was asked to stop does now."""
+    if log.started is None:
+        return "Stopping; there is no step to save yet."
+    return "Finishing the step and saving a checkpoint."
+
+
+def memory_words(system: SystemSampled) -> str:
+    """What the training process takes of the memory that runs out first."""
+    if system.gpu_memory_bytes is not None:
+        return f"GPU memory {size(system.gpu_memory_bytes)}"
+    return f"memory {size(system.memory_bytes)}"
 
 
 def stage_words(stage: StageProgressed) -> str:

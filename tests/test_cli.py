@@ -267,7 +267,7 @@ def test_stop_waits_for_the_end(
         process.kill()
     assert (done.returncode, done.stderr) == (exit_code, "")
     first, last = done.stdout.splitlines(keepends=True)
-    assert first == "mine: finishing the step and saving a checkpoint\n"
+    assert first == "mine: Stopping; there is no step to save yet.\n"
     assert last == told
 
 
@@ -280,7 +280,7 @@ def test_an_interrupted_wait_leaves_the_run_at_work(home: Path):
     )
     try:
         assert command.stdout is not None
-        assert command.stdout.readline().startswith(b"mine: finishing")
+        assert command.stdout.readline().startswith(b"mine: Stopping")
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
         assert (command.returncode, errors) == (130, b"")

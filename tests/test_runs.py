@@ -354,8 +354,19 @@ def test_another_process_under_the_same_number_is_not_ours(
     assert not run.request_stop()
     run.check_resumable()
     assert sleeper.poll() is None, "a stranger was stopped"
-    assert runs.is_running(sleeper.pid, worker.process_started + 100)
-    assert not runs.is_running(sleeper.pid, worker.process_started)
+    assert runs.is_running(sleeper.pid, worker.process_started + 100, run.folder)
+    assert not runs.is_running(sleeper.pid, worker.process_started, run.folder)
+
+
+def test_a_clock_that_was_set_does_not_kill_a_run(home: Path):
+    run = create()
+    command = [sys.executable, "-c", "import time; time.sleep(60)", str(run.folder)]
+    with subprocess.Popen(command) as process:
+        worker = worker_of(psutil.Process(process.pid))
+        worker.process_started -= 100
+        assert write(run, worker, STARTED).training_log().status == "running"
+        process.kill()
+    assert run.training_log().status == "failed"
 
 
 def test_a_process_elsewhere_is_not_told_as_dead(home: Path, sleeper: subprocess.Popen[bytes]):

@@ -290,7 +290,8 @@ def test_the_newest_of_each_is_kept():
     assert log.checkpoint.path == "b"
     assert log.stage is not None
     assert log.total_steps == 250
-    assert log.recipe == {"data": {"train": "builtin:sample"}}
+    assert log.started is not None
+    assert log.started.recipe == {"data": {"train": "builtin:sample"}}
     log.apply(RunFinished(outcome="completed", exit_code=0))
     assert log.stage is None
 

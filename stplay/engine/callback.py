@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -266,10 +265,3 @@ def _thin(checkpoint: Path) -> None:
 def disk_bytes(folder: Path) -> int:
     """The bytes of all files below ``folder``."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def remove_partial(folder: Path, completed: set[int]) -> None:
-    """Remove the checkpoints in ``folder`` that no event tells to be whole."""
-    for checkpoint in folder.glob("checkpoint-*"):
-        if step_of(checkpoint) not in completed:
-            shutil.rmtree(checkpoint, ignore_errors=True)

@@ -14,13 +14,12 @@ from stplay.engine import hub
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.events import EventWriter
-from stplay.sources import DATA_SUFFIXES, DataSource, data_source
+from stplay.sources import COLUMNS, DATA_SUFFIXES, DataSource, data_source
 from stplay.text import printable
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-COLUMNS = ("anchor", "positive", "negative")
 ALIASES = {"dev": ("dev", "validation", "val"), "train": ("train",), "test": ("test",)}
 
 SplitName = Literal["train", "dev", "test"]

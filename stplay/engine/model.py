@@ -13,10 +13,11 @@ from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from stplay import home, recipe
 from stplay.engine import hub
-from stplay.engine.data import COLUMNS, Split
+from stplay.engine.data import Split
 from stplay.engine.stages import Stages
+from stplay.engine.worker import is_out_of_memory
 from stplay.errors import UserError
-from stplay.sources import check_model_folder, model_source
+from stplay.sources import COLUMNS, check_model_folder, model_source
 from stplay.text import printable
 
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
@@ -82,10 +83,10 @@ def _load(folder: Path, settings: recipe.Model, shown: str) -> SentenceTransform
             model_kwargs={"use_safetensors": None if settings.allow_pickle else True},
             config_kwargs=overrides,
         )
-    except (UserError, MemoryError):
+    except UserError:
         raise
     except Exception as error:  # the libraries have many names for a damaged file
-        if "out of memory" in str(error) or "can't allocate memory" in str(error):
+        if is_out_of_memory(error):
             raise
         reason = printable(" ".join(str(error).split()))[:200]
         raise UserError(f"The {shown} cannot be loaded: {reason}") from error

@@ -20,6 +20,8 @@ from random import Random
 from typing import Literal, NamedTuple, TypeVar
 from zlib import crc32
 
+from stplay.engine.english import inflect, with_article
+
 SAMPLE_VERSION = 1
 """Goes up whenever ``triplets`` returns anything else than before."""
 
@@ -363,11 +365,6 @@ def tell_dress(scene: Scene, detail: Detail) -> str:
     return garment if scene.number > 1 else with_article(garment)
 
 
-def with_article(noun: str) -> str:
-    """Put a or an before a noun phrase."""
-    return f"{'an' if noun[0] in 'aeiou' and noun[:3] != 'uni' else 'a'} {noun}"
-
-
 def arrange(rng: Random, who: str, be: str, dress: str, deed: str, place: str) -> str:
     """Put the parts into a sentence; of ``dress``, ``deed`` and ``place`` some may be empty."""
     dressed = f"{who} {pick(rng, ('in', 'wearing'))} {dress}" if dress else who
@@ -389,23 +386,3 @@ def arrange(rng: Random, who: str, be: str, dress: str, deed: str, place: str) -
     if dress:
         forms += [f"wearing {dress}, {who} {be} {doing}{where}"]
     return pick(rng, forms)
-
-
-DOUBLING = "chop, cut, dig, get, nap, pedal, put, run, scrub, shop, sip, strum, swim, travel"
-
-
-@cache
-def inflect(deed: str, ending: Literal["ing", "s"]) -> str:
-    """Inflect the first word: ride a bike gives riding a bike, or rides a bike."""
-    verb, space, rest = deed.partition(" ")
-    if ending == "s" and re.search("[^aeiou]y$", verb):
-        verb = verb[:-1] + "ies"
-    elif ending == "s":
-        verb += "es" if verb.endswith(("s", "x", "z", "ch", "sh", "o")) else "s"
-    elif verb.endswith("ie"):
-        verb = verb[:-2] + "ying"
-    elif verb in wordings(DOUBLING):
-        verb += verb[-1] + "ing"
-    else:
-        verb = verb.removesuffix("e") + "ing"
-    return verb + space + rest

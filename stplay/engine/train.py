@@ -59,7 +59,7 @@ def main() -> int:
         stop.deferred = False
         stop.check()
         worker.quiet_libraries()
-        worker.use_one_gpu()
+        worker.choose_gpu(use_cpu=run.recipe().training.use_cpu)
         import_libraries(Stages(events))
         train(run, events, stop)
     except BaseException as raised:  # whatever it is, the log tells it
@@ -108,11 +108,11 @@ def completed_checkpoints(run: Run) -> list[Path]:
 
 def remove_partial_checkpoints(run: Run) -> None:
     """Remove what a save that failed half-way has left, so that it fills no disk."""
-    folder = run.folder / "checkpoints"
-    if folder.is_dir() and "stplay.engine.callback" in sys.modules:
-        from stplay.engine.callback import remove_partial, step_of
-
-        remove_partial(folder, {step_of(path) for path in completed_checkpoints(run)})
+    completed = completed_checkpoints(run)
+    for path in (run.folder / "checkpoints").glob("checkpoint-*"):
+        if path not in completed:
+            shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(run.folder / "model.partial", ignore_errors=True)
 
 
 def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
@@ -134,6 +134,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
 
     recipe = run.recipe()
     stages = Stages(events)
+    remove_partial_checkpoints(run)
     arguments, precision = training_arguments(recipe, run.folder / "checkpoints", events)
 
     data = recipe.data
@@ -194,6 +195,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
                     "they are left out.",
                 )
 
+    stages.progress("preparing the training")
     similarity = {"cos_sim": cos_sim, "dot_score": dot_score}[recipe.loss.similarity_fct]
     loss = CachedMultipleNegativesRankingLoss(
         model,
@@ -246,10 +248,11 @@ def training_arguments(
     # transformers 5 takes the ratio under the name of the steps.
     values["warmup_steps"] = values.pop("warmup_ratio")
     gpu = torch.cuda.is_available() and not training.use_cpu
-    values["bf16"] = training.bf16 and gpu and torch.cuda.is_bf16_supported()
-    if training.bf16 and not values["bf16"]:
-        where = "This GPU has no bf16" if gpu else "There is no GPU"
-        worker.note(events, f"{where}: the training runs in float32 instead of bf16.")
+    has_bf16 = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+    values["bf16"] = training.bf16 and has_bf16
+    if training.bf16 and not has_bf16:
+        why = "This GPU has no bf16" if gpu else "bf16 needs a CUDA GPU"
+        worker.note(events, f"{why}; the training runs in float32 instead of bf16.")
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         **values,
@@ -325,6 +328,7 @@ def save_model(model: SentenceTransformer, folder: Path) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     model.save_pretrained(str(partial))
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that died before its last word
     partial.replace(folder)
 
 

@@ -91,7 +91,10 @@ def _gpu() -> tuple[float | None, int | None]:
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "cuda") or not torch.cuda.is_initialized():
         return None, None
-    memory = torch.cuda.memory_reserved()
+    try:
+        memory = torch.cuda.memory_reserved()
+    except Exception:  # a GPU that failed ends the training, not the heartbeat
+        return None, None
     try:
         return float(torch.cuda.utilization()), memory
     except Exception:  # without the vendor's library there is no utilization to tell
@@ -132,7 +135,7 @@ def user_sentence(error: BaseException, folder: Path) -> str | None:
             f"The disk of {folder} is full; free some room there, or keep fewer checkpoints "
             f"(training.save_total_limit), and go on with: stplay resume {folder.name}"
         )
-    if any(_is_out_of_memory(link) for link in chain):
+    if any(is_out_of_memory(link) for link in chain):
         return (
             "The memory ran out; make loss.mini_batch_size or "
             "training.per_device_train_batch_size smaller."
@@ -151,10 +154,12 @@ def _is_disk_full(error: BaseException, folder: Path) -> bool:
     return failed_write and shutil.disk_usage(folder).free < 1 << 20
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return "can't allocate memory" in str(error)
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that memory, a GPU's or the machine's, ran out."""
+    text = str(error)
+    return (
+        isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+    )
 
 
 def note(events: EventWriter, text: str) -> None:
@@ -162,13 +167,13 @@ def note(events: EventWriter, text: str) -> None:
     events.write(Noted(level="warning", text=text))
 
 
-def use_one_gpu() -> None:
-    """Show the libraries the first visible GPU only; to be called before torch is imported.
+def choose_gpu(*, use_cpu: bool) -> None:
+    """Show the libraries the first visible GPU, or none; to be called before torch is imported.
 
-    With several, the library's trainer would split each batch among them, and the negatives of a
-    triplet would no longer be those of the whole batch.
+    With several, the library's trainer would split each batch among them: its steps would no
+    longer be the recipe's, and the cached loss would replay its dropout on the first one only.
     """
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    visible = "" if use_cpu else os.environ.get("CUDA_VISIBLE_DEVICES", "0")
     os.environ["CUDA_VISIBLE_DEVICES"] = visible.partition(",")[0]
 
 

@@ -89,6 +89,7 @@ def test_run_started_tells_precision_instead_of_hiding_it(finished: tuple[Run, s
 def test_the_log_has_the_cards_rows(finished: tuple[Run, str]) -> None:
     log = finished[0].training_log()
     assert [row.step for row in log.table()] == [0, 4, 8, 12, 16, 20, 24]
+    assert log.started is not None
     first, last = log.table()[0], log.table()[-1]
     assert first.training_loss is None
     assert first.loss is not None
@@ -97,7 +98,10 @@ def test_the_log_has_the_cards_rows(finished: tuple[Run, str]) -> None:
     dev = log.evaluations["dev", 8]
     accuracies = (dev.cosine_accuracy, dev.dot_accuracy, dev.manhattan_accuracy)
     assert dev.max_accuracy == max(*accuracies, dev.euclidean_accuracy)
-    assert (dev.data, dev.rows) == (f"{log.recipe['data']['dev'].rsplit('/', 1)[1]}-dev", 24)
+    assert (dev.data, dev.rows) == (
+        f"{log.started.recipe['data']['dev'].rsplit('/', 1)[1]}-dev",
+        24,
+    )
 
 
 def test_newest_two_checkpoints_are_whole_and_older_ones_bare(finished: tuple[Run, str]) -> None:

@@ -63,7 +63,7 @@ async def test_unusable_data_is_told_at_its_field(home: Path, tmp_path: Path) ->
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         await fill(pilot, "#data-train", str(path))
-        assert "lacks the column negative" in text_of(pilot, "#data-train-complaint")
+        assert "lacks the column negative" in text_of(pilot, "#unusable-data-complaint")
         assert "lacks the column negative" in text_of(pilot, "#preview-rows")
         assert start_button(pilot).disabled
 
