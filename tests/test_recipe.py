@@ -501,3 +501,10 @@ def test_the_all_nli_preset_is_the_cards_run():
     assert loaded.model.base == "nreimers/mMiniLMv2-L12-H384-distilled-from-XLMR-Large"
     steps = data.train_rows / loaded.training.per_device_train_batch_size
     assert steps * loaded.training.num_train_epochs == 6_250
+
+
+def test_trust_in_one_model_is_none_in_another():
+    assert recipe.load("all-nli").model.allow_pickle
+    assert not recipe.load("all-nli", ["model.base=org/other"]).model.allow_pickle
+    both = ["model.allow_pickle=true", "model.base=org/other"]
+    assert recipe.load("all-nli", both).model.allow_pickle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -273,3 +274,36 @@ def test_real_triplets_train_a_model_with_a_vocabulary_of_their_own(home: Path, 
     assert log.started is not None
     assert not log.started.synthetic
     assert log.evaluations["test", 40].cosine_accuracy > 0.7  # an untrained one has about 0.55
+
+
+def test_a_run_that_died_after_saving_its_model_can_still_finish(
+    finished: tuple[Run, str], home: Path
+) -> None:
+    run = Run(home / "data" / "runs" / "almost")
+    shutil.copytree(finished[0].folder, run.folder)
+    lines = run.events_path.read_bytes().splitlines(keepends=True)
+    run.events_path.write_bytes(b"".join(lines[:-1]))
+    wait_until_over(run, seconds=10)  # the process may still be on its way out
+    assert run.training_log().status == "failed"
+    resumed = run_stplay("resume", "almost")
+    assert resumed.returncode == 0, resumed.stderr
+    assert figures(run) == figures(finished[0])
+
+
+def test_the_working_folder_shadows_no_library(home: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "datasets.py").write_text("raise SystemExit('shadowed')\n", encoding="utf-8")
+    recipe = small_recipe(data, training__max_steps="1", data__dev="", data__test="")
+    done = run_stplay(*recipe, "--name=shadow", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stop_right_after_the_start_is_heeded(home: Path, data: Path) -> None:
+    run = start(small_recipe(data), "hasty")
+    stopped = run_stplay("stop", "hasty")
+    assert stopped.returncode == 0, stopped.stderr
+    assert run.training_log().status == "stopped"
+    resumed = run_stplay("resume", "hasty", "--detach")
+    assert resumed.returncode == 0, resumed.stderr
+    assert run.training_log().active
+    again = run_stplay("stop", "hasty")
+    assert again.returncode == 0, again.stderr

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
+from conftest import write_triplets
 from piloting import fill, settle, start_button, text_of
 from samplerun import finished_run
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
+from stplay import runs
 from stplay.events import EventWriter, Noted, TrainLogged
 from stplay.screens.app import StplayApp
 from stplay.screens.recipeform import RecipeForm
@@ -271,3 +274,38 @@ async def test_narrow_terminals_swap_form_and_data(home: Path) -> None:
         await pilot.resize_terminal(120, 40)
         await pilot.pause()
         assert preview.display
+
+
+async def test_one_start_however_often_it_is_pressed(home: Path) -> None:
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("enter", "enter", "enter")
+        await settle(pilot)
+        assert len(runs.every()) == 1
+        (run,) = runs.every()
+        while not pilot.app.screen.query("RunView"):
+            await pilot.pause()
+        assert run.training_log().active
+    run.request_stop()
+    while run.training_log().active:
+        await asyncio.sleep(0.05)
+
+
+async def test_a_complaint_of_the_data_goes_with_its_cause(home: Path, tmp_path: Path) -> None:
+    path = write_triplets(tmp_path / "few.jsonl", 40)
+    lines = path.read_text(encoding="utf-8")
+    empty = json.dumps({"anchor": "", "positive": "a", "negative": "b"})
+    path.write_text(f"{empty}\n{lines}", encoding="utf-8")
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await fill(pilot, "#data-train", str(path))
+        await fill(pilot, "#data-train_rows", "1")
+        assert "has no triplets" in text_of(pilot, "#unusable-data-complaint")
+        assert start_button(pilot).disabled
+        await fill(pilot, "#data-train_rows", "")
+        assert not text_of(pilot, "#unusable-data-complaint")
+        assert not start_button(pilot).disabled
+        await fill(pilot, "#training-per_device_train_batch_size", "41")
+        assert "only 40 triplets" in text_of(pilot, "#large-batch-complaint")
+        assert start_button(pilot).disabled
+        await fill(pilot, "#data-train", "builtin:sample")
+        assert not start_button(pilot).disabled
