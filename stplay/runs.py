@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from stplay import home, recipe
+from stplay import home, recipe, runfolders
 from stplay.errors import UserError
 from stplay.events import Event, EventReader, WorkerStarted
 from stplay.recipe import Recipe
@@ -24,7 +24,6 @@ from stplay.traininglog import Status, TrainingLog
 
 LAUNCH_SECONDS = 30.0
 SILENCE_SECONDS = 60.0
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 class RunSummary(msgspec.Struct):
@@ -48,7 +47,7 @@ class Run:
         self.folder = folder
         self.id = folder.name
         self.recipe_path = folder / "recipe.toml"
-        self.events_path = folder / "events.jsonl"
+        self.events_path = folder / runfolders.EVENTS
         self.worker_log_path = folder / "worker.log"
 
     def model_folder(self) -> Path:
@@ -57,12 +56,7 @@ class Run:
         Raises:
             UserError: the run has no final model yet.
         """
-        folder = self.folder / "model"
-        if not folder.is_dir():
-            raise UserError(
-                f"The run {self.id} has no final model yet; finish it with: stplay resume {self.id}"
-            )
-        return folder
+        return runfolders.model_folder(self.folder)
 
     def recipe(self) -> Recipe:
         """The run's recipe.
@@ -246,7 +240,7 @@ def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
         if name is None:
             path = _next_folder(folder, stem)
         else:
-            if not _NAME.fullmatch(name):
+            if not runfolders.NAME.fullmatch(name):
                 raise UserError(
                     f"{printable(name)!r} cannot name a run; use letters, digits, '.', '_' and "
                     "'-', at most 80, starting with a letter or digit."
@@ -290,12 +284,7 @@ def find(id_: str) -> Run:
     Raises:
         UserError: there is none; names those that are.
     """
-    run = Run(home.runs_folder() / id_)
-    if _NAME.fullmatch(id_) and run.events_path.is_file():
-        return run
-    names = [run.id for run in every()][:5]
-    there = f"The newest: {', '.join(names)}." if names else "There are no runs yet."
-    raise UserError(f"There is no run {printable(id_)!r}. {there}")
+    return Run(runfolders.find(id_))
 
 
 def running() -> Run | None:
@@ -310,9 +299,4 @@ def summaries() -> list[RunSummary]:
 
 def every() -> list[Run]:
     """All runs, the one that changed last first."""
-    try:
-        found = [Run(path) for path in home.runs_folder().iterdir() if _NAME.fullmatch(path.name)]
-    except OSError:
-        return []
-    dated = [(run.events_path.stat().st_mtime, run) for run in found if run.events_path.is_file()]
-    return [run for _, run in sorted(dated, key=lambda pair: pair[0], reverse=True)]
+    return [Run(folder) for folder in runfolders.every()]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from stplay import runfolders
 from stplay.errors import UserError
 from stplay.text import printable
 
@@ -96,14 +97,13 @@ def model_source(name: str) -> ModelSource:
     Raises:
         UserError: the name has no known form, or what it names is missing or damaged.
     """
-    from stplay import runs
-
     if name == "builtin:tiny":
         return ModelSource("tiny", name)
     if name == "builtin:minilm":
         return ModelSource("minilm", str(minilm_folder()))
     if name.startswith("run:"):
-        return ModelSource("folder", str(runs.find(name.removeprefix("run:")).model_folder()))
+        folder = runfolders.model_folder(runfolders.find(name.removeprefix("run:")))
+        return ModelSource("folder", str(folder))
     path = expanded(name)
     if _is_path(name) or (name and holds(path.exists)):
         if not holds(path.is_dir):
