@@ -9,6 +9,7 @@ import json
 import platform
 import shutil
 import sys
+import traceback
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from stplay.engine.data import Split
 
+LOCK_SECONDS = 3.0
 LIBRARIES = ("torch", "datasets", "transformers", "sentence_transformers")
 
 
@@ -45,7 +47,7 @@ def main() -> int:
     run = Run(Path(sys.argv[1]))
     lock = FileLock(run.folder / "worker.lock")
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=LOCK_SECONDS)  # a process that was stopped may be on its way out
     except Timeout:
         print(f"Another process is at work on {run.id}.", file=sys.stderr)
         return UserError.exit_code
@@ -56,14 +58,17 @@ def main() -> int:
     heartbeat.start()
     error: BaseException | None = None
     try:
-        stop.deferred = False
-        stop.check()
         worker.quiet_libraries()
         worker.choose_gpu(use_cpu=run.recipe().training.use_cpu)
-        import_libraries(Stages(events))
+        import_libraries(Stages(events), stop)
+        stop.deferred = False
+        stop.check()
         train(run, events, stop)
     except BaseException as raised:  # whatever it is, the log tells it
         error = raised
+        if stop.raised and not isinstance(raised, (worker.Stopped, UserError)):
+            traceback.print_exception(raised)  # a library's word for being interrupted
+            error = worker.Stopped()
     stop.deferred = True  # the last word is said, come what may
     finished = worker.ending(error, run.folder)
     if error is not None:
@@ -73,12 +78,18 @@ def main() -> int:
         events.write(finished)
     except OSError as full:  # readers will find the process gone, and the log of its output
         print(f"The event log cannot be written: {full}", file=sys.stderr, flush=True)
+    lock.release()
     return finished.exit_code
 
 
-def import_libraries(stages: Stages) -> None:
-    """Import the libraries, which takes seconds, one stage step each."""
+def import_libraries(stages: Stages, stop: worker.StopSignal) -> None:
+    """Import the libraries, which takes seconds, one stage step each.
+
+    Raises:
+        Stopped: a stop was asked for; an import is not broken off, as none survives that.
+    """
     for done, name in enumerate(LIBRARIES):
+        stop.check()
         stages.events.write(_importing(name, done))
         import_module(name)
     stages.events.write(_importing("", len(LIBRARIES)))

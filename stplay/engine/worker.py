@@ -32,13 +32,14 @@ class StopSignal:
     def __init__(self) -> None:
         self.requested = False
         self.deferred = True
+        self.raised = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         if not self.deferred:
-            self.deferred = True
+            self.deferred = self.raised = True
             raise Stopped
 
     def check(self) -> None:
