@@ -62,6 +62,12 @@ def identifier(name: str) -> str:
     return name.replace(".", "-")
 
 
+def given(values: dict[str, Any], name: str, default: object = None) -> Any:
+    """The value that a recipe's plain ``values`` give a field, ``section.name``."""
+    section, _, field = name.partition(".")
+    return values.get(section, {}).get(field, default)
+
+
 class RecipeForm(VerticalScroll):
     """Edits a recipe that starts as a preset or a file."""
 
@@ -125,8 +131,7 @@ class RecipeForm(VerticalScroll):
         self._announce()
 
     def _text(self, name: str) -> str:
-        section, _, field = name.partition(".")
-        value = self.values.get(section, {}).get(field)
+        value = given(self.values, name)
         if value is None:
             return ""
         return str(value).lower() if isinstance(value, bool) else str(value)
@@ -216,19 +221,19 @@ class RecipeForm(VerticalScroll):
                 self.query_one(f"#{identifier(name)}", Input).value = train
 
     def _check(self, name: str) -> None:
-        section, _, field = name.partition(".")
-        table = self.values.get(section, {})
-        if field not in table:
+        value = given(self.values, name)
+        if value is None:
             required = name in ("model.base", "data.train")
-            preset_has = field in self.preset.get(section, {})
+            preset_has = given(self.preset, name) is not None
             optional = name in ("data.dev", "data.test", "data.train_rows")
             missing = required or (preset_has and not optional)
             self._complain(name, f"It must be {recipe.allowed(name)}." if missing else "")
             return
-        found = recipe.mistakes({section: {field: table[field]}})
+        section, _, field = name.partition(".")
+        found = recipe.mistakes({section: {field: value}})
         self._complain(name, f"It must be {found[0].allowed}." if found else "")
         if not found and name in ("model.base", *DATA_FIELDS):
-            self._check_source(name, str(table[field]))
+            self._check_source(name, str(value))
 
     @work(thread=True, group="check-source")
     def _check_source(self, name: str, value: str) -> None:
@@ -245,7 +250,7 @@ class RecipeForm(VerticalScroll):
     def _check_model(self, value: str) -> None:
         source = sources.model_source(value)
         if source.kind in ("folder", "minilm"):
-            trusted = bool(self.values.get("model", {}).get("allow_pickle"))
+            trusted = bool(given(self.values, "model.allow_pickle"))
             sources.check_model_folder(Path(source.place), allow_pickle=trusted)
 
     def _take_check(self, name: str, value: str, complaint: str) -> None:
@@ -275,10 +280,8 @@ class RecipeForm(VerticalScroll):
 
     def _announce(self) -> None:
         for name in (*(field.name for field in FIELDS), PRECISION):
-            section, _, field = name.partition(".")
             default = False if name == PRECISION else None
-            given = self.values.get(section, {}).get(field, default)
-            changed = given != self.preset.get(section, {}).get(field, default)
+            changed = given(self.values, name, default) != given(self.preset, name, default)
             self.query_one(f"#{identifier(name)}-label").set_class(changed, "changed")
         self.ready_to_start()
         # A copy: by the time the message is read, more may have been typed.

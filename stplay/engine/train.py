@@ -117,13 +117,14 @@ def completed_checkpoints(run: Run) -> list[Path]:
     return [path for _, path in sorted(steps.items()) if path.is_dir()]
 
 
-def remove_partial_checkpoints(run: Run) -> None:
-    """Remove what a save that failed half-way has left, so that it fills no disk."""
+def remove_partial_checkpoints(run: Run) -> list[Path]:
+    """Remove what a save that failed half-way has left; returns the checkpoints that are whole."""
     completed = completed_checkpoints(run)
     for path in (run.folder / "checkpoints").glob("checkpoint-*"):
         if path not in completed:
             shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(run.folder / "model.partial", ignore_errors=True)
+    return completed
 
 
 def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
@@ -145,7 +146,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
 
     recipe = run.recipe()
     stages = Stages(events)
-    remove_partial_checkpoints(run)
+    completed = remove_partial_checkpoints(run)
     arguments, precision = training_arguments(recipe, run.folder / "checkpoints", events)
 
     data = recipe.data
@@ -158,7 +159,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
     splits = {"train": train_split, "dev": dev, "test": test}
     splits = {name: split for name, split in splits.items() if split is not None}
 
-    checkpoints = [path for path in completed_checkpoints(run) if (path / "optimizer.pt").is_file()]
+    checkpoints = [path for path in completed if (path / "optimizer.pt").is_file()]
     checkpoint = checkpoints[-1] if checkpoints else None
     set_seed(recipe.training.seed)
     base = load_model(recipe.model, train_split, checkpoint, stages)
@@ -176,7 +177,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         if name != "train"
     }
 
-    resumed = started_before(run)
+    resumed = run.training_log().started is not None
     arguments.eval_on_start = arguments.eval_on_start and checkpoint is None
 
     def announce(state: TrainerState) -> None:
@@ -302,15 +303,6 @@ def is_last(checkpoint: Path) -> bool:
     """Whether the training has no step to take after ``checkpoint``."""
     state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     return state["global_step"] >= state["max_steps"]
-
-
-def started_before(run: Run) -> bool:
-    """Whether the log holds an earlier start of this run."""
-    reader = EventReader(run.events_path)
-    while batch := reader.read():
-        if any(isinstance(event, RunStarted) for event in batch):
-            return True
-    return False
 
 
 def device_name(arguments: SentenceTransformerTrainingArguments) -> str:
