@@ -7,7 +7,8 @@ from pathlib import Path
 
 from stplay import home
 from stplay.errors import UserError
-from stplay.text import printable
+from stplay.events import CheckpointSaved, EventReader, RunResumed
+from stplay.text import count, printable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 EVENTS = "events.jsonl"
@@ -45,8 +46,39 @@ def model_folder(folder: Path) -> Path:
     """
     model = folder / "model"
     if not model.is_dir():
+        kept = checkpoints(folder)
+        newest = f", or name its newest checkpoint: run:{folder.name}@{max(kept)}" if kept else ""
         raise UserError(
             f"The run {folder.name} has no final model yet; finish it with: "
-            f"stplay resume {folder.name}"
+            f"stplay resume {folder.name}{newest}"
         )
     return model
+
+
+def checkpoints(folder: Path) -> dict[int, Path]:
+    """The checkpoints of a run that are whole and kept, by their steps, in order."""
+    reader = EventReader(folder / EVENTS)
+    saved: dict[int, Path] = {}
+    while events := reader.read():
+        for event in events:
+            if isinstance(event, CheckpointSaved):
+                saved[event.step] = folder / event.path
+            elif isinstance(event, RunResumed):
+                saved = {step: path for step, path in saved.items() if step <= event.step}
+    return {step: path for step, path in sorted(saved.items()) if path.is_dir()}
+
+
+def checkpoint(folder: Path, step: str) -> Path:
+    """The folder of the checkpoint that the run in ``folder`` kept of ``step``.
+
+    Raises:
+        UserError: it kept none; names the steps of those it did.
+    """
+    kept = checkpoints(folder)
+    if step.isascii() and step.isdecimal() and int(step) in kept:
+        return kept[int(step)]
+    there = ", ".join(count(step) for step in kept) if kept else "none"
+    raise UserError(
+        f"The run {folder.name} kept no checkpoint of step {printable(step)!r}; "
+        f"kept steps: {there}."
+    )

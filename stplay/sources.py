@@ -102,8 +102,10 @@ def model_source(name: str) -> ModelSource:
     if name == "builtin:minilm":
         return ModelSource("minilm", str(minilm_folder()))
     if name.startswith("run:"):
-        folder = runfolders.model_folder(runfolders.find(name.removeprefix("run:")))
-        return ModelSource("folder", str(folder))
+        run, at, step = name.removeprefix("run:").partition("@")
+        folder = runfolders.find(run)
+        place = runfolders.checkpoint(folder, step) if at else runfolders.model_folder(folder)
+        return ModelSource("folder", str(place))
     path = expanded(name)
     if _is_path(name) or (name and holds(path.exists)):
         if not holds(path.is_dir):
@@ -113,7 +115,7 @@ def model_source(name: str) -> ModelSource:
         return ModelSource("hub", match["name"], match["revision"])
     raise UserError(
         f"{printable(name)!r} names no model; a model is builtin:tiny, builtin:minilm, "
-        "a Hub name such as org/name or org/name@revision, a folder, or run:<id>."
+        "a Hub name such as org/name or org/name@revision, a folder, run:<id>, or run:<id>@<step>."
     )
 
 

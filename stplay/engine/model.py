@@ -31,6 +31,35 @@ class BaseModel(NamedTuple):
     name: str
 
 
+class OpenedModel(NamedTuple):
+    """A model that is not to be trained; ``revision`` is a Hub model's commit."""
+
+    model: SentenceTransformer
+    folder: Path
+    revision: str | None
+
+
+def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
+    """The model called ``name``, to encode with.
+
+    Raises:
+        UserError: the model is missing, damaged, or a pickle checkpoint.
+    """
+    source = model_source(name)
+    revision = None
+    if source.kind == "tiny":
+        folder = tiny_folder(stages)
+    elif source.kind == "hub":
+        folder, revision = hub.model_folder(source, allow_pickle, stages)
+    else:
+        folder = Path(source.place)
+    check_model_folder(folder, allow_pickle=allow_pickle)
+    stages.progress(f"loading {printable(name)}")
+    settings = recipe.Model(base=name, allow_pickle=allow_pickle)
+    model = _load(folder, settings, f"model {printable(name)}")
+    return OpenedModel(model.eval(), folder, revision)
+
+
 def load_model(
     settings: recipe.Model, train: Split, checkpoint: Path | None, stages: Stages
 ) -> BaseModel:

@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from stplay import __version__
+from stplay import __version__, runfolders
 from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.events import (
-    CheckpointSaved,
-    EventReader,
     EventWriter,
     RunResumed,
     RunStarted,
@@ -104,22 +102,9 @@ def _importing(name: str, done: int) -> StageProgressed:
     return StageProgressed(stage=stage, done=done, total=len(LIBRARIES), unit="libraries")
 
 
-def completed_checkpoints(run: Run) -> list[Path]:
-    """The checkpoints that an event says were completed and that are there, oldest first."""
-    reader = EventReader(run.events_path)
-    steps: dict[int, Path] = {}
-    while batch := reader.read():
-        for event in batch:
-            if isinstance(event, CheckpointSaved):
-                steps[event.step] = run.folder / event.path
-            elif isinstance(event, RunResumed):
-                steps = {step: path for step, path in steps.items() if step <= event.step}
-    return [path for _, path in sorted(steps.items()) if path.is_dir()]
-
-
 def remove_partial_checkpoints(run: Run) -> list[Path]:
     """Remove what a save that failed half-way has left; returns the checkpoints that are whole."""
-    completed = completed_checkpoints(run)
+    completed = list(runfolders.checkpoints(run.folder).values())
     for path in (run.folder / "checkpoints").glob("checkpoint-*"):
         if path not in completed:
             shutil.rmtree(path, ignore_errors=True)
