@@ -18,15 +18,8 @@ from textual.widgets import DataTable, ProgressBar, RichLog, Static
 from stplay.events import Evaluated, EventReader, RunResumed, TrainLogged
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import (
-    COLUMNS,
-    TRAINING_STAGE,
-    Row,
-    Status,
-    TrainingLog,
-    memory_words,
-    stage_words,
-)
+from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, TrainingLog
+from stplay.worklog import Status, memory_words, stage_words
 
 POLL_SECONDS = 0.2
 PIECE = 1 << 18

@@ -151,7 +151,7 @@ class TrainScreen(Screen[None]):
         """Choose among all runs."""
         from stplay import runs
         from stplay.screens.dialog import Choice
-        from stplay.traininglog import status_words
+        from stplay.worklog import status_words
 
         options = {}
         for summary in await asyncio.to_thread(runs.summaries):
@@ -187,7 +187,7 @@ class TrainScreen(Screen[None]):
         if await self.app.push_screen_wait(question):
             try:
                 if run.request_stop():
-                    self.notify(stopping_words(run.training_log()))
+                    self.notify(stopping_words(run.read_log()))
             except UserError as error:
                 self.notify(error.sentence, severity="error", markup=False)
 

@@ -138,8 +138,8 @@ def stop(options: argparse.Namespace) -> int:
     run = runs.find(options.run)
     if not run.request_stop():
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")
-    print(f"{run.id}: {stopping_words(run.training_log())}", flush=True)
-    while (log := run.training_log()).active:
+    print(f"{run.id}: {stopping_words(run.read_log())}", flush=True)
+    while (log := run.read_log()).active:
         time.sleep(0.2)
     print(f"{run.id}: {log.state}" + (f": {printable(log.error)}" if log.error else ""))
     return FINISHED if log.status in ("stopped", "completed") else FAILED
@@ -162,7 +162,7 @@ def list_runs(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from stplay.text import count, decimals
-    from stplay.traininglog import status_words
+    from stplay.worklog import status_words
 
     found = runs.summaries()
     if not found:

@@ -26,7 +26,8 @@ from stplay.events import (
 )
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog, memory_words, stage_words
+from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog
+from stplay.worklog import memory_words, stage_words
 
 PLAIN_STAGE_SHARE = 0.25
 PLAIN_SILENCE_SECONDS = 10.0

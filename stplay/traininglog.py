@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from stplay.events import (
     CheckpointSaved,
-    Damaged,
     Evaluated,
     Event,
-    Noted,
-    RunFinished,
     RunResumed,
     RunStarted,
     StageProgressed,
-    SystemSampled,
     TrainLogged,
-    WorkerStarted,
 )
-from stplay.text import count, decimals, printable, size
+from stplay.text import count, decimals
+from stplay.worklog import WorkLog
 
-Status = Literal["starting", "running", "completed", "stopped", "failed"]
 COLUMNS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
 TRAINING_STAGE = "training"
-SIGNS = {"starting": "◌", "running": "●", "completed": "✓", "stopped": "■", "failed": "✗"}
-WORDS = {"completed": "finished"}
 
 
 @dataclass
@@ -52,45 +44,22 @@ class Row:
 
 
 @dataclass
-class TrainingLog:
+class TrainingLog(WorkLog):
     """What is known of a run from its events, and from nothing else."""
 
-    status: Status = "starting"
     rows: dict[int, Row] = field(default_factory=dict)
     evaluations: dict[tuple[str, int], Evaluated] = field(default_factory=dict)
     started: RunStarted | None = None
-    worker: WorkerStarted | None = None
-    stage: StageProgressed | None = None
     train: TrainLogged | None = None
-    system: SystemSampled | None = None
     checkpoint: CheckpointSaved | None = None
-    finished: RunFinished | None = None
-    notes: list[Noted] = field(default_factory=list)
-    begun: float | None = None
-    damaged: int = 0
     step: int = 0
     _training_begin: tuple[float, int] | None = None
     _last_time: float = 0.0
 
     @property
-    def active(self) -> bool:
-        """Whether a training process is, or should be, at work."""
-        return self.status in ("starting", "running")
-
-    @property
     def total_steps(self) -> int | None:
         """The number of steps of the whole run, once it is known."""
         return self.started.total_steps if self.started else None
-
-    @property
-    def error(self) -> str | None:
-        """Why the run failed, in one sentence."""
-        return self.finished.error if self.finished else None
-
-    @property
-    def state(self) -> str:
-        """The status as a sign and a word: ``● running``."""
-        return status_words(self.status)
 
     def seconds_left(self) -> float | None:
         """The time to the last step at the pace since this process took its first one."""
@@ -108,8 +77,8 @@ class TrainingLog:
 
     def begin_again(self) -> None:
         """A training process was started, for the first time or to resume."""
-        self.worker = self.finished = self.stage = self._training_begin = None
-        self.status = "starting"
+        super().begin_again()
+        self._training_begin = None
 
     def last_dev_accuracy(self) -> float | None:
         """The newest max accuracy on dev."""
@@ -121,13 +90,9 @@ class TrainingLog:
         found = [row.test_max_accuracy for row in self.table() if row.test_max_accuracy is not None]
         return found[-1] if found else None
 
-    def lose_worker(self, sentence: str) -> None:
-        """Tell the run as failed: its process is gone and left no last word."""
-        self.status = "failed"
-        self.finished = RunFinished(outcome="failed", exit_code=1, error=sentence)
-
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
+        super().apply(event)
         match event:
             case StageProgressed():
                 self._progress(event)
@@ -135,8 +100,6 @@ class TrainingLog:
                 self.train = event
                 self._reach(event.step, event.time)
                 self._row(event.step, event.epoch).training_loss = event.loss
-            case SystemSampled():
-                self.system = event
             case Evaluated():
                 self.evaluations[event.split, event.step] = event
                 row = self._row(event.step, event.epoch)
@@ -147,23 +110,12 @@ class TrainingLog:
             case CheckpointSaved():
                 self.checkpoint = event
                 self._reach(event.step, event.time)
-            case WorkerStarted():
-                self.begin_again()
-                self.worker = event
-                self.begun = self.begun or event.time
             case RunStarted():
                 self.started, self.status = event, "running"
             case RunResumed():
                 self._drop_after(event.step)
-            case RunFinished():
-                self.finished, self.status, self.stage = event, event.outcome, None
-            case Noted():
-                self.notes.append(event)
-            case Damaged():
-                self.damaged += 1
 
     def _progress(self, event: StageProgressed) -> None:
-        self.stage = event
         if event.stage == TRAINING_STAGE:
             if self._training_begin is None:
                 self._training_begin = (event.time, event.done)
@@ -183,32 +135,8 @@ class TrainingLog:
         self.evaluations = {key: event for key, event in self.evaluations.items() if key[1] <= step}
 
 
-def status_words(status: Status) -> str:
-    """A status as a sign and a word."""
-    return f"{SIGNS[status]} {WORDS.get(status, status)}"
-
-
 def stopping_words(log: TrainingLog) -> str:
     """What a run that was asked to stop does now."""
     if log.started is None:
         return "Stopping; there is no step to save yet."
     return "Finishing the step and saving a checkpoint."
-
-
-def memory_words(system: SystemSampled) -> str:
-    """What the training process takes of the memory that runs out first."""
-    if system.gpu_memory_bytes is not None:
-        return f"GPU memory {size(system.gpu_memory_bytes)}"
-    return f"memory {size(system.memory_bytes)}"
-
-
-def stage_words(stage: StageProgressed) -> str:
-    """A stage as people say it: ``evaluating all-nli-dev: 640 of 1,000 sentences``."""
-    words = printable(stage.stage)
-    if stage.total is None and not stage.done:
-        return words
-    if stage.unit == "bytes":
-        done = size(stage.done)
-        return f"{words}: {done}" + (f" of {size(stage.total)}" if stage.total else "")
-    total = f" of {count(stage.total)}" if stage.total is not None else ""
-    return f"{words}: {count(stage.done)}{total} {printable(stage.unit)}".rstrip()

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stplay import recipe, runs
+from stplay import jobs, recipe, runs
 from stplay.errors import UserError
 from stplay.events import (
     Evaluated,
@@ -82,7 +82,7 @@ def test_a_run_is_a_folder_with_its_recipe(home: Path):
     assert run.folder == home / "data" / "runs" / "sample-1"
     assert {path.name for path in run.folder.iterdir()} == {"recipe.toml", "events.jsonl"}
     assert run.recipe() == recipe.load("sample")
-    assert run.training_log().status == "starting"
+    assert run.read_log().status == "starting"
 
 
 def test_the_next_free_number(home: Path):
@@ -267,7 +267,7 @@ def test_a_log_larger_than_a_piece_is_folded_whole(home: Path):
     filling = "x" * 100_000
     write(run, *(Noted(level="info", text=f"{n} {filling}") for n in range(60)), COMPLETED)
     assert run.events_path.stat().st_size > 1 << 22
-    log = run.training_log()
+    log = run.read_log()
     assert len(log.notes) == 60
     assert log.status == "completed"
 
@@ -288,7 +288,7 @@ def test_the_model_is_there_once_it_is_whole(home: Path):
 
 def test_a_killed_process_is_told(home: Path, sleeper: subprocess.Popen[bytes]):
     run = write(create("mine"), worker_of(psutil.Process(sleeper.pid)), STARTED)
-    before = run.training_log()
+    before = run.read_log()
     assert before.status == "running"
     sleeper.send_signal(signal.SIGKILL)
     if hasattr(os, "waitid"):
@@ -297,7 +297,7 @@ def test_a_killed_process_is_told(home: Path, sleeper: subprocess.Popen[bytes]):
     else:
         sleeper.wait()
     for _ in ("zombie", "gone"):
-        log = run.training_log()
+        log = run.read_log()
         assert log.status == "failed"
         assert log.error is not None
         assert "killed" in log.error
@@ -313,35 +313,35 @@ def test_a_process_killed_before_its_first_step_is_told(
     home: Path, sleeper: subprocess.Popen[bytes]
 ):
     run = write(create(), worker_of(psutil.Process(sleeper.pid)))
-    assert run.training_log().status == "starting"
+    assert run.read_log().status == "starting"
     sleeper.kill()
     sleeper.wait()
-    assert run.training_log().status == "failed"
+    assert run.read_log().status == "failed"
 
 
 def test_a_process_that_had_its_last_word_was_not_killed(
     home: Path, sleeper: subprocess.Popen[bytes]
 ):
     run = write(create(), worker_of(psutil.Process(sleeper.pid)), STARTED)
-    log = run.training_log()
+    log = run.read_log()
     # Between the last look at the log and the look at the process, it ends.
     write(run, COMPLETED)
     sleeper.kill()
     sleeper.wait()
     run.check_worker(log)
     assert log.status == "running", "a run that finished was told as killed"
-    assert run.training_log().status == "completed"
+    assert run.read_log().status == "completed"
 
 
 def test_a_process_that_has_a_successor_is_not_missed(home: Path, sleeper: subprocess.Popen[bytes]):
     run = write(create(), worker_of(psutil.Process(sleeper.pid)), STARTED)
-    log = run.training_log()
+    log = run.read_log()
     sleeper.kill()
     sleeper.wait()
     write(run, worker_of(psutil.Process()))
     run.check_worker(log)
     assert log.active
-    assert run.training_log().active
+    assert run.read_log().active
 
 
 def test_another_process_under_the_same_number_is_not_ours(
@@ -350,12 +350,12 @@ def test_another_process_under_the_same_number_is_not_ours(
     worker = worker_of(psutil.Process(sleeper.pid))
     worker.process_started -= 100
     run = write(create(), worker, STARTED)
-    assert run.training_log().status == "failed"
+    assert run.read_log().status == "failed"
     assert not run.request_stop()
     run.check_resumable()
     assert sleeper.poll() is None, "a stranger was stopped"
-    assert runs.is_running(sleeper.pid, worker.process_started + 100, run.folder)
-    assert not runs.is_running(sleeper.pid, worker.process_started, run.folder)
+    assert jobs.is_running(sleeper.pid, worker.process_started + 100, run.folder)
+    assert not jobs.is_running(sleeper.pid, worker.process_started, run.folder)
 
 
 def test_a_clock_that_was_set_does_not_kill_a_run(home: Path):
@@ -364,9 +364,9 @@ def test_a_clock_that_was_set_does_not_kill_a_run(home: Path):
     with subprocess.Popen(command) as process:
         worker = worker_of(psutil.Process(process.pid))
         worker.process_started -= 100
-        assert write(run, worker, STARTED).training_log().status == "running"
+        assert write(run, worker, STARTED).read_log().status == "running"
         process.kill()
-    assert run.training_log().status == "failed"
+    assert run.read_log().status == "failed"
 
 
 def test_a_process_elsewhere_is_not_told_as_dead(home: Path, sleeper: subprocess.Popen[bytes]):
@@ -374,7 +374,7 @@ def test_a_process_elsewhere_is_not_told_as_dead(home: Path, sleeper: subprocess
     sleeper.kill()
     sleeper.wait()
     run = write(create("mine"), worker, STARTED)
-    assert run.training_log().status == "running"
+    assert run.read_log().status == "running"
     with pytest.raises(UserError, match="mine is at work on else") as told:
         run.request_stop()
     assert printable(str(told.value)) == str(told.value)
@@ -384,10 +384,10 @@ def test_a_process_elsewhere_is_not_told_as_dead(home: Path, sleeper: subprocess
 
 def test_a_process_that_never_came(home: Path):
     run = create()
-    assert run.training_log().status == "starting"
-    late = time.time() - runs.LAUNCH_SECONDS - 1
+    assert run.read_log().status == "starting"
+    late = time.time() - jobs.LAUNCH_SECONDS - 1
     os.utime(run.events_path, (late, late))
-    log = run.training_log()
+    log = run.read_log()
     assert log.status == "failed"
     assert log.error is not None
     assert "never started" in log.error
@@ -443,7 +443,7 @@ def test_a_stop_asks_the_process_to_end(home: Path):
         assert process.wait(timeout=30) == 130
     finally:
         process.kill()
-    assert run.training_log().status == "stopped"
+    assert run.read_log().status == "stopped"
     assert not run.request_stop()
     run.check_resumable()
 

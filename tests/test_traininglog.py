@@ -27,11 +27,9 @@ from stplay.traininglog import (
     COLUMNS,
     TRAINING_STAGE,
     Row,
-    Status,
     TrainingLog,
-    stage_words,
-    status_words,
 )
+from stplay.worklog import Status, stage_words, status_words
 
 
 def worker(pid: int = 1) -> WorkerStarted:

@@ -162,7 +162,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         if name != "train"
     }
 
-    resumed = run.training_log().started is not None
+    resumed = run.read_log().started is not None
     arguments.eval_on_start = arguments.eval_on_start and checkpoint is None
 
     def announce(state: TrainerState) -> None:

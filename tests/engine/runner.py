@@ -56,7 +56,7 @@ def wait_for(run: Run, condition: Callable[[Event], bool], seconds: float = 90) 
 def wait_until_over(run: Run, seconds: float = 90) -> None:
     """Wait for the end of the training process."""
     deadline = time.monotonic() + seconds
-    while run.training_log().active:
+    while run.read_log().active:
         assert time.monotonic() < deadline, run.worker_log_path.read_text()
         time.sleep(0.05)
 
@@ -81,7 +81,7 @@ def events_of(run: Run) -> list[Event]:
 
 def figures(run: Run) -> list[tuple[object, ...]]:
     """All that a resumed run must share with one that was never interrupted."""
-    log = run.training_log()
+    log = run.read_log()
     rows = [(row.step, row.epoch, row.training_loss, row.loss) for row in log.table()]
     accuracies = [
         (key, evaluation.cosine_accuracy, evaluation.max_accuracy)

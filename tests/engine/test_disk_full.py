@@ -50,7 +50,7 @@ def test_disk_full_fails_in_a_sentence_and_keeps_log_and_last_checkpoint(tmp_pat
     assert "stplay resume full" in done.stderr
 
     run = Run(keep / "runs" / "full")
-    log = run.training_log()
+    log = run.read_log()
     assert log.status == "failed"
     assert log.damaged == 0
     assert log.checkpoint is not None

@@ -78,7 +78,7 @@ def test_work_is_told_from_the_first_second(finished: tuple[Run, str]) -> None:
 
 
 def test_run_started_tells_precision_instead_of_hiding_it(finished: tuple[Run, str]) -> None:
-    log = finished[0].training_log()
+    log = finished[0].read_log()
     assert log.started is not None
     assert log.started.precision == "float32"
     assert log.started.device.startswith("CPU")
@@ -88,7 +88,7 @@ def test_run_started_tells_precision_instead_of_hiding_it(finished: tuple[Run, s
 
 
 def test_the_log_has_the_cards_rows(finished: tuple[Run, str]) -> None:
-    log = finished[0].training_log()
+    log = finished[0].read_log()
     assert [row.step for row in log.table()] == [0, 4, 8, 12, 16, 20, 24]
     assert log.started is not None
     first, last = log.table()[0], log.table()[-1]
@@ -110,7 +110,7 @@ def test_newest_two_checkpoints_are_whole_and_older_ones_bare(finished: tuple[Ru
     whole = {path.name: (path / "optimizer.pt").exists() for path in folder.glob("checkpoint-*")}
     assert whole == {"checkpoint-12": False, "checkpoint-18": True, "checkpoint-24": True}
     assert (folder / "checkpoint-12" / "model.safetensors").exists()
-    last = finished[0].training_log().checkpoint
+    last = finished[0].read_log().checkpoint
     assert last is not None
     assert last.kept == 3
     assert last.disk_bytes == sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
@@ -137,7 +137,7 @@ def test_stop_saves_and_resume_equals_an_uninterrupted_run(
     wait_for(run, logged(8))
     stopped = run_stplay("stop", "stopped")
     assert stopped.returncode == 0, stopped.stderr
-    log = run.training_log()
+    log = run.read_log()
     assert log.status == "stopped"
     assert log.finished is not None
     assert log.finished.exit_code == 130
@@ -162,11 +162,11 @@ def test_killed_process_is_told_as_failed_and_resumes(
 ) -> None:
     run = start(small_recipe(data), "killed")
     wait_for(run, saved(12))
-    worker = run.training_log().worker
+    worker = run.read_log().worker
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
     wait_until_over(run, seconds=10)
-    log = run.training_log()
+    log = run.read_log()
     assert log.status == "failed"
     assert "stplay resume killed" in str(log.error)
 
@@ -179,7 +179,7 @@ def test_killed_process_is_told_as_failed_and_resumes(
     resumed = run_stplay("resume", "killed")
     assert resumed.returncode == 0, resumed.stderr
     assert figures(run) == figures(finished[0])
-    assert run.training_log().damaged == 1
+    assert run.read_log().damaged == 1
 
 
 def test_interrupt_saves_a_checkpoint_and_exits_with_130(home: Path, data: Path) -> None:
@@ -198,7 +198,7 @@ def test_interrupt_saves_a_checkpoint_and_exits_with_130(home: Path, data: Path)
         _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "saving a checkpoint" in complaint
-    log = runs.find("interrupted").training_log()
+    log = runs.find("interrupted").read_log()
     assert log.status == "stopped"
     assert log.checkpoint is not None
     assert log.checkpoint.step >= 4
@@ -218,7 +218,7 @@ def test_training_outlives_the_terminal_it_was_started_from(home: Path, data: Pa
         os.killpg(process.pid, signal.SIGHUP)
     run = runs.find("left")
     wait_until_over(run)
-    assert run.training_log().status == "completed"
+    assert run.read_log().status == "completed"
 
 
 def test_users_mistake_ends_in_one_sentence_and_exit_code_2(home: Path, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_users_mistake_ends_in_one_sentence_and_exit_code_2(home: Path, tmp_path
     assert failed.stderr.count("\n") == 1
     assert "A batch of 81 is larger than the 80 triplets" in failed.stderr
     assert "Traceback" not in failed.stdout + failed.stderr
-    assert str(runs.find("few").training_log().error) in failed.stderr
+    assert str(runs.find("few").read_log().error) in failed.stderr
 
 
 def test_two_starts_with_one_name(finished: tuple[Run, str], data: Path) -> None:
@@ -270,7 +270,7 @@ def test_real_triplets_train_a_model_with_a_vocabulary_of_their_own(home: Path, 
     recipe = ["train", "sample", *(f"--set={name}={value}" for name, value in settings.items())]
     trained = run_stplay(*recipe, "--name=real")
     assert trained.returncode == 0, trained.stderr
-    log = runs.find("real").training_log()
+    log = runs.find("real").read_log()
     assert log.started is not None
     assert not log.started.synthetic
     assert log.evaluations["test", 40].cosine_accuracy > 0.7  # an untrained one has about 0.55
@@ -284,7 +284,7 @@ def test_a_run_that_died_after_saving_its_model_can_still_finish(
     lines = run.events_path.read_bytes().splitlines(keepends=True)
     run.events_path.write_bytes(b"".join(lines[:-1]))
     wait_until_over(run, seconds=10)  # the process may still be on its way out
-    assert run.training_log().status == "failed"
+    assert run.read_log().status == "failed"
     resumed = run_stplay("resume", "almost")
     assert resumed.returncode == 0, resumed.stderr
     assert figures(run) == figures(finished[0])
@@ -301,9 +301,9 @@ def test_a_stop_right_after_the_start_is_heeded(home: Path, data: Path) -> None:
     run = start(small_recipe(data), "hasty")
     stopped = run_stplay("stop", "hasty")
     assert stopped.returncode == 0, stopped.stderr
-    assert run.training_log().status == "stopped"
+    assert run.read_log().status == "stopped"
     resumed = run_stplay("resume", "hasty", "--detach")
     assert resumed.returncode == 0, resumed.stderr
-    assert run.training_log().active
+    assert run.read_log().active
     again = run_stplay("stop", "hasty")
     assert again.returncode == 0, again.stderr

@@ -35,7 +35,7 @@ def test_one_key_trains_quitting_leaves_it_running_and_reopening_shows_it(home: 
         terminal.type(CTRL_Q)
         assert terminal.wait_for_end() == 0
     (run,) = runs.every()
-    assert run.training_log().active
+    assert run.read_log().active
 
     with Terminal(size=(120, 40)) as terminal:
         screen = terminal.wait_for("● running", seconds=5)
@@ -55,7 +55,7 @@ def test_one_key_trains_quitting_leaves_it_running_and_reopening_shows_it(home: 
         terminal.wait_for("■ stopped")
         terminal.type(CTRL_Q)
         assert terminal.wait_for_end() == 0
-    assert run.training_log().status == "stopped"
+    assert run.read_log().status == "stopped"
 
 
 def test_sixteen_colours_are_enough(home: Path) -> None:
@@ -99,4 +99,4 @@ def test_interrupt_of_the_live_view_says_what_it_does(home: Path, recipe_file: P
         assert "■ stopped" in terminal.text
     run = runs.find("animals-1")
     wait_until_over(run)
-    assert run.training_log().checkpoint is not None
+    assert run.read_log().checkpoint is not None

@@ -285,9 +285,9 @@ async def test_one_start_however_often_it_is_pressed(home: Path) -> None:
         (run,) = runs.every()
         while not pilot.app.screen.query("RunView"):
             await pilot.pause()
-        assert run.training_log().active
+        assert run.read_log().active
     run.request_stop()
-    while run.training_log().active:
+    while run.read_log().active:
         await asyncio.sleep(0.05)
 
 

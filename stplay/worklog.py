@@ -1,0 +1,102 @@
+"""What any process of ours tells of its work, folded: status, stage, notes, last word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stplay.events import (
+    Damaged,
+    Event,
+    Noted,
+    RunFinished,
+    StageProgressed,
+    SystemSampled,
+    WorkerStarted,
+)
+from stplay.text import count, printable, size
+
+Status = Literal["starting", "running", "completed", "stopped", "failed"]
+SIGNS = {"starting": "◌", "running": "●", "completed": "✓", "stopped": "■", "failed": "✗"}
+WORDS = {"completed": "finished"}
+
+
+@dataclass
+class WorkLog:
+    """What is known of a job from its events, and from nothing else."""
+
+    status: Status = "starting"
+    worker: WorkerStarted | None = None
+    stage: StageProgressed | None = None
+    system: SystemSampled | None = None
+    finished: RunFinished | None = None
+    notes: list[Noted] = field(default_factory=list)
+    begun: float | None = None
+    damaged: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether a process is, or should be, at work."""
+        return self.status in ("starting", "running")
+
+    @property
+    def error(self) -> str | None:
+        """Why the job failed, in one sentence."""
+        return self.finished.error if self.finished else None
+
+    @property
+    def state(self) -> str:
+        """The status as a sign and a word: ``● running``."""
+        return status_words(self.status)
+
+    def begin_again(self) -> None:
+        """A process was started, for the first time or once more."""
+        self.worker = self.finished = self.stage = None
+        self.status = "starting"
+
+    def lose_worker(self, sentence: str) -> None:
+        """Tell the job as failed: its process is gone and left no last word."""
+        self.status = "failed"
+        self.finished = RunFinished(outcome="failed", exit_code=1, error=sentence)
+
+    def apply(self, event: Event) -> None:
+        """Fold one more event in."""
+        match event:
+            case StageProgressed():
+                self.stage = event
+            case SystemSampled():
+                self.system = event
+            case WorkerStarted():
+                self.begin_again()
+                self.worker = event
+                self.begun = self.begun or event.time
+            case RunFinished():
+                self.finished, self.status, self.stage = event, event.outcome, None
+            case Noted():
+                self.notes.append(event)
+            case Damaged():
+                self.damaged += 1
+
+
+def status_words(status: Status) -> str:
+    """A status as a sign and a word."""
+    return f"{SIGNS[status]} {WORDS.get(status, status)}"
+
+
+def memory_words(system: SystemSampled) -> str:
+    """What the training process takes of the memory that runs out first."""
+    if system.gpu_memory_bytes is not None:
+        return f"GPU memory {size(system.gpu_memory_bytes)}"
+    return f"memory {size(system.memory_bytes)}"
+
+
+def stage_words(stage: StageProgressed) -> str:
+    """A stage as people say it: ``evaluating all-nli-dev: 640 of 1,000 sentences``."""
+    words = printable(stage.stage)
+    if stage.total is None and not stage.done:
+        return words
+    if stage.unit == "bytes":
+        done = size(stage.done)
+        return f"{words}: {done}" + (f" of {size(stage.total)}" if stage.total else "")
+    total = f" of {count(stage.total)}" if stage.total is not None else ""
+    return f"{words}: {count(stage.done)}{total} {printable(stage.unit)}".rstrip()
