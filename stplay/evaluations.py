@@ -19,6 +19,7 @@ from stplay.text import printable
 from stplay.worklog import WorkLog
 
 SUMMARY = "summary.json"
+CANCELLED = "Cancelled; the partial result is thrown away."
 ENCODING_STAGE = "encoding with "
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
@@ -161,6 +162,26 @@ def _place(parts: Sequence[EvaluatedModel | EvaluatedSplit], name: str) -> int:
     if name not in names:
         raise UserError(f"The evaluation has no {printable(name)}; it has {', '.join(names)}.")
     return names.index(name)
+
+
+def with_checkpoints(models: Sequence[str]) -> list[str]:
+    """``models``, each run followed by all its kept checkpoints, the first step first.
+
+    Raises:
+        UserError: one of them is no run, or kept nothing.
+    """
+    found = []
+    for model in models:
+        run = model.removeprefix("run:").partition("@")[0]
+        if not model.startswith("run:"):
+            raise UserError(f"{printable(model)} is no run, so it has no checkpoints.")
+        folder = runfolders.find(run)
+        steps = [f"run:{run}@{step}" for step in runfolders.checkpoints(folder)]
+        final = [f"run:{run}"] if (folder / "model").is_dir() else []
+        if not steps and not final:
+            raise UserError(f"The run {run} has kept no checkpoint yet.")
+        found += steps + final
+    return found
 
 
 def create(request: Request) -> Evaluation:
