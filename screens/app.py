@@ -50,7 +50,7 @@ class StplayApp(App[None]):
     """The terminal workbench for sentence embeddings."""
 
     TITLE = "stplay"
-    CSS_PATH: ClassVar = ["app.tcss", "train.tcss"]
+    CSS_PATH: ClassVar = ["app.tcss", "train.tcss", "evaluate.tcss"]
     MODES: ClassVar = {
         "train": TrainScreen,
         "evaluate": evaluate_screen,
@@ -71,6 +71,18 @@ class StplayApp(App[None]):
         super().__init__()
         self.register_theme(THEME)
         self.theme = THEME.name
+
+    async def evaluate(self, model: str) -> None:
+        """Offer on the Evaluate screen to evaluate ``model``."""
+        from stplay.screens.evaluate import EvaluateScreen
+
+        await self.switch_mode("evaluate")
+        if isinstance(self.screen, EvaluateScreen):
+            self.screen.choose_model(model)
+
+    async def explore(self, sentences: list[str], model: str) -> None:
+        """Show ``sentences`` on the Explore screen, encoded by ``model``."""
+        await self.switch_mode("explore")
 
     def action_toggle_help(self) -> None:
         """Show the panel of keys, or hide it."""

@@ -166,15 +166,22 @@ def show(options: argparse.Namespace) -> int:
     if options.evaluation is not None:
         _print(evaluations.find(options.evaluation), options.json)
         return 0
-    found = evaluations.every()
+    found, exit_code = [], 0
+    for evaluation in evaluations.every():
+        try:
+            found.append((evaluation.id, evaluation.summary()))
+        except UserError as error:  # a damaged one does not hide the others
+            print(f"stplay: {error.sentence}", file=sys.stderr)
+            exit_code = error.exit_code
     if options.json:
-        for evaluation in found:
-            for line in evaluation.summary().lines():
-                print(json.dumps({"evaluation": evaluation.id, **line}))
-        return 0
+        for name, summary in found:
+            for line in summary.lines():
+                print(json.dumps({"evaluation": name, **line}))
+        return exit_code
     if not found:
-        print("There are no evaluations yet; make one with: stplay eval builtin:tiny")
-        return 0
+        if not exit_code:
+            print("There are no evaluations yet; make one with: stplay eval builtin:tiny")
+        return exit_code
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -188,12 +195,11 @@ def show(options: argparse.Namespace) -> int:
     for name in ("Rows", "cosine", "max"):
         table.add_column(name, justify="right")
     table.add_column("When")
-    for evaluation in found:
-        summary = evaluation.summary()
+    for name, summary in found:
         for result in summary.results:
             split = next(each for each in summary.splits if each.split == result.split)
             table.add_row(
-                Text(evaluation.id),
+                Text(name),
                 Text(printable(result.model)),
                 Text(printable(split.label)),
                 count(split.rows),
@@ -205,7 +211,7 @@ def show(options: argparse.Namespace) -> int:
     with console.capture() as shown:
         console.print(table)
     print(shown.get(), end="")
-    return 0
+    return exit_code
 
 
 def wrong(options: argparse.Namespace) -> int:

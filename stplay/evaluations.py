@@ -138,10 +138,12 @@ class Evaluation(Job[EvaluationLog]):
         """The scores that ``model`` gave the triplets of ``split``.
 
         Raises:
-            UserError: the file is damaged or gone.
+            UserError: the model has no figures, or the file is damaged or gone.
         """
         summary = self.summary()
         model_place, split_place = _place(summary.models, model), _place(summary.splits, split)
+        if error := summary.models[model_place].error:
+            raise UserError(f"{printable(model)} has no figures: {error}")
         return self._open(self.scores_path(model_place, split_place), Scores)
 
     def _open(self, path: Path, kind: type[File]) -> File:
@@ -199,12 +201,14 @@ def create(request: Request) -> Evaluation:
             if not (left / SUMMARY).is_file() and not Evaluation(left).read_log().active:
                 shutil.rmtree(left, ignore_errors=True)
         label = sources.data_source(request.data).label
-        evaluation = Evaluation(runfolders.next_folder(folder, label))
         data = sources.absolute(request.data, Path.cwd())
         models = [sources.absolute(model, Path.cwd()) for model in dict.fromkeys(request.models)]
-        request = msgspec.structs.replace(request, data=data, models=models)
-        evaluation.request_path.write_bytes(msgspec.json.encode(request))
+        asked = msgspec.json.encode(msgspec.structs.replace(request, data=data, models=models))
+        evaluation = Evaluation(runfolders.next_folder(folder, label))
+        evaluation.request_path.write_bytes(asked)
         evaluation.events_path.touch()
+    except UnicodeEncodeError:
+        raise UserError("The name of a model, data or split is not UTF-8 text.") from None
     except OSError as error:
         raise UserError(f"No evaluation can be made in {folder}: {error.strerror}.") from None
     return evaluation
@@ -233,6 +237,12 @@ def every() -> list[Evaluation]:
         if (path / SUMMARY).is_file()
     ]
     return [Evaluation(path) for _, path in sorted(dated, reverse=True)]
+
+
+def running() -> Evaluation | None:
+    """An evaluation that is at work, where there is one."""
+    unfinished = [Evaluation(path) for path in _folders() if not (path / SUMMARY).is_file()]
+    return next((each for each in unfinished if each.read_log().active), None)
 
 
 def _folders() -> list[Path]:

@@ -149,7 +149,8 @@ class Triplets:
 
         counts = []
         for column in TRIPLET_COLUMNS[1:4]:
-            words = compute.call_function("utf8_split_whitespace", [self._table[column]])
+            trimmed = compute.call_function("utf8_trim_whitespace", [self._table[column]])
+            words = compute.call_function("utf8_split_whitespace", [trimmed])
             counts.append(compute.call_function("list_value_length", [words]).to_numpy())
         return np.maximum.reduce(counts).astype(np.int64)
 
@@ -158,7 +159,10 @@ class Triplets:
         import numpy as np
         from pyarrow import compute
 
-        options = compute.MatchSubstringOptions(text, ignore_case=True)
+        try:
+            options = compute.MatchSubstringOptions(text, ignore_case=True)
+        except UnicodeEncodeError:  # half a character, typed in another encoding
+            return np.zeros(len(self), bool)
         found = [
             compute.call_function("match_substring", [self._table[column]], options).to_numpy()
             for column in TRIPLET_COLUMNS[1:4]

@@ -33,7 +33,8 @@ class Encoder:
     @property
     def dimensions(self) -> int | None:
         """The length of an embedding, where the model tells it."""
-        whole = self.model.get_embedding_dimension()
+        with self.model.truncate_embeddings(None):  # else the model's own setting counts
+            whole = self.model.get_embedding_dimension()
         if whole is None or self.truncate_dim is None:
             return whole
         return min(whole, self.truncate_dim)
