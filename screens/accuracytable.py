@@ -15,12 +15,13 @@ from stplay.text import count, decimals, printable
 
 NAME_WIDTH = 20
 CELL_WIDTH = 13
+FIGURE_WIDTH = 5
+GAP = 4
 CARD_WIDTH = 8
 MOST_COLUMNS = 3
-MODEL_WIDTH = 28
-SHORT_METRICS = ("cosine", "dot", "manhattan", "euclid", "max")
-SHORT_WIDTH = 10
-LEAST_PLOT = 16
+MODEL_WIDTH = 26
+SHORT_WIDTH = 11
+LEAST_PLOT = 20
 
 
 class AccuracyTable(NamedTuple):
@@ -45,20 +46,19 @@ class AccuracyTable(NamedTuple):
 
     def _split_width(self, split: EvaluatedSplit) -> int:
         card_width = CARD_WIDTH if _published(split) else 0
-        return len(self.contenders) * CELL_WIDTH + card_width + 2
+        figures = len(self.contenders) * CELL_WIDTH + card_width
+        return max(figures, cell_len(_title(split))) + GAP
 
     def _columns(self, splits: Sequence[EvaluatedSplit]) -> Content:
-        heads, names = [" " * NAME_WIDTH], [" " * NAME_WIDTH]
+        titles, letters = [Content(" " * NAME_WIDTH)], [" " * NAME_WIDTH]
         for split in splits:
-            title = f"{printable(split.label)}, {count(split.rows)} rows"
-            heads.append(_fit(title, self._split_width(split) - 4).rjust(0) + "    ")
-            names += [self._head(contender) for contender in self.contenders]
-            names.append(f"{'card':>{CARD_WIDTH}}  " if _published(split) else "  ")
-        titles = [Content(heads[0])]
-        for split, head in zip(splits, heads[1:], strict=True):
+            width = self._split_width(split)
             chosen = split.split == self.split and len(self.splits) > 1
-            titles.append(Content("  ") + Content.styled(head[:-2], "bold" if chosen else "dim"))
-        lines = [Content("").join(titles), Content.styled("".join(names), "dim")]
+            titles.append(Content.styled(_fit(_title(split), width), "bold" if chosen else "dim"))
+            heads = "".join(self._head(contender) for contender in self.contenders)
+            heads += "card".rjust(CARD_WIDTH - 1) if _published(split) else ""
+            letters.append(heads.ljust(width))
+        lines = [Content("").join(titles), Content.styled("".join(letters), "dim")]
         for metric in METRICS:
             if not self.brief or metric in (self.metric, METRICS[-1]):
                 lines.append(self._row(metric, splits))
@@ -66,7 +66,7 @@ class AccuracyTable(NamedTuple):
 
     def _head(self, contender: Contender) -> str:
         # The names stand in full in the line above; a column has room for the letter.
-        return f"{contender.letter:>{CELL_WIDTH - 6}}" + " " * 6
+        return contender.letter.rjust(FIGURE_WIDTH).ljust(CELL_WIDTH)
 
     def _row(self, metric: str, splits: Sequence[EvaluatedSplit]) -> Content:
         leading = metric == self.metric
@@ -74,52 +74,49 @@ class AccuracyTable(NamedTuple):
         for split in splits:
             found = [contender.accuracy(split.split, metric) for contender in self.contenders]
             best = max((each.value for each in found if each), default=None)
+            cells: list[Content] = []
             for each in found:
                 style = "bold" if each and each.value == best and len(found) > 1 else ""
-                parts += [
-                    Content.styled(f"{decimals(each and each.value, 3):>{CELL_WIDTH - 6}}", style),
-                    Content.styled(f"{_margin(each):<6}", "dim"),
-                ]
+                figure = decimals(each and each.value, 3).rjust(FIGURE_WIDTH)
+                cells.append(Content.styled(figure, style))
+                cells.append(Content.styled(_margin(each).ljust(CELL_WIDTH - FIGURE_WIDTH), "dim"))
             published = _published(split)
             if published:
                 sign = "*" if metric == "dot_accuracy" else " "
-                parts.append(Content(f"{published[metric]:>{CARD_WIDTH - 1}.3f}{sign}"))
-            parts.append(Content("  "))
+                cells.append(Content(f"{published[metric]:>{CARD_WIDTH - 1}.3f}{sign}"))
+            row = Content("").join(cells)
+            parts.append(row + Content(" " * (self._split_width(split) - row.cell_length)))
         return Content("").join(parts)
 
     def _lines(self, width: int) -> Content:
         split = next(split for split in self.splits if split.split == self.split)
-        figures = len(SHORT_METRICS) * SHORT_WIDTH
-        plot = width - MODEL_WIDTH - figures - 3
-        title = _fit(f"{printable(split.label)}, {count(split.rows)} rows", MODEL_WIDTH)
-        head = title.ljust(MODEL_WIDTH) + "".join(
-            f"{name:>{SHORT_WIDTH}}" for name in SHORT_METRICS
-        )
+        metrics = METRICS
+        if width - MODEL_WIDTH - len(metrics) * SHORT_WIDTH - GAP < LEAST_PLOT:
+            metrics = tuple(dict.fromkeys((self.metric, METRICS[-1])))
+        plot = width - MODEL_WIDTH - len(metrics) * SHORT_WIDTH - GAP
         leading = [contender.accuracy(split.split, self.metric) for contender in self.contenders]
         known = [each for each in leading if each]
         low = min((each.low for each in known), default=0.0)
         high = max((each.high for each in known), default=1.0)
-        scale = ""
-        if plot >= LEAST_PLOT:
-            scale = f"   {low:.3f}" + f"{high:.3f}".rjust(plot - 5)
+        scale = " " * GAP + f"{low:.3f}" + f"{high:.3f}".rjust(plot - 5)
+        head = _fit(_title(split), MODEL_WIDTH)
+        head += "".join(metric.removesuffix("_accuracy").rjust(SHORT_WIDTH) for metric in metrics)
         lines = [Content.styled(head + scale, "dim")]
         for contender, lead in zip(self.contenders, leading, strict=True):
             name = f"{contender.letter} {printable(contender.model.name)}"
             parts = [Content(_fit(name, MODEL_WIDTH))]
-            for metric in METRICS:
+            for metric in metrics:
                 each = contender.accuracy(split.split, metric)
                 style = "bold" if metric == self.metric else ""
-                figure = f"{decimals(each and each.value, 3):>{SHORT_WIDTH}}"
-                parts.append(Content.styled(figure, style))
-            if plot >= LEAST_PLOT and lead:
-                parts.append(Content("   ") + _interval(lead, low, high, plot))
+                parts.append(
+                    Content.styled(decimals(each and each.value, 3).rjust(SHORT_WIDTH), style)
+                )
+            if lead:
+                parts.append(Content(" " * GAP) + _interval(lead, low, high, plot))
             lines.append(Content("").join(parts))
-        published = _published(split)
-        if published:
-            figures_of_card = "".join(
-                f"{published[metric]:>{SHORT_WIDTH}.3f}" for metric in METRICS
-            )
-            lines.append(Content.styled(_fit("card", MODEL_WIDTH) + figures_of_card, "dim"))
+        if published := _published(split):
+            figures = "".join(f"{published[metric]:>{SHORT_WIDTH}.3f}" for metric in metrics)
+            lines.append(Content.styled(_fit("card", MODEL_WIDTH) + figures, "dim"))
         return Content("\n").join(lines)
 
 
@@ -133,6 +130,10 @@ def _interval(accuracy: Accuracy, low: float, high: float, width: int) -> Conten
     first, dot, last = place(accuracy.low), place(accuracy.value), place(accuracy.high)
     left, right = "─" * max(0, dot - first), "─" * max(0, last - dot)
     return Content.assemble(" " * first, (left, "dim"), ("●", "$primary"), (right, "dim"))
+
+
+def _title(split: EvaluatedSplit) -> str:
+    return f"{printable(split.label)}, {count(split.rows)} rows"
 
 
 def _published(split: EvaluatedSplit) -> dict[str, float] | None:
