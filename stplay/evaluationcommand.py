@@ -36,7 +36,12 @@ def add_to(add: AddCommand) -> None:
     evaluate_.add_argument("models", nargs="+", metavar="MODEL")
     evaluate_.add_argument("--data", default="all-nli", metavar="REF", help="default: all-nli")
     evaluate_.add_argument(
-        "--split", action="append", default=[], dest="splits", help="default: dev and test"
+        "--split",
+        action="append",
+        default=[],
+        dest="splits",
+        metavar="NAME",
+        help="default: dev and test",
     )
     evaluate_.add_argument(
         "--limit", type=_rows, metavar="N", help="the first N rows of each split"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import msgspec
 from stplay import home, runfolders, sources
 from stplay.errors import UserError
 from stplay.events import Event, StageProgressed
-from stplay.jobs import Job
+from stplay.jobs import LAUNCH_SECONDS, Job
 from stplay.results import EvaluatedModel, EvaluatedSplit, Scores, Summary, Triplets
 from stplay.text import printable
 from stplay.worklog import WorkLog
@@ -190,15 +191,17 @@ def create(request: Request) -> Evaluation:
     """A new evaluation folder; what unfinished ones have left is removed.
 
     Raises:
-        UserError: the folder cannot be made, or there is no model.
+        UserError: the folder cannot be made, or there is no model, or none of such a name.
     """
     if not request.models:
         raise UserError("Name at least one model to evaluate.")
+    for model in request.models:
+        sources.model_source(model)
     folder = home.evaluations_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in _folders():
-            if not (left / SUMMARY).is_file() and not Evaluation(left).read_log().active:
+            if _is_abandoned(left):
                 shutil.rmtree(left, ignore_errors=True)
         label = sources.data_source(request.data).label
         data = sources.absolute(request.data, Path.cwd())
@@ -212,6 +215,19 @@ def create(request: Request) -> Evaluation:
     except OSError as error:
         raise UserError(f"No evaluation can be made in {folder}: {error.strerror}.") from None
     return evaluation
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Whether nothing has finished in ``folder``, is at work in it, or is about to be."""
+    if (folder / SUMMARY).is_file():
+        return False
+    if (folder / runfolders.EVENTS).is_file():
+        return not Evaluation(folder).read_log().active
+    # A folder is made before its log: another start may be at it right now.
+    try:
+        return time.time() - folder.stat().st_mtime > LAUNCH_SECONDS
+    except OSError:  # another start has removed it
+        return False
 
 
 def find(id_: str) -> Evaluation:
