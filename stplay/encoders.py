@@ -52,7 +52,10 @@ def address(model: str, allow_pickle: bool = False) -> Address:
     if not hasattr(asyncio, "open_unix_connection"):
         raise UserError("Exploring needs unix sockets, which this system does not have.")
     model = sources.absolute(model, Path.cwd())
-    name = hashlib.sha256(f"{model}\0{allow_pickle}".encode(errors="replace")).hexdigest()[:16]
+    try:
+        name = hashlib.sha256(f"{model}\0{allow_pickle}".encode()).hexdigest()[:16]
+    except UnicodeEncodeError:
+        raise UserError(f"{printable(model)!r} names no model.") from None
     folder = socket_folder()
     logs = home.cache_folder() / "encoders"
     logs.mkdir(parents=True, exist_ok=True)

@@ -247,6 +247,9 @@ class EncodingProcess:
         try:
             facts = await self._corpus(request, stages, tell)
             client.send(frames.CorpusLoaded(request.id, facts))
+        except OSError as error:  # sources tell their own: it is the cache's
+            told = f"{home.cache_folder()} cannot be written: {error.strerror or error}."
+            client.send(frames.Failed(request.id, printable(told)))
         except Exception as error:
             client.send(frames.Failed(request.id, self._sentence(error)))
         self.used = time.monotonic()
