@@ -18,7 +18,7 @@ from stplay import encoders
 from stplay.encoder import Encoder
 from stplay.engine.sentences import read
 from stplay.engine.stages import Stages
-from stplay.engine.tokens import Tokens
+from stplay.engine.seentokens import SeenTokens
 from stplay.events import EventWriter
 from stplay.similarity import METRICS, similarity_matrix
 from stplay.sources import minilm_folder
@@ -54,7 +54,7 @@ async def test_the_matrix_is_the_library_s(minilm: SentenceTransformer, metric: 
 
 def test_the_tokens_are_those_that_the_model_saw(minilm: SentenceTransformer):
     texts = [*CARD, "unaffable 日本 👩‍🚀", "", "word " * 400]
-    tokens, dropped = Tokens(minilm).of(texts)
+    tokens, dropped = SeenTokens(minilm).of(texts)
     assert tokens[:2] == [["a", "baby", "smiling"], ["a", "baby", "is", "unhappy", "."]]
     assert tokens[3][:2] == ["una", "ffa"]
     assert dropped == [0, 0, 0, 0, 0, 400 - 254]
@@ -131,5 +131,5 @@ def test_a_model_without_a_tokenizer_of_transformers_tells_no_tokens():
     model = SentenceTransformer(
         modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu"
     )
-    tokens, dropped = Tokens(model).of(["a cat"])
+    tokens, dropped = SeenTokens(model).of(["a cat"])
     assert (len(tokens), dropped) == (1, [0])
