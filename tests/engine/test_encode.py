@@ -16,9 +16,9 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 
 from stplay import encoders
 from stplay.encoder import Encoder
+from stplay.engine.seentokens import SeenTokens
 from stplay.engine.sentences import read
 from stplay.engine.stages import Stages
-from stplay.engine.seentokens import SeenTokens
 from stplay.events import EventWriter
 from stplay.similarity import METRICS, similarity_matrix
 from stplay.sources import minilm_folder
