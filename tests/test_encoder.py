@@ -292,7 +292,7 @@ async def test_a_process_that_is_killed_is_started_again_once():
         await until(lambda pid=process.pid: is_gone(pid))
         while not running.done() and not await encoders.warm():
             await asyncio.sleep(0.02)
-    with pytest.raises(UserError, match="died again|could not start") as raised:
+    with pytest.raises(UserError, match=r"died again|could not start") as raised:
         await running
     assert ".log" in raised.value.sentence
     await client.close()
