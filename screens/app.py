@@ -50,7 +50,7 @@ class StplayApp(App[None]):
     """The terminal workbench for sentence embeddings."""
 
     TITLE = "stplay"
-    CSS_PATH: ClassVar = ["app.tcss", "train.tcss"]
+    CSS_PATH: ClassVar = ["app.tcss", "train.tcss", "explore.tcss"]
     MODES: ClassVar = {
         "train": TrainScreen,
         "evaluate": evaluate_screen,
