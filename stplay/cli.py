@@ -97,6 +97,28 @@ def parser() -> argparse.ArgumentParser:
     resume_.add_argument("run", metavar="RUN")
     resume_.add_argument("--detach", action="store_true", help="start it and come back at once")
     resume_.add_argument("--json", action="store_true", help="print the events, one a line")
+
+    sim_ = add("sim", sim, "Tell how similar sentences are; two of them are one number.")
+    sim_.add_argument("sentences", nargs="*", metavar="SENTENCE")
+    sim_.add_argument("--file", help="more sentences, one a line; without any, piped ones are read")
+    sim_.add_argument(
+        "--model", help="a model's name, such as run:<id>; the best at hand unless told"
+    )
+    sim_.add_argument(
+        "--metric", choices=("cosine", "dot", "euclidean", "manhattan"), default="cosine"
+    )
+    sim_.add_argument("--format", choices=("table", "json", "csv", "npy"), default="table")
+    sim_.add_argument(
+        "--against",
+        metavar="CORPUS",
+        help="list the sentences of a corpus that are most similar: a text with one sentence a "
+        "line, a .jsonl, .csv, .tsv or .parquet file, or data by name",
+    )
+    sim_.add_argument("--column", help="the corpus's column of sentences")
+    sim_.add_argument("-k", type=int, default=5, help="how many neighbours; 5 unless told")
+
+    encoders_ = add("encoders", encoders, "List the models that are kept warm for a while.")
+    encoders_.add_argument("--stop", action="store_true", help="end them now")
     return top
 
 
@@ -189,6 +211,50 @@ def list_runs(options: argparse.Namespace) -> int:
     with console.capture() as shown:  # Rich itself makes a reader that went away a failure
         console.print(table)
     print(shown.get(), end="")
+    return FINISHED
+
+
+def sim(options: argparse.Namespace) -> int:
+    """Print how similar sentences are, or the neighbours of sentences in a corpus."""
+    from stplay import sim
+
+    if options.k < 1:
+        raise UserError("-k needs a number from 1 upwards.")
+    if options.column is not None and options.against is None:
+        raise UserError("--column is a corpus's; name the corpus with --against.")
+    sentences = sim.sentences_of(options.file, options.sentences)
+    if options.against is None:
+        return _print(sim.compare(sentences, options.model, options.metric, options.format))
+    return _print(
+        sim.search(
+            sentences,
+            options.against,
+            options.column,
+            options.k,
+            options.model,
+            options.metric,
+            options.format,
+        )
+    )
+
+
+def encoders(options: argparse.Namespace) -> int:
+    """List the encoding processes, or end them."""
+    from stplay import sim
+
+    return _print(sim.warm_table(options.stop))
+
+
+def _print(output: str | bytes) -> int:
+    if isinstance(output, bytes):
+        if sys.stdout.isatty():
+            raise UserError("npy is no text; send it to a file, as in: stplay sim ... > matrix.npy")
+        sys.stdout.buffer.write(output)
+    elif sys.stdout.isatty():
+        for line in output.splitlines():
+            print(printable(line))
+    else:
+        sys.stdout.buffer.write(output.encode())
     return FINISHED
 
 

@@ -13,7 +13,11 @@ def _folder(kind: str) -> Path:
     if home:
         return Path(home).expanduser().absolute() / kind
     folders = PlatformDirs("stplay", appauthor=False)
-    return {"data": folders.user_data_path, "cache": folders.user_cache_path}[kind]
+    return {
+        "data": folders.user_data_path,
+        "cache": folders.user_cache_path,
+        "runtime": folders.user_runtime_path,
+    }[kind]
 
 
 def environment() -> dict[str, str]:
@@ -33,3 +37,14 @@ def runs_folder() -> Path:
 def cache_folder() -> Path:
     """The folder of made and computed things, such as the built-in model; it may not exist yet."""
     return _folder("cache")
+
+
+def runtime_folder() -> Path:
+    """The folder of what lasts as long as a process, such as sockets; it may not exist yet."""
+    return _folder("runtime")
+
+
+def is_gone() -> bool:
+    """Whether the folder that ``STPLAY_HOME`` names was removed."""
+    home = os.environ.get("STPLAY_HOME")
+    return bool(home) and not Path(home).expanduser().is_dir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
@@ -24,6 +24,7 @@ ALIASES = {"dev": ("dev", "validation", "val"), "train": ("train",), "test": ("t
 
 SplitName = Literal["train", "dev", "test"]
 Row = dict[str, Any]
+Columns = Callable[[Collection[str], str], Collection[str]]
 
 
 class Split(NamedTuple):
@@ -52,7 +53,10 @@ def first_rows(name: str, rows: int | None, shown: int) -> FirstRows:
     """
     source, stages = data_source(name), Stages(EventWriter(Path(os.devnull)))
     files = hub.data_files(source, ALIASES["train"], stages) if source.kind == "hub" else None
-    there = local_rows(source, "train") if files is None else _hub_rows(files)
+    if files is None:
+        there = local_rows(source, "train", triplet_columns)
+    else:
+        there = hub_rows(files, triplet_columns)
     found: list[tuple[str, ...]] = []
     kept = skipped = 0
     for triplet in _triplets(islice(there, rows), f"{source.label}-train"):
@@ -91,9 +95,9 @@ def load_split(name: str, split: SplitName, rows: int | None, stages: Stages) ->
     if source.kind == "hub":
         files = hub.data_files(source, ALIASES[split], stages)
         files.download(stages)
-        found = _hub_rows(files)
+        found = hub_rows(files, triplet_columns)
     else:
-        found = local_rows(source, split)
+        found = local_rows(source, split, triplet_columns)
     kept: list[tuple[str, ...]] = []
     number = 0
     for number, triplet in enumerate(_triplets(islice(found, rows), label), 1):
@@ -118,11 +122,16 @@ def _no_triplets(source: DataSource, split: SplitName) -> UserError:
 def _triplets(rows: Iterable[Row], label: str) -> Iterator[tuple[str, ...] | None]:
     """The sentences of each row, or ``None`` where one of them is empty."""
     for number, row in enumerate(rows, 1):
-        sentences = tuple(_sentence(row, column, label, number) for column in COLUMNS)
+        sentences = tuple(sentence_in(row, column, label, number) for column in COLUMNS)
         yield sentences if all(sentence.strip() for sentence in sentences) else None
 
 
-def _sentence(row: Row, column: str, label: str, number: int) -> str:
+def sentence_in(row: Row, column: str, label: str, number: int) -> str:
+    """What a row has in a column, nothing being an empty sentence.
+
+    Raises:
+        UserError: it is no text.
+    """
     value = row[column]
     if value is None:
         return ""
@@ -136,15 +145,20 @@ def _sentence(row: Row, column: str, label: str, number: int) -> str:
     return value
 
 
-def _hub_rows(files: hub.DataFiles) -> Iterator[Row]:
+def hub_rows(files: hub.DataFiles, columns: Columns) -> Iterator[Row]:
+    """The rows of a Hub data set's split, with the wanted ``columns``.
+
+    Raises:
+        UserError: the Hub fails, or a file cannot be read as what its name says.
+    """
     try:
         for shown, file in files.open():
-            yield from _file_rows(file, shown)
+            yield from file_rows(file, shown, columns)
     except hub.NETWORK_ERRORS as error:
         raise files.repository.told(error) from error
 
 
-def local_rows(source: DataSource, split: SplitName) -> Iterator[Row]:
+def local_rows(source: DataSource, split: SplitName, columns: Columns) -> Iterator[Row]:
     """The rows of a split that needs no network: the sample's, a file's or a folder's.
 
     Raises:
@@ -161,7 +175,7 @@ def local_rows(source: DataSource, split: SplitName) -> Iterator[Row]:
     shown = printable(str(path))
     try:
         with path.open("rb") as file:
-            yield from _file_rows(file, shown)
+            yield from file_rows(file, shown, columns)
     except OSError as error:
         raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from None
 
@@ -176,13 +190,22 @@ def _split_file(folder: Path, split: str) -> Path:
     raise UserError(f"The folder {printable(str(folder))} has no file for {split} ({names}).")
 
 
-def _file_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
-    """The rows of an open file, which is read as the end of its name, ``shown``, says."""
+def file_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
+    """The rows of an open file, which is read as the end of its name, ``shown``, says.
+
+    ``columns`` is given the names of the columns that are there, and the words to begin a complaint
+    with; it returns those that are wanted.
+    """
     readers = {".jsonl": _json_rows, ".csv": _csv_rows, ".tsv": _csv_rows}
-    return readers.get(Path(shown).suffix, _parquet_rows)(file, shown)
+    return readers.get(Path(shown).suffix, _parquet_rows)(file, shown, columns)
 
 
-def _lines(file: BinaryIO, shown: str) -> Iterator[str]:
+def lines(file: BinaryIO, shown: str) -> Iterator[str]:
+    """The lines of an open file of text, with their ends.
+
+    Raises:
+        UserError: it is not UTF-8.
+    """
     for number, line in enumerate(file, 1):
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -193,8 +216,8 @@ def _lines(file: BinaryIO, shown: str) -> Iterator[str]:
             ) from None
 
 
-def _json_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
-    for number, line in enumerate(_lines(file, shown), 1):
+def _json_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
+    for number, line in enumerate(lines(file, shown), 1):
         text = line.rstrip()
         if not text:
             continue
@@ -207,19 +230,17 @@ def _json_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
         except (ValueError, RecursionError) as error:  # nested too deep, a number too long
             raise UserError(f"{shown}: line {number:,} is not JSON: {error}.") from None
         if not isinstance(row, dict):
-            raise UserError(
-                f"{shown}: line {number:,} is not a JSON object with {', '.join(COLUMNS)}."
-            )
-        _check_columns(row, f"{shown}: line {number:,}")
+            raise UserError(f"{shown}: line {number:,} is not a JSON object with named columns.")
+        columns(row, f"{shown}: line {number:,}")
         yield row
 
 
-def _csv_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
+def _csv_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
     delimiter = "\t" if shown.endswith(".tsv") else ","
     # Strict: a stray quote would else join sentences and lines without a word.
-    rows = csv.DictReader(_lines(file, shown), delimiter=delimiter, strict=True)
+    rows = csv.DictReader(lines(file, shown), delimiter=delimiter, strict=True)
     try:
-        _check_columns(rows.fieldnames or (), shown)
+        columns(rows.fieldnames or (), shown)
         for row in rows:
             if None in row or None in row.values():
                 amount = "more" if None in row else "fewer"
@@ -232,15 +253,15 @@ def _csv_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
         raise UserError(f"{shown}: line {rows.reader.line_num:,} is damaged: {error}.") from None
 
 
-def _parquet_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
+def _parquet_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
     try:
         # Small pieces, as only the first rows may be wanted, over the network.
         table = ParquetFile(file, buffer_size=1 << 18, pre_buffer=False)
-        _check_columns(table.schema_arrow.names, shown)
-        for batch in table.iter_batches(1000, columns=list(COLUMNS)):
+        wanted = columns(table.schema_arrow.names, shown)
+        for batch in table.iter_batches(1000, columns=list(wanted)):
             yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         if isinstance(error, hub.NETWORK_ERRORS) or getattr(error, "errno", None):
@@ -249,7 +270,12 @@ def _parquet_rows(file: BinaryIO, shown: str) -> Iterator[Row]:
         raise UserError(f"{shown} is damaged: {reason}") from None
 
 
-def _check_columns(names: Collection[str], shown: str) -> None:
+def triplet_columns(names: Collection[str], shown: str) -> Collection[str]:
+    """The columns of triplets.
+
+    Raises:
+        UserError: one is missing.
+    """
     missing = [column for column in COLUMNS if column not in names]
     if missing:
         there = ", ".join(printable(str(name)) for name in names) or "none"
@@ -257,3 +283,4 @@ def _check_columns(names: Collection[str], shown: str) -> None:
             f"{shown} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has "
             f"{there}. Triplets need the columns {', '.join(COLUMNS)}."
         )
+    return COLUMNS

@@ -151,7 +151,7 @@ def test_a_missing_column_is_named_with_those_there_are(suffix: str, tmp_path: P
         ("{", "line 3 is not JSON: Expecting property name enclosed in double quotes (column 2)."),
         ("anchor", "line 3 is not JSON: Expecting value (column 1)."),
         pytest.param("[" * 100_000, "line 3 is not JSON", id="deep"),
-        ('["a", "b", "c"]', "line 3 is not a JSON object with anchor, positive, negative."),
+        ('["a", "b", "c"]', "line 3 is not a JSON object with named columns."),
         ("null", "line 3 is not a JSON object"),
         ('{"anchor": "a", "positive": "b"}', "line 3 lacks the column negative; it has anchor"),
         ('{"anchor": "a", "positive": 7, "negative": "c"}', "row 2 has 7 as its positive;"),

@@ -1,0 +1,286 @@
+"""The client of the encoding process of one model."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stplay import encoders, frames
+from stplay.corpora import Corpus, Neighbour
+from stplay.errors import UserError
+from stplay.frames import CorpusFacts, ModelFacts
+from stplay.sources import absolute
+from stplay.text import printable
+
+__all__ = ["CorpusFacts", "Encoded", "Encoder", "ModelFacts", "Neighbour", "Superseded"]
+
+MOST_KNOWN = 20_000
+
+Progress = Callable[[str, int, "int | None"], None]
+Answered = TypeVar("Answered")
+
+
+class Superseded(Exception):  # noqa: N818  it is no error
+    """A newer ``encode`` took the place of this one before its turn came."""
+
+
+class Encoded(NamedTuple):
+    """Sentences with their embeddings, of shape ``(sentences, dimensions)``.
+
+    ``tokens`` are those that the model saw, as readable text and without special tokens;
+    ``dropped`` counts those that were cut off. ``seconds`` is the time that the encoding itself
+    took, of what was not encoded before.
+    """
+
+    sentences: list[str]
+    embeddings: NDArray[np.float32]
+    tokens: list[list[str]]
+    dropped: list[int]
+    seconds: float
+
+
+class _Known(NamedTuple):
+    embedding: NDArray[np.float32]
+    tokens: list[str]
+    dropped: int
+
+
+class Encoder:
+    """Encodes with the model called ``model``, in a process that others may share.
+
+    Remembers the embeddings of the last sentences, so that only new ones travel and are encoded.
+    """
+
+    def __init__(self, model: str, allow_pickle: bool = False) -> None:
+        self.model = model
+        self.allow_pickle = allow_pickle
+        self.facts: ModelFacts | None = None
+        self._connection: _Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._turn = asyncio.Lock()
+        self._newest: object = None
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._corpora: dict[str, Corpus] = {}
+
+    async def start(self, progress: Progress | None = None) -> ModelFacts:
+        """Connect to the process of this model, or launch it; returns when the model is loaded.
+
+        ``progress`` is told the stage, what is done of it, and how much there is to do.
+
+        Raises:
+            UserError: the model cannot be loaded.
+        """
+
+        async def ask(connection: _Connection) -> ModelFacts:
+            assert self.facts is not None
+            return self.facts
+
+        return await self._ask(ask, progress)
+
+    async def encode(self, sentences: Sequence[str]) -> Encoded:
+        """The embeddings of ``sentences``, those that are new encoded now.
+
+        Raises:
+            Superseded: a newer call came before this one's turn.
+            UserError: the model cannot be loaded, or its process died twice.
+        """
+        self._newest = turn = object()
+        seconds = 0.0
+        if any(sentence not in self._known for sentence in sentences):
+            async with self._turn:
+                if self._newest is not turn:
+                    raise Superseded
+                seconds = await self._learn(sentences)
+        known = [self._known[sentence] for sentence in sentences]
+        for sentence in sentences:
+            self._known.move_to_end(sentence)
+        while len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+        dimensions = self.facts.dimensions if self.facts else 0
+        return Encoded(
+            list(sentences),
+            np.array([one.embedding for one in known], np.float32).reshape(len(known), dimensions),
+            [one.tokens for one in known],
+            [one.dropped for one in known],
+            seconds,
+        )
+
+    async def load_corpus(self, source: str, column: str | None, progress: Progress) -> CorpusFacts:
+        """Encode a corpus, once; it stays on the disk.
+
+        Args:
+            source: a text file with one sentence a line, a ``.jsonl``, ``.csv``, ``.tsv`` or
+                ``.parquet`` file, or the name of data, whose training split is taken.
+            column: which column holds the sentences; may be left out where there is one only.
+            progress: told the stage, what is done of it, and how much there is to do.
+
+        Raises:
+            UserError: the source cannot be read, or the model not be loaded.
+        """
+        place = absolute(source, Path.cwd())
+
+        async def ask(connection: _Connection) -> CorpusFacts:
+            request = frames.LoadCorpus(next(connection.numbers), place, column)
+            answer, _ = await connection.ask(request, request.id, progress)
+            assert isinstance(answer, frames.CorpusLoaded)
+            return answer.facts
+
+        return await self._ask(ask, progress)
+
+    async def neighbours(
+        self, corpus_key: str, sentence: str, k: int, metric: str
+    ) -> list[Neighbour]:
+        """The ``k`` sentences of a loaded corpus that are most like ``sentence``.
+
+        Raises:
+            UserError: the corpus is gone, the model cannot be loaded, or its process died twice.
+        """
+        if sentence not in self._known:
+            async with self._turn:
+                await self._learn([sentence])
+        query = self._known[sentence].embedding
+        if corpus_key not in self._corpora:
+            self._corpora[corpus_key] = await asyncio.to_thread(Corpus, corpus_key)
+        corpus = self._corpora[corpus_key]
+        return await asyncio.to_thread(corpus.neighbours, query, k, metric)
+
+    async def close(self) -> None:
+        """Let go of the process, which lives on for others until nobody has used it for a while."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def _learn(self, sentences: Sequence[str]) -> float:
+        """Have what is new of ``sentences`` encoded; returns the seconds that took."""
+
+        async def ask(connection: _Connection) -> float:
+            new = [text for text in dict.fromkeys(sentences) if text not in self._known]
+            if not new:
+                return 0.0
+            request = frames.Encode(next(connection.numbers), new)
+            answer, body = await connection.ask(request, request.id)
+            assert isinstance(answer, frames.Embedded)
+            embeddings = np.frombuffer(body, np.float32).reshape(-1, answer.dimensions)
+            for known in zip(new, embeddings, answer.tokens, answer.dropped, strict=True):
+                self._known[known[0]] = _Known(*known[1:])
+            return answer.seconds
+
+        return await self._ask(ask)
+
+    async def _ask(
+        self,
+        ask: Callable[[_Connection], Awaitable[Answered]],
+        progress: Progress | None = None,
+    ) -> Answered:
+        """What ``ask`` brings; the process is started again where it dies, once."""
+        for _ in range(2):
+            try:
+                return await ask(await self._connected(progress))
+            except ConnectionError:
+                continue
+        place = encoders.address(self.model, self.allow_pickle)
+        raise UserError(
+            f"The encoder of {printable(self.model)} was started again and died again (killed, or "
+            f"out of memory); {encoders.log_words(place)}"
+        )
+
+    async def _connected(self, progress: Progress | None) -> _Connection:
+        """A connection to a process whose model is loaded."""
+        async with self._connecting:
+            if self._connection is not None and not self._connection.lost:
+                return self._connection
+            before = self._connection
+            place = await asyncio.to_thread(encoders.address, self.model, self.allow_pickle)
+            streams, greeting = await encoders.reach(place)
+            connection = self._connection = _Connection(streams, greeting.fingerprint)
+            if before is not None and before.fingerprint != connection.fingerprint:
+                self._known.clear()
+            try:
+                facts, _ = await connection.ask(frames.Open(), 0, progress)
+            except BaseException:
+                connection.close()
+                raise
+            assert isinstance(facts, ModelFacts)
+            self.facts = facts
+            return connection
+
+
+class _Connection:
+    """One conversation with a process: requests by number, and whoever waits for their answers."""
+
+    def __init__(self, streams: encoders.Streams, fingerprint: str) -> None:
+        self.reader, self.writer = streams
+        self.fingerprint = fingerprint
+        self.numbers = itertools.count(1)
+        self.lost = False
+        self._waiting: dict[int, asyncio.Future[tuple[frames.Answer, bytes]]] = {}
+        self._progress: dict[int, Progress] = {}
+        self._reading = asyncio.create_task(self._read())
+
+    async def ask(
+        self, request: frames.Request, number: int, progress: Progress | None = None
+    ) -> tuple[frames.Answer, bytes]:
+        """The answer to ``request`` and its body; given up where the caller is cancelled.
+
+        Raises:
+            UserError: the request failed.
+            ConnectionError: the process is gone.
+        """
+        if self.lost:
+            raise ConnectionError
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        if progress is not None:
+            self._progress[number] = progress
+        try:
+            frames.write(self.writer, request)
+            return await future
+        except UnicodeEncodeError:
+            raise UserError("A sentence has half a character, which is no text.") from None
+        except asyncio.CancelledError:
+            if not self.lost:
+                frames.write(self.writer, frames.Cancel(number))
+            raise
+        finally:
+            self._waiting.pop(number, None)
+            self._progress.pop(number, None)
+
+    def close(self) -> None:
+        """Say no more."""
+        self.lost = True
+        self._reading.cancel()
+        self.writer.close()
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                answer, body = await frames.read_answer(self.reader)
+                if isinstance(answer, frames.Progressed):
+                    if progress := self._progress.get(answer.id):
+                        progress(answer.stage, answer.done, answer.total)
+                    continue
+                number = 0 if isinstance(answer, ModelFacts) else getattr(answer, "id", 0)
+                future = self._waiting.get(number)
+                if future is None or future.done():
+                    continue
+                match answer:
+                    case frames.Failed():
+                        future.set_exception(UserError(answer.sentence))
+                    case frames.Replaced():
+                        future.set_exception(Superseded())
+                    case _:
+                        future.set_result((answer, body))
+        except OSError:
+            pass
+        finally:
+            self.lost = True
+            self.writer.close()
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(ConnectionError("the process is gone"))

@@ -1,0 +1,232 @@
+"""The encoding processes of this user: where they listen, how one is started, which are there.
+
+There is one for each model. It holds a lock for as long as it lives and listens on a unix socket in
+a folder that only its user may enter, so that whoever reaches the socket may use the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from stplay import __version__, frames, home, sources
+from stplay.errors import UserError
+from stplay.text import printable
+
+MODULE = "stplay.engine.encode"
+MOST_PATH_BYTES = 100  # a socket's path may have 107 bytes on Linux, 103 on macOS
+MOST_LOG_BYTES = 1 << 20
+ANSWER_SECONDS = 5.0
+LAUNCH_SECONDS = 60.0
+WAIT_SECONDS = 0.02
+REPLACEMENTS = 3
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Address(NamedTuple):
+    """Where the encoding process of one model listens, locks and logs."""
+
+    model: str
+    allow_pickle: bool
+    socket: Path
+    lock: Path
+    log: Path
+
+
+def address(model: str, allow_pickle: bool = False) -> Address:
+    """The address of the process of ``model``; makes its folders.
+
+    Raises:
+        UserError: the folder of the sockets is not this user's own.
+    """
+    if not hasattr(asyncio, "open_unix_connection"):
+        raise UserError("Exploring needs unix sockets, which this system does not have.")
+    model = sources.absolute(model, Path.cwd())
+    name = hashlib.sha256(f"{model}\0{allow_pickle}".encode(errors="replace")).hexdigest()[:16]
+    folder = socket_folder()
+    logs = home.cache_folder() / "encoders"
+    logs.mkdir(parents=True, exist_ok=True)
+    return Address(
+        model, allow_pickle, folder / f"{name}.sock", folder / f"{name}.lock", logs / f"{name}.log"
+    )
+
+
+def socket_folder() -> Path:
+    """The folder of the sockets, made where it is missing.
+
+    Raises:
+        UserError: it is not this user's own.
+    """
+    wanted = home.runtime_folder()
+    if len(os.fsencode(wanted)) + len("/0123456789abcdef.sock") <= MOST_PATH_BYTES:
+        return _own_folder(wanted)
+    name = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:8]
+    for parent in (tempfile.gettempdir(), "/tmp"):
+        short = Path(parent) / f"stplay-{os.getuid()}-{name}"
+        if len(os.fsencode(short)) + len("/0123456789abcdef.sock") <= MOST_PATH_BYTES:
+            return _own_folder(short)
+    raise UserError(f"The path of {wanted} is too long for a socket; set TMPDIR to a shorter one.")
+
+
+def _own_folder(folder: Path) -> Path:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found, around = folder.lstat(), folder.parent.stat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise UserError(f"{folder} belongs to someone else; remove it, or set STPLAY_HOME.")
+    if around.st_uid not in (0, os.getuid()):
+        raise UserError(f"{folder.parent} belongs to someone else; set STPLAY_HOME.")
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        folder.chmod(0o700)
+    return folder
+
+
+def fingerprint(model: str) -> str:
+    """What changes when the model called ``model`` does: its place, and a folder's files.
+
+    Raises:
+        UserError: the name has no known form, or what it names is missing.
+    """
+    if model.startswith("builtin:"):  # part of the installation
+        return model
+    source = sources.model_source(model)
+    digest = hashlib.sha256(repr(source).encode(errors="replace"))
+    if source.kind == "folder":
+        for path in sorted(Path(source.place).rglob("*")):
+            with suppress(OSError):
+                found = path.stat()
+                digest.update(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def launch(place: Address, marks: str) -> subprocess.Popen[bytes]:
+    """Start a process at ``place`` for the model whose fingerprint is ``marks``.
+
+    It ends at once, with exit code 0, where one is there already.
+    """
+    with suppress(OSError):
+        if place.log.stat().st_size > MOST_LOG_BYTES:
+            place.log.unlink()
+    with place.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", MODULE, *arguments(place, marks)],
+            # Python looks for modules in the working folder first: not in the user's.
+            cwd=place.log.parent,
+            env=home.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def arguments(place: Address, marks: str) -> list[str]:
+    """The command line of the process at ``place``."""
+    pickle = ["--allow-pickle"] if place.allow_pickle else []
+    return [str(place.socket), place.model, marks, *pickle]
+
+
+async def connect(socket: Path) -> tuple[Streams, frames.Greeting]:
+    """A connection to the process at ``socket``, and its greeting.
+
+    Raises:
+        OSError: there is none, or it does not answer.
+    """
+    opening = asyncio.open_unix_connection(socket, limit=frames.BUFFER_BYTES)
+    reader, writer = await opening
+    try:
+        greeting, _ = await asyncio.wait_for(frames.read_answer(reader), ANSWER_SECONDS)
+        if isinstance(greeting, frames.Greeting):
+            return (reader, writer), greeting
+    except asyncio.TimeoutError:
+        pass
+    except BaseException:
+        writer.close()
+        raise
+    writer.close()
+    raise ConnectionError(f"{socket} does not answer")
+
+
+async def reach(place: Address) -> tuple[Streams, frames.Greeting]:
+    """A connection to the process at ``place``, launched where there is none.
+
+    A process of another version, or of a model that has changed since, is replaced.
+
+    Raises:
+        UserError: there is no such model, or the process does not start.
+    """
+    process: subprocess.Popen[bytes] | None = None
+    deadline = time.monotonic() + LAUNCH_SECONDS
+    for _ in range(REPLACEMENTS):
+        marks = await asyncio.to_thread(fingerprint, place.model)
+        while True:
+            try:
+                streams, greeting = await connect(place.socket)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise UserError(
+                        f"The encoder of {printable(place.model)} does not answer; "
+                        f"{log_words(place)}"
+                    ) from None
+                if process is None or process.poll() == 0:  # 0: another one had not ended yet
+                    process = launch(place, marks)
+                elif process.returncode is not None:
+                    raise UserError(
+                        f"The encoder of {printable(place.model)} could not start; "
+                        f"{log_words(place)}"
+                    ) from None
+                await asyncio.sleep(WAIT_SECONDS)
+        same = (frames.PROTOCOL, __version__, marks)
+        if (greeting.protocol, greeting.version, greeting.fingerprint) == same:
+            return streams, greeting
+        await leave(streams)
+        process = None
+    raise UserError("stplay was changed since this command or app was started; start it again.")
+
+
+async def warm() -> list[frames.Greeting]:
+    """The processes that are there, by the names of their models."""
+    found = []
+    for socket in socket_folder().glob("*.sock"):
+        with suppress(OSError):
+            (_, writer), greeting = await connect(socket)
+            writer.close()
+            found.append(greeting)
+    return sorted(found, key=lambda greeting: greeting.model)
+
+
+async def stop_all() -> list[frames.Greeting]:
+    """Ask all processes to end, and wait until they do not listen any more."""
+    stopped = []
+    for socket in socket_folder().glob("*.sock"):
+        with suppress(OSError):
+            streams, greeting = await connect(socket)
+            await leave(streams)
+            stopped.append(greeting)
+    return stopped
+
+
+async def leave(streams: Streams) -> None:
+    """Ask the process to end, and wait until it has let go."""
+    reader, writer = streams
+    frames.write(writer, frames.Leave())
+    with suppress(ConnectionError, asyncio.TimeoutError):
+        await asyncio.wait_for(reader.read(), ANSWER_SECONDS)
+    writer.close()
+
+
+def log_words(place: Address) -> str:
+    """Where to look for what went wrong."""
+    return f"its output is in {printable(str(place.log))}"

@@ -1,0 +1,322 @@
+"""The encoding process of one model: ``python -m stplay.engine.encode SOCKET MODEL FINGERPRINT``.
+
+Listens on a unix socket, loads the model, and encodes for whoever connects, until nobody has for a
+while. One thread has the model. Requests take turns: of each client only the newest waits, and a
+corpus is encoded a piece a turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from filelock import FileLock, Timeout
+
+from stplay import __version__, corpora, frames, home
+from stplay.engine.stages import Stages
+from stplay.engine.worker import choose_gpu, is_out_of_memory, quiet_libraries
+from stplay.errors import UserError
+from stplay.frames import CorpusFacts, ModelFacts
+from stplay.models import UNTRAINED
+from stplay.text import printable
+
+if TYPE_CHECKING:
+    from stplay.engine.encoding import Encoder
+    from stplay.engine.tokens import Tokens
+
+IDLE_SECONDS = 300.0
+WATCH_SECONDS = 1.0
+
+Result = TypeVar("Result")
+
+
+class ToldStages(Stages):
+    """Tells stages to a function instead of writing them down."""
+
+    def __init__(self, tell: Callable[[str, int, int | None], object]) -> None:
+        self.tell = tell
+
+    def progress(self, stage: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
+        """Tell that ``done`` of ``total`` units of ``stage`` are behind us."""
+        self.tell(stage, done, total)
+
+
+class Client:
+    """Whoever is connected: the request that waits, and the corpora being loaded."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self.writer = writer
+        self.waiting: frames.Encode | None = None
+        self.corpora: dict[int, asyncio.Task[None]] = {}
+        self.encoding: set[asyncio.Task[None]] = set()
+
+    def cancel(self) -> None:
+        """Give up all that was asked for."""
+        for task in (*self.corpora.values(), *self.encoding):
+            task.cancel()
+
+    def send(self, answer: frames.Answer, body: bytes = b"") -> None:
+        """Send a frame, if anybody still listens."""
+        if not self.writer.is_closing():
+            frames.write(self.writer, answer, body)
+
+
+class EncodingProcess:
+    """Serves one model on one socket."""
+
+    def __init__(
+        self, socket: Path, model: str, fingerprint: str, allow_pickle: bool, idle_seconds: float
+    ) -> None:
+        self.socket, self.model, self.fingerprint = socket, model, fingerprint
+        self.allow_pickle, self.idle_seconds = allow_pickle, idle_seconds
+        self.clients: set[Client] = set()
+        self.used = time.monotonic()
+        self.over = asyncio.Event()
+        self.turn = asyncio.Lock()
+        self.thread = ThreadPoolExecutor(1)
+        self.facts: ModelFacts | None = None
+        self.stage = frames.Progressed(0, "starting the encoder", 0, None)
+        self.encoder: Encoder
+        self.tokens: Tokens
+        self.loading_corpora: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def run(self) -> None:
+        """Serve until told to leave, or until nobody has connected for a while."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.over.set)
+        server = await asyncio.start_unix_server(
+            self._serve, self.socket, limit=frames.BUFFER_BYTES
+        )
+        self.socket.chmod(0o600)
+        tasks = [asyncio.create_task(self._load()), asyncio.create_task(self._watch())]
+        await self.over.wait()
+        self.socket.unlink(missing_ok=True)
+        server.close()
+        for client in self.clients:
+            client.cancel()
+            client.writer.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.sleep(0.01)  # what is cancelled tidies up, the last words are sent
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(min(WATCH_SECONDS, self.idle_seconds))
+            unused = time.monotonic() - self.used > self.idle_seconds
+            alone = not self.clients and (unused or not self.socket.exists())
+            if alone or home.is_gone():
+                self.over.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = Client(writer)
+        client.send(
+            frames.Greeting(
+                frames.PROTOCOL,
+                __version__,
+                self.fingerprint,
+                self.model,
+                os.getpid(),
+                len(self.clients),
+                time.monotonic() - self.used,
+            )
+        )
+        self.clients.add(client)
+        try:
+            while True:
+                await writer.drain()
+                self._take(client, await frames.read_request(reader))
+        except ConnectionError:
+            pass
+        finally:
+            self.clients.discard(client)
+            client.cancel()
+            writer.close()
+
+    def _take(self, client: Client, request: frames.Request) -> None:
+        match request:
+            case frames.Leave():
+                self.over.set()
+                return
+            case frames.Open():
+                client.send(self.facts or self.stage)
+            case frames.Encode():
+                if client.waiting is None:
+                    task = asyncio.create_task(self._encode_newest(client))
+                    client.encoding.add(task)
+                    task.add_done_callback(client.encoding.discard)
+                else:
+                    client.send(frames.Replaced(client.waiting.id))
+                client.waiting = request
+            case frames.LoadCorpus():
+                task = asyncio.create_task(self._load_corpus(client, request))
+                client.corpora[request.id] = task
+                task.add_done_callback(lambda _: client.corpora.pop(request.id, None))
+            case frames.Cancel():
+                if client.waiting is not None and client.waiting.id == request.id:
+                    client.waiting = None
+                elif task := client.corpora.get(request.id):
+                    task.cancel()
+        self.used = time.monotonic()
+
+    async def _load(self) -> None:
+        loop = asyncio.get_running_loop()
+        stages = ToldStages(
+            lambda *told: loop.call_soon_threadsafe(self._tell_loading, frames.Progressed(0, *told))
+        )
+        async with self.turn:
+            try:
+                self.facts = await self._in_thread(lambda: self._open(stages))
+            except Exception as error:
+                self._tell_loading(frames.Failed(0, self._sentence(error)))
+                self.over.set()
+                return
+        self.used = time.monotonic()
+        for client in self.clients:
+            client.send(self.facts)
+
+    def _tell_loading(self, told: frames.Progressed | frames.Failed) -> None:
+        if isinstance(told, frames.Progressed):
+            self.stage = told
+        for client in self.clients:
+            client.send(told)
+
+    def _open(self, stages: ToldStages) -> ModelFacts:
+        """Load the model, in its thread."""
+        quiet_libraries()
+        choose_gpu(use_cpu=False)
+        stages.progress("importing the libraries")
+        from stplay.engine.encoding import Encoder
+        from stplay.engine.model import open_model
+        from stplay.engine.tokens import Tokens
+
+        opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
+        self.encoder, self.tokens = Encoder(opened.model), Tokens(opened.model)
+        first = self.encoder.encode(["The first sentence takes longer."])
+        return ModelFacts(
+            name=self.model,
+            revision=opened.revision,
+            dimensions=first.shape[1],
+            max_tokens=opened.model.max_seq_length,
+            similarity=str(opened.model.similarity_fn_name),
+            untrained=self.model == UNTRAINED,
+            device=str(opened.model.device),
+        )
+
+    async def _encode_newest(self, client: Client) -> None:
+        async with self.turn:
+            request, client.waiting = client.waiting, None
+            if request is None or self.facts is None:
+                return
+            try:
+                answer, body = await self._in_thread(partial(self._encode, request))
+            except Exception as error:
+                answer, body = frames.Failed(request.id, self._sentence(error)), b""
+        self.used = time.monotonic()
+        client.send(answer, body)
+
+    def _encode(self, request: frames.Encode) -> tuple[frames.Embedded, bytes]:
+        """Encode sentences, in the model's thread."""
+        begun = time.perf_counter()
+        embeddings = self.encoder.encode(request.sentences)
+        seconds = time.perf_counter() - begun
+        tokens, dropped = self.tokens.of(request.sentences)
+        dimensions = embeddings.shape[1]
+        return frames.Embedded(
+            request.id, dimensions, tokens, dropped, seconds
+        ), embeddings.tobytes()
+
+    async def _load_corpus(self, client: Client, request: frames.LoadCorpus) -> None:
+        loop = asyncio.get_running_loop()
+
+        def tell(stage: str, done: int, total: int | None) -> None:
+            client.send(frames.Progressed(request.id, stage, done, total))
+
+        stages = ToldStages(lambda *told: loop.call_soon_threadsafe(tell, *told))
+        try:
+            facts = await self._corpus(request, stages, tell)
+            client.send(frames.CorpusLoaded(request.id, facts))
+        except Exception as error:
+            client.send(frames.Failed(request.id, self._sentence(error)))
+        self.used = time.monotonic()
+
+    async def _corpus(
+        self,
+        request: frames.LoadCorpus,
+        stages: ToldStages,
+        tell: Callable[[str, int, int | None], None],
+    ) -> CorpusFacts:
+        from stplay.engine import sentences
+
+        found = await asyncio.to_thread(sentences.read, request.source, request.column, stages)
+        async with self.turn:
+            if self.facts is None:
+                raise UserError("The model could not be loaded.")
+        model = f"{self.facts.name}@{self.facts.revision or ''} {self.fingerprint}"
+        key = await asyncio.to_thread(corpora.key, model, found.first)
+        async with self.loading_corpora[key]:
+            if facts := corpora.facts(key):
+                return facts
+            total, done = len(found.first), 0
+            stage = f"encoding {printable(Path(request.source).name)}"
+            tell(stage, 0, total)
+            with corpora.Building(key, found.first, found.rows, self.facts.dimensions) as building:
+                for piece in building.pieces():
+                    async with self.turn:
+                        embeddings = await self._in_thread(partial(self.encoder.encode, piece))
+                    building.append(embeddings)
+                    done += len(piece)
+                    self.used = time.monotonic()
+                    tell(stage, done, total)
+                return await asyncio.to_thread(building.finish)
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
+
+    def _sentence(self, error: Exception) -> str:
+        """What to tell of ``error`` in one sentence; the log has the rest."""
+        if isinstance(error, UserError):
+            return error.sentence
+        traceback.print_exception(error)
+        sys.stderr.flush()
+        if is_out_of_memory(error):
+            return "The memory ran out; encode fewer or shorter sentences, or use a smaller model."
+        reason = printable(" ".join(traceback.format_exception_only(error)[-1].split()))[:300]
+        return f"The encoder of {printable(self.model)} failed: {reason}"
+
+
+def main() -> int:
+    """Serve the model named on the command line; 0 at once where another process does."""
+    options = argparse.ArgumentParser()
+    options.add_argument("socket", type=Path)
+    options.add_argument("model")
+    options.add_argument("fingerprint")
+    options.add_argument("--allow-pickle", action="store_true")
+    options.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS)
+    chosen = options.parse_args()
+    lock = FileLock(chosen.socket.with_suffix(".lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return 0
+    chosen.socket.unlink(missing_ok=True)  # of a process that was killed
+    asyncio.run(EncodingProcess(**vars(chosen)).run())
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a model that is still being loaded is not waited for

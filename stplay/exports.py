@@ -1,0 +1,122 @@
+"""Similarity matrices and embeddings as text and files that other programs read."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stplay.errors import UserError
+from stplay.text import printable
+
+SUFFIXES = (".csv", ".json", ".npy", ".safetensors")
+
+Matrix = NDArray[np.floating]
+
+
+def markdown(sentences: Sequence[str], matrix: Matrix) -> str:
+    """The matrix as a Markdown table with three decimals, a sentence a row."""
+    names = [
+        printable(sentence).replace("\\", "\\\\").replace("|", "\\|") for sentence in sentences
+    ]
+    lines = [
+        "| | |" + "".join(f" {number} |" for number in range(1, len(names) + 1)),
+        "|---:|---|" + "---:|" * len(names),
+    ]
+    for number, (name, row) in enumerate(zip(names, matrix, strict=True), 1):
+        lines.append(f"| {number} | {name} |" + "".join(f" {value:.3f} |" for value in row))
+    return "\n".join(lines) + "\n"
+
+
+def csv(sentences: Sequence[str], matrix: Matrix) -> str:
+    """The matrix as CSV: a first line of sentences, then each sentence and its similarities."""
+    text = io.StringIO()
+    writer = csv_module.writer(text, lineterminator="\n")
+    writer.writerow(["sentence", *sentences])
+    for sentence, row in zip(sentences, _numbers(matrix), strict=True):
+        writer.writerow([sentence, *row])
+    return text.getvalue()
+
+
+def json(model: str, metric: str, sentences: Sequence[str], matrix: Matrix) -> str:
+    """The matrix as one JSON object: ``model``, ``metric``, ``sentences``, ``matrix``."""
+    return msgspec.json.encode(
+        {
+            "model": model,
+            "metric": metric,
+            "sentences": list(sentences),
+            "matrix": _numbers(matrix),
+        }
+    ).decode()
+
+
+def npy(matrix: Matrix) -> bytes:
+    """The matrix as a ``.npy`` file."""
+    file = io.BytesIO()
+    np.save(file, matrix)
+    return file.getvalue()
+
+
+def safetensors(
+    model: str, metric: str, sentences: Sequence[str], matrix: Matrix, embeddings: Matrix
+) -> bytes:
+    """The tensors ``matrix`` and ``embeddings`` as safetensors; their metadata tell the rest."""
+    from safetensors.numpy import save
+
+    return save(
+        {
+            "matrix": np.ascontiguousarray(matrix),
+            "embeddings": np.ascontiguousarray(embeddings),
+        },
+        {
+            "model": model,
+            "metric": metric,
+            "sentences": msgspec.json.encode(list(sentences)).decode(),
+        },
+    )
+
+
+def write(
+    path: str | Path,
+    model: str,
+    metric: str,
+    sentences: Sequence[str],
+    matrix: Matrix,
+    embeddings: Matrix,
+) -> None:
+    """Write a file of the kind that its suffix tells; only ``.safetensors`` holds embeddings too.
+
+    Raises:
+        UserError: the suffix is none of ``SUFFIXES``, or the file cannot be written.
+    """
+    path = Path(path)
+    match path.suffix.lower():
+        case ".csv":
+            content = csv(sentences, matrix).encode()
+        case ".json":
+            content = json(model, metric, sentences, matrix).encode() + b"\n"
+        case ".npy":
+            content = npy(matrix)
+        case ".safetensors":
+            content = safetensors(model, metric, sentences, matrix, embeddings)
+        case _:
+            raise UserError(
+                f"{path.name!r} does not tell what to write; end it with "
+                f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
+            )
+    try:
+        path.expanduser().write_bytes(content)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be written: {reason}.") from None
+
+
+def _numbers(matrix: Matrix) -> list[list[float]]:
+    """As the shortest decimals that give the same single-precision numbers again."""
+    shortest = np.asarray(matrix, np.float32).astype(str)
+    return shortest.astype(np.float64).tolist()

@@ -1,0 +1,183 @@
+"""What an encoding process and its clients say to each other, as binary frames.
+
+A frame is the length of its header and of its body, the header (a tagged struct in MessagePack) and
+the body: the embeddings as raw float32 numbers, or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import Union
+
+import msgspec
+
+PROTOCOL = 1
+MOST_HEADER_BYTES = 1 << 28
+MOST_BODY_BYTES = 1 << 34
+BUFFER_BYTES = 1 << 20
+
+_LENGTHS = struct.Struct("!IQ")
+
+
+class Greeting(msgspec.Struct, tag=True):
+    """The process's first word; it and ``Leave`` stay as they are in every version."""
+
+    protocol: int
+    version: str
+    fingerprint: str
+    model: str
+    pid: int
+    clients: int
+    idle_seconds: float
+
+
+class Leave(msgspec.Struct, tag=True):
+    """Ask the process to end."""
+
+
+class Open(msgspec.Struct, tag=True):
+    """Ask for the model's facts, which come once it is loaded."""
+
+
+class Encode(msgspec.Struct, tag=True):
+    """Ask for the embeddings of sentences; replaces this client's request that still waits."""
+
+    id: int
+    sentences: list[str]
+
+
+class LoadCorpus(msgspec.Struct, tag=True):
+    """Ask for a corpus, encoded and on the disk."""
+
+    id: int
+    source: str
+    column: str | None
+
+
+class Cancel(msgspec.Struct, tag=True):
+    """Give a request up."""
+
+    id: int
+
+
+class ModelFacts(msgspec.Struct, tag=True, frozen=True):
+    """What a loaded model is.
+
+    ``max_tokens`` counts special tokens; ``similarity`` is the library's ``similarity_fn_name``;
+    ``revision`` is a Hub model's commit.
+    """
+
+    name: str
+    revision: str | None
+    dimensions: int
+    max_tokens: int | None
+    similarity: str
+    untrained: bool
+    device: str
+
+
+class Progressed(msgspec.Struct, tag=True):
+    """How far a request is; ``id`` 0 is the loading of the model."""
+
+    id: int
+    stage: str
+    done: int
+    total: int | None
+
+
+class Embedded(msgspec.Struct, tag=True):
+    """The answer to ``Encode``; the body is of shape ``(sentences, dimensions)``."""
+
+    id: int
+    dimensions: int
+    tokens: list[list[str]]
+    dropped: list[int]
+    seconds: float
+
+
+class CorpusFacts(msgspec.Struct, tag=True, frozen=True):
+    """A corpus on the disk: ``rows`` with a sentence, of which ``distinct`` were encoded.
+
+    ``seconds`` is what the encoding took when it was done, ``disk`` its size in bytes.
+    """
+
+    key: str
+    rows: int
+    distinct: int
+    seconds: float
+    disk: int
+
+
+class CorpusLoaded(msgspec.Struct, tag=True):
+    """The answer to ``LoadCorpus``."""
+
+    id: int
+    facts: CorpusFacts
+
+
+class Replaced(msgspec.Struct, tag=True):
+    """A newer request of the same client took this one's place."""
+
+    id: int
+
+
+class Failed(msgspec.Struct, tag=True):
+    """A request failed; ``id`` 0 is the loading of the model, after which the process ends."""
+
+    id: int
+    sentence: str
+
+
+Request = Union[Leave, Open, Encode, LoadCorpus, Cancel]  # noqa: UP007  msgspec wants it so
+Answer = Union[  # noqa: UP007
+    Greeting, ModelFacts, Progressed, Embedded, CorpusLoaded, Replaced, Failed
+]
+
+_requests = msgspec.msgpack.Decoder(Request)
+_answers = msgspec.msgpack.Decoder(Answer)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def write(writer: asyncio.StreamWriter, message: Request | Answer, body: bytes = b"") -> None:
+    """Send a frame."""
+    header = _encoder.encode(message)
+    writer.write(_LENGTHS.pack(len(header), len(body)) + header)
+    if body:
+        writer.write(body)
+
+
+async def read_request(reader: asyncio.StreamReader) -> Request:
+    """The client's next word.
+
+    Raises:
+        ConnectionError: the client is gone, or speaks no language of ours.
+    """
+    header, _ = await _read(reader)
+    try:
+        return _requests.decode(header)
+    except msgspec.DecodeError as error:
+        raise ConnectionError(str(error)) from error
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[Answer, bytes]:
+    """The process's next word and its body.
+
+    Raises:
+        ConnectionError: the process is gone, or speaks no language of ours.
+    """
+    header, body = await _read(reader)
+    try:
+        return _answers.decode(header), body
+    except msgspec.DecodeError as error:
+        raise ConnectionError(str(error)) from error
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    try:
+        header, body = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
+        if header > MOST_HEADER_BYTES or body > MOST_BODY_BYTES:
+            raise ConnectionError("a frame is too long")
+        return await reader.readexactly(header), await reader.readexactly(body)
+    except asyncio.IncompleteReadError as error:
+        raise ConnectionError("the other side is gone") from error

@@ -1,0 +1,202 @@
+"""Similarities for the command line: between sentences, or of sentences to a corpus."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import sys
+from collections.abc import Iterable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stplay import exports, models
+from stplay.encoder import Encoder, Neighbour
+from stplay.errors import UserError
+from stplay.similarity import similarity_matrix
+from stplay.text import count, duration, printable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DECIMALS = 4
+SHOWN_CHARACTERS = 60
+
+
+def sentences_of(file: str | None, typed: Iterable[str]) -> list[str]:
+    """The sentences to compare: those typed and the lines of ``file``, or else of a piped input.
+
+    Raises:
+        UserError: the file cannot be read, or a sentence is no text.
+    """
+    found = list(typed)
+    if file is not None:
+        try:
+            found += Path(file).read_bytes().decode("utf-8-sig").splitlines()
+        except (OSError, ValueError) as error:
+            raise UserError(f"{file} cannot be read: {_reason(error)}.") from None
+    elif not found and sys.stdin is not None and not sys.stdin.isatty():
+        try:
+            found = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
+        except (OSError, ValueError) as error:
+            raise UserError(f"The input cannot be read: {_reason(error)}.") from None
+    found = [sentence for sentence in found if sentence.strip()]
+    for sentence in found:
+        try:
+            sentence.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{sentence!r} is not UTF-8 text.") from None
+    return found
+
+
+def compare(sentences: list[str], model: str | None, metric: str, form: str) -> str | bytes:
+    """The similarities of all pairs of ``sentences``; as a table, one pair is one number.
+
+    Raises:
+        UserError: there are less than two sentences, or the model cannot be loaded.
+    """
+    if len(sentences) < 2:
+        raise UserError('Two sentences are needed, as in: stplay sim "a cat" "a kitten"')
+    name, embeddings = asyncio.run(_embeddings(model, sentences))
+    matrix = similarity_matrix(embeddings, embeddings, metric)
+    match form:
+        case "json":
+            return exports.json(name, metric, sentences, matrix) + "\n"
+        case "csv":
+            return exports.csv(sentences, matrix)
+        case "npy":
+            return exports.npy(matrix)
+    if len(sentences) == 2:
+        return f"{matrix[0, 1]:.{DECIMALS}f}\n"
+    cells = [[f"{value:.{DECIMALS}f}" for value in row] for row in matrix]
+    width = max(len(str(len(cells))), *(len(cell) for row in cells for cell in row))
+    lines = [" " * 5 + "".join(f" {number:>{width}}" for number in range(1, len(cells) + 1))]
+    for number, (sentence, row) in enumerate(zip(sentences, cells, strict=True), 1):
+        shown = printable(sentence)
+        if len(shown) > SHOWN_CHARACTERS:
+            shown = shown[: SHOWN_CHARACTERS - 1] + "…"
+        lines.append(f"{number:>5}" + "".join(f" {cell:>{width}}" for cell in row) + f"  {shown}")
+    return "\n".join(lines) + "\n"
+
+
+async def _embeddings(model: str | None, sentences: list[str]):
+    async with _started(model) as encoder:
+        return encoder.model, (await encoder.encode(sentences)).embeddings
+
+
+def search(
+    queries: list[str],
+    corpus: str,
+    column: str | None,
+    k: int,
+    model: str | None,
+    metric: str,
+    form: str,
+) -> str:
+    """The ``k`` sentences of ``corpus`` that are most like each of ``queries``.
+
+    Raises:
+        UserError: there is no query, or the corpus or the model cannot be loaded.
+    """
+    if not queries:
+        raise UserError('A sentence is needed, as in: stplay sim --against corpus.txt "a cat"')
+    if form == "npy":
+        raise UserError("Neighbours have no npy form; use --format json or csv.")
+    name, found = asyncio.run(_neighbours(queries, corpus, column, k, model, metric))
+    if form == "json":
+        answers = [
+            {"sentence": query, "neighbours": [one._asdict() for one in neighbours]}
+            for query, neighbours in zip(queries, found, strict=True)
+        ]
+        told = {"model": name, "metric": metric, "corpus": corpus, "queries": answers}
+        return msgspec.json.encode(told).decode() + "\n"
+    if form == "csv":
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["sentence", "score", "row", "text"])
+        for query, neighbours in zip(queries, found, strict=True):
+            writer.writerows([query, one.score, one.row, one.text] for one in neighbours)
+        return text.getvalue()
+    lines: list[str] = []
+    for query, neighbours in zip(queries, found, strict=True):
+        if len(queries) > 1:
+            lines += ["", printable(query)] if lines else [printable(query)]
+        lines += [f"{one.score:.{DECIMALS}f}  {printable(one.text)}" for one in neighbours]
+    return "\n".join(lines) + "\n"
+
+
+async def _neighbours(
+    queries: list[str], corpus: str, column: str | None, k: int, model: str | None, metric: str
+) -> tuple[str, list[list[Neighbour]]]:
+    async with _started(model) as encoder:
+        with _Status() as status:
+            facts = await encoder.load_corpus(corpus, column, status.tell)
+        await encoder.encode(queries)
+        found = [await encoder.neighbours(facts.key, query, k, metric) for query in queries]
+        return encoder.model, found
+
+
+@asynccontextmanager
+async def _started(model: str | None) -> AsyncIterator[Encoder]:
+    encoder = Encoder(model or next(one.name for one in models.offered() if one.here))
+    try:
+        with _Status() as status:
+            facts = await encoder.start(status.tell)
+        if facts.untrained:
+            _say(f"{encoder.model} is untrained: what it finds alike means nothing.")
+        yield encoder
+    finally:
+        await encoder.close()
+
+
+class _Status:
+    """One line on a terminal that tells what is waited for, and goes away."""
+
+    def __init__(self) -> None:
+        self.shown = ""
+
+    def __enter__(self) -> _Status:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._show("")
+
+    def tell(self, stage: str, done: int, total: int | None) -> None:
+        """Tell the stage, and how far it is."""
+        of = f" of {count(total)}" if total else ""
+        self._show(printable(stage) + (f" {count(done)}{of}" if done else ""))
+
+    def _show(self, text: str) -> None:
+        if sys.stderr is not None and sys.stderr.isatty() and text != self.shown:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+            self.shown = text
+
+
+def _say(sentence: str) -> None:
+    with suppress(OSError):
+        print(f"stplay: {printable(sentence)}", file=sys.stderr)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def warm_table(stop: bool) -> str:
+    """The encoding processes that are there, asked to end where ``stop`` says so."""
+    from stplay import encoders
+
+    found = asyncio.run(encoders.stop_all() if stop else encoders.warm())
+    if not found:
+        return "No encoder is warm.\n"
+    lines = []
+    for one in found:
+        state = "stopped" if stop else f"unused for {duration(one.idle_seconds)}"
+        if one.clients:
+            state = f"in use by {count(one.clients)}" + (", stopped" if stop else "")
+        lines.append(f"{printable(one.model)}  process {one.pid}  {state}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,93 @@
+"""Similarity of embeddings: the matrix, its order, and the map."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+METRICS = ("cosine", "dot", "euclidean", "manhattan")
+
+
+def similarity_matrix(a: ArrayLike, b: ArrayLike, metric: str) -> NDArray[np.float32]:
+    """The similarity of each row of ``a`` to each row of ``b``; more is more alike.
+
+    Signed as the library's similarity functions: distances are negative. Computed in double
+    precision, so that equal rows have a cosine of exactly 1 and a distance of exactly 0.
+
+    Args:
+        a: embeddings of shape ``(n, dimensions)``.
+        b: embeddings of shape ``(m, dimensions)``.
+        metric: one of ``METRICS``.
+
+    Returns:
+        Shape ``(n, m)``.
+
+    Raises:
+        ValueError: there is no such metric.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    match metric:
+        case "cosine":
+            found = _unit(a) @ _unit(b).T
+        case "dot":
+            found = a @ b.T
+        case "euclidean" | "manhattan":
+            order = 2 if metric == "euclidean" else 1
+            found = np.empty((len(a), len(b)))
+            for row, embedding in enumerate(a):
+                found[row] = 0.0 - np.linalg.norm(b - embedding, order, axis=1)
+        case _:
+            raise ValueError(f"there is no metric {metric!r}; the metrics: {', '.join(METRICS)}")
+    return found.astype(np.float32)
+
+
+def contributions(a: ArrayLike, b: ArrayLike, k: int) -> list[tuple[int, float]]:
+    """The ``k`` dimensions that weigh most in the cosine of two embeddings, and their shares.
+
+    The shares of all dimensions add up to the cosine; a share below zero parts the two.
+    """
+    shares = _unit(np.asarray(a, np.float64)) * _unit(np.asarray(b, np.float64))
+    most = np.argsort(-np.abs(shares), kind="stable")[:k]
+    return [(int(dimension), float(shares[dimension])) for dimension in most]
+
+
+def order_by(matrix: NDArray[np.floating], row: int) -> list[int]:
+    """All rows of a square ``matrix``, ``row`` itself first, then those most like it."""
+    scores = matrix[row].astype(np.float64)
+    scores[row] = np.inf
+    return np.argsort(-scores, kind="stable").tolist()
+
+
+def cluster_order(embeddings: ArrayLike) -> list[int]:
+    """All rows in an order that puts like beside like.
+
+    The leaves of a hierarchical clustering (average linkage of the cosine's angle, as a distance
+    between unit vectors), ordered so that neighbours are as close as they can be.
+    """
+    units = np.nan_to_num(_unit(np.asarray(embeddings, np.float64)))
+    if len(units) < 3:
+        return list(range(len(units)))
+    from scipy.cluster.hierarchy import leaves_list, linkage  # takes a moment to load
+
+    return leaves_list(linkage(units, "average", optimal_ordering=True)).tolist()
+
+
+def project(embeddings: ArrayLike) -> NDArray[np.float32]:
+    """The first two principal components of embeddings, of shape ``(sentences, 2)``."""
+    rows = np.asarray(embeddings, np.float64)
+    found = np.zeros((len(rows), 2), np.float32)
+    if len(rows) < 2:
+        return found
+    centred = rows - rows.mean(axis=0)
+    components, scales, directions = np.linalg.svd(centred, full_matrices=False)
+    kept = min(2, len(scales))
+    # A component may point either way: the one in which its largest weight is positive.
+    largest = np.argmax(np.abs(directions[:kept]), axis=1)
+    signs = np.sign(directions[np.arange(kept), largest])
+    found[:, :kept] = components[:, :kept] * scales[:kept] * signs
+    return found
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return rows / np.maximum(lengths, np.finfo(np.float32).tiny)
