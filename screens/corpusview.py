@@ -76,7 +76,8 @@ class CorpusView(Vertical):
         """List the ``neighbours`` of ``sentence``."""
         rows = self.facts.rows if self.facts else 0
         head = Content.assemble(
-            ("nearest to  ", MUTED), (printable(sentence), "bold"),
+            ("nearest to  ", MUTED),
+            (printable(sentence), "bold"),
             (f"   {metric} with {count(rows)} rows in {seconds * 1000:.0f} ms\n", MUTED),
         )
         scores = [neighbour.score for neighbour in neighbours]

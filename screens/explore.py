@@ -16,7 +16,6 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from stplay.errors import UserError
 from stplay.screens.topbar import TopBar
 from stplay.text import printable
 
@@ -193,8 +192,7 @@ class ExploreScreen(Screen[None]):
         """Show all numbers and tokens of the selected sentence."""
         from stplay.screens.vectornumbers import VectorNumbers
 
-        if dialog := VectorNumbers.of(self.playground):
-            await self.app.push_screen_wait(dialog)
+        await self.app.push_screen_wait(VectorNumbers(self.playground.selected_vector))
 
     @work
     async def action_choose_corpus(self) -> None:
@@ -208,7 +206,7 @@ class ExploreScreen(Screen[None]):
     async def action_open_file(self) -> None:
         """Put the lines of a file into the editor."""
         from stplay.screens.prompt import Prompt
-        from stplay.screens.sentencefile import read_sentences
+        from stplay.screens.sentenceeditor import read_sentences
 
         prompt = Prompt("Open a file", "one sentence a line", check=read_sentences)
         if path := await self.app.push_screen_wait(prompt):
@@ -216,27 +214,23 @@ class ExploreScreen(Screen[None]):
 
     def action_copy(self, form: str) -> None:
         """Copy the matrix through the terminal, which works over SSH as well."""
-        from stplay.screens import handover
+        from stplay import exports
 
-        self.app.copy_to_clipboard(handover.text(self.playground.table(), form))
+        table = self.playground.table
+        write = exports.csv if form == "csv" else exports.markdown
+        self.app.copy_to_clipboard(write(table.sentences, table.matrix))
         self.notify(f"Copied the matrix as {'CSV' if form == 'csv' else 'Markdown'}.")
 
     @work
     async def action_save(self) -> None:
         """Save the matrix; the suffix says as what."""
-        from stplay.screens import handover
         from stplay.screens.prompt import Prompt
+        from stplay.screens.table import SUFFIX_WORDS
 
-        prompt = Prompt("Save the matrix", handover.HINT, "matrix.csv", check=handover.check_path)
-        path = await self.app.push_screen_wait(prompt)
-        if path is None:
-            return
-        try:
-            await asyncio.to_thread(handover.save, self.playground.table(), path)
-        except UserError as error:
-            self.notify(error.sentence, severity="error", markup=False)
-            return
-        self.notify(f"Saved {printable(path)}", markup=False)
+        table = self.playground.table
+        prompt = Prompt("Save the matrix", SUFFIX_WORDS, "matrix.csv", check=table.save)
+        if path := await self.app.push_screen_wait(prompt):
+            self.notify(f"Saved {printable(path)}", markup=False)
 
     async def on_unmount(self) -> None:
         """Let the encoding processes go."""

@@ -49,7 +49,9 @@ class MapView(Widget):
         self._places: list[tuple[int, int]] = []
         self._lines: dict[int, list[_Mark]] = {}
 
-    def show(self, points: NDArray[np.floating], labels: list[str], chosen: tuple[int, ...]) -> None:
+    def show(
+        self, points: NDArray[np.floating], labels: list[str], chosen: tuple[int, ...]
+    ) -> None:
         """Show ``points``, of shape (sentences, 2), with ``labels``."""
         self._points, self._labels, self._chosen = points, labels, chosen
         self._lay_out()
@@ -129,7 +131,5 @@ class MapView(Widget):
     def on_click(self, event: Click) -> None:
         """Choose the nearest point."""
         if self._places:
-            away = [
-                (event.x - x) ** 2 + (CELL_SHAPE * (event.y - y)) ** 2 for x, y in self._places
-            ]
+            away = [(event.x - x) ** 2 + (CELL_SHAPE * (event.y - y)) ** 2 for x, y in self._places]
             self.post_message(self.Chosen(int(np.argmin(away))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stplay import runfolders
-from stplay.encoder import Encoded, Encoder, ModelFacts
+from stplay.encoder import Encoded, Encoder, ModelFacts, Progress
 from stplay.errors import UserError
 
 
@@ -24,15 +24,15 @@ class ModelSlot:
         assert self._encoder is not None
         return self._encoder
 
-    async def open(self, name: str) -> None:
-        """Load the model called ``name`` and let it answer from now on.
+    async def open(self, name: str, progress: Progress) -> None:
+        """Load the model called ``name``, tell how far it is, and let it answer from now on.
 
         Raises:
             UserError: it cannot be loaded; the model before it stays.
         """
         encoder = Encoder(name)
         try:
-            facts = await encoder.start()
+            facts = await encoder.start(progress)
         except BaseException:
             await encoder.close()
             raise

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher, Static, TextArea
 
 from stplay import similarity
-from stplay.encoder import Superseded
+from stplay.encoder import Encoded, Superseded
 from stplay.errors import UserError
 from stplay.screens.corpusview import NEIGHBOURS, CorpusView
 from stplay.screens.grids import ORDERS, View, ends, grids, next_threshold
@@ -25,8 +25,9 @@ from stplay.screens.matrixpane import MatrixPane
 from stplay.screens.modelslot import ModelSlot, kept_steps
 from stplay.screens.ramp import MUTED
 from stplay.screens.sentenceeditor import Sentence, SentenceEditor
+from stplay.screens.table import Table
 from stplay.screens.timeslider import TimeSlider
-from stplay.screens.vectorview import VectorView
+from stplay.screens.vectorview import MOST_DIMENSIONS, SentenceVector, VectorView
 from stplay.text import count, printable
 
 Shown = Literal["matrices", "map", "corpus"]
@@ -51,8 +52,10 @@ class Playground(Vertical):
         self.slots = [ModelSlot(), ModelSlot()]
         self.sentences: list[Sentence] = []
         self.grids: list[Grid] = []
+        self.answers: list[Encoded] = []
         self.pair = (0, 1)
         self._first_text = "\n".join(sentences)
+        self._encoded: list[Sentence] = []
         self._stale = False
         self._answering = False
         self._arrangements = 0
@@ -91,9 +94,14 @@ class Playground(Vertical):
     @work(group="model", exclusive=True)
     async def open_model(self, name: str, place: int = 0) -> None:
         """Let the model called ``name`` answer; where it fails, the one before it stays."""
-        self._tell_model(f"loading {printable(name)}")
+
+        def tell(stage: str, done: int, total: int | None) -> None:
+            of = f", {count(done)} of {count(total)}" if total else ""
+            self._tell_model(f"{printable(name)}: {stage}{of}")
+
+        self._tell_model(f"starting {printable(name)}")
         try:
-            await self.slots[place].open(name)
+            await self.slots[place].open(name, tell)
         except UserError as error:
             self.complain(error.sentence)
         else:
@@ -181,7 +189,7 @@ class Playground(Vertical):
             self.complain(error.sentence)
             return
         seconds = time.perf_counter() - begin
-        self.sentences = sentences
+        self._encoded = sentences
         await self._arrange()
         word = "sentence" if len(texts) == 1 else "sentences"
         self.query_one("#speed", Static).update(
@@ -195,20 +203,18 @@ class Playground(Vertical):
     async def _arrange(self) -> None:
         self._arrangements += 1
         mine = self._arrangements
-        sentences = self.sentences
-        embeddings = [
-            slot.encoded.embeddings
-            for slot in self.models
-            if slot.encoded is not None and len(slot.encoded.sentences) == len(sentences)
-        ]
-        if not sentences or not embeddings:
-            self.grids = []
-        else:
-            view = self.view._replace(chosen=min(self.pair[0], len(sentences) - 1))
+        answers = [slot.encoded for slot in self.models if slot.encoded is not None]
+        sentences = self._encoded
+        texts = [sentence.text for sentence in sentences]
+        answers = [encoded for encoded in answers if encoded.sentences == texts]
+        shown: list[Grid] = []
+        if texts and answers:
+            view = self.view._replace(chosen=min(self.pair[0], len(texts) - 1))
+            embeddings = [encoded.embeddings for encoded in answers]
             shown = await asyncio.to_thread(grids, sentences, embeddings, view)
             if mine != self._arrangements:  # something newer is on its way
                 return
-            self.grids = shown
+        self.sentences, self.grids, self.answers = sentences, shown, answers
         self._show_grids()
 
     def _show_grids(self) -> None:
@@ -259,16 +265,27 @@ class Playground(Vertical):
                 ]
             )
         )
-        encoded = self.models[0].encoded
-        if encoded is None or len(encoded.sentences) != len(self.sentences):
-            return
-        self.vector.show(
-            first.number, encoded.embeddings[row], encoded.tokens[row], encoded.dropped[row]
-        )
-        shares = similarity.contributions(encoded.embeddings[row], encoded.embeddings[column], 8)
+        self.vector.show(self.selected_vector)
+        embeddings = self.answers[0].embeddings
+        shares = similarity.contributions(embeddings[row], embeddings[column], MOST_DIMENSIONS)
         self.vector.show_shares(name, shares)
         self.map.choose(self.pair)
         self.find_neighbours()
+
+    @property
+    def selected_vector(self) -> SentenceVector:
+        """The sentence under the cursor as the first model sees it."""
+        row, answer = self.pair[0], self.answers[0]
+        return SentenceVector(
+            self.sentences[row], answer.embeddings[row], answer.tokens[row], answer.dropped[row]
+        )
+
+    @property
+    def table(self) -> Table:
+        """The first model's matrix as it is shown."""
+        answer = self.answers[0]
+        name, metric = self.models[0].name, self.view.metric
+        return Table.of(self.grids[0], name, metric, answer.sentences, answer.embeddings)
 
     def _pair_values(self) -> Content:
         parts = []
@@ -347,10 +364,9 @@ class Playground(Vertical):
 
     @work(group="map", exclusive=True)
     async def _show_map(self) -> None:
-        encoded = self.models[0].encoded if self.models else None
-        if self.shown != "map" or encoded is None or not self.sentences:
+        if self.shown != "map" or not self.grids:
             return
-        points = await asyncio.to_thread(similarity.project, encoded.embeddings)
+        points = await asyncio.to_thread(similarity.project, self.answers[0].embeddings)
         labels = [f"{sentence.number} {printable(sentence.text)}" for sentence in self.sentences]
         self.map.show(np.asarray(points), labels, self.pair)
 

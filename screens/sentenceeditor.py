@@ -8,7 +8,12 @@ from rich.text import Text
 from textual.events import Paste
 from textual.widgets import TextArea
 
-from stplay.text import printable
+from stplay import sim
+from stplay.errors import UserError
+from stplay.sources import expanded, holds
+from stplay.text import printable, size
+
+MOST_BYTES = 1 << 23
 
 
 class Sentence(NamedTuple):
@@ -16,6 +21,22 @@ class Sentence(NamedTuple):
 
     number: int
     text: str
+
+
+def read_sentences(name: str) -> list[str]:
+    """The sentences in the text file called ``name``, one a line.
+
+    Raises:
+        UserError: it cannot be read, has none, or has more than an editor should hold.
+    """
+    path = expanded(name)
+    if holds(lambda: path.stat().st_size > MOST_BYTES):
+        raise UserError(
+            f"{printable(name)} is larger than {size(MOST_BYTES)}; load it as a corpus instead."
+        )
+    if found := sim.sentences_of(str(path), []):
+        return found
+    raise UserError(f"{printable(name)} has no sentences: all its lines are empty.")
 
 
 class SentenceEditor(TextArea):

@@ -32,7 +32,10 @@ class TimeSlider(Static):
         where = "the end" if current is None else f"step {count(current)}"
         self.update(
             Content.assemble(
-                ("in training   ", MUTED), track, "   ", (where, "bold"),
+                ("in training   ", MUTED),
+                track,
+                "   ",
+                (where, "bold"),
                 (f"   {len(steps)} kept steps", MUTED),
             )
         )

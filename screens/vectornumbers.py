@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -15,7 +13,7 @@ from textual.widgets import Static
 
 from stplay.screens.dialog import Dialog
 from stplay.screens.ramp import MUTED
-from stplay.screens.vectorview import token_words, vector_words
+from stplay.screens.vectorview import SentenceVector, token_words, vector_words
 from stplay.text import printable
 
 COLUMNS = 6
@@ -28,25 +26,17 @@ class VectorNumbers(ModalScreen[None]):
         Binding("escape,i,q,enter", "dismiss(None)", "Back", show=False)
     ]
 
-    def __init__(
-        self,
-        number: int,
-        sentence: str,
-        vector: NDArray[np.float32],
-        tokens: list[str],
-        dropped: int,
-    ) -> None:
+    def __init__(self, shown: SentenceVector) -> None:
         super().__init__()
-        self.facts = vector_words(number, vector)
-        self.sentence = Content(printable(sentence))
-        self.tokens = token_words(tokens, dropped)
+        vector = shown.vector
+        self.facts = vector_words(shown)
+        self.sentence = Content(printable(shown.sentence.text))
+        self.tokens = token_words(shown)
         self.numbers = Content("\n").join(
             [
                 Content("  ").join(
                     [
-                        Content.assemble(
-                            (f"{place:>4}", MUTED), f"{float(vector[place]):>9.5f}"
-                        )
+                        Content.assemble((f"{place:>4}", MUTED), f"{float(vector[place]):>9.5f}")
                         for place in range(start, min(start + COLUMNS, len(vector)))
                     ]
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,20 @@ from textual.widgets import Static
 
 from stplay.screens import ramp
 from stplay.screens.ramp import FAINT, MUTED
+from stplay.screens.sentenceeditor import Sentence
 from stplay.text import count, decimals, printable
 
 MOST_TOKENS = 80
 MOST_DIMENSIONS = 8
+
+
+class SentenceVector(NamedTuple):
+    """A sentence, its vector, the tokens that were read, and how many were ``dropped``."""
+
+    sentence: Sentence
+    vector: NDArray[np.float32]
+    tokens: list[str]
+    dropped: int
 
 
 class VectorStrip(Widget):
@@ -75,26 +86,25 @@ class VectorView(Vertical):
         yield Static(id="vector-tokens")
         yield Static(id="vector-shares")
 
-    def show(
-        self, number: int, vector: NDArray[np.float32], tokens: list[str], dropped: int
-    ) -> None:
-        """Show the ``vector`` of the sentence ``number``, made of ``tokens``."""
-        self.title.update(vector_words(number, vector))
-        self.strip.show(vector)
-        self.tokens.update(token_words(tokens, dropped, most=MOST_TOKENS))
+    def show(self, shown: SentenceVector) -> None:
+        """Show the vector of a sentence and the tokens that it was made of."""
+        self.title.update(vector_words(shown))
+        self.strip.show(shown.vector)
+        self.tokens.update(token_words(shown, most=MOST_TOKENS))
 
     def show_shares(self, pair: str, shares: list[tuple[int, float]]) -> None:
         """Show the dimensions that contribute most to the cosine of ``pair``."""
         parts = [
             Content.assemble((f"{dimension} ", MUTED), f"{value:+.3f}")
-            for dimension, value in shares[:MOST_DIMENSIONS]
+            for dimension, value in shares
         ]
         lead = Content.styled(f"weighs most in {pair}   dimension " if parts else "", "bold")
         self.shares.update(lead + Content("   ").join(parts))
 
 
-def vector_words(number: int, vector: NDArray[np.float32]) -> Content:
+def vector_words(shown: SentenceVector) -> Content:
     """The facts of a vector in one line."""
+    vector = shown.vector
     norm = float(np.linalg.norm(vector.astype(np.float64)))
     facts = (
         ("norm", decimals(norm, 3)),
@@ -102,22 +112,22 @@ def vector_words(number: int, vector: NDArray[np.float32]) -> Content:
         ("max", decimals(float(vector.max()), 3)),
     )
     parts = [Content.assemble((f"{name} ", MUTED), value) for name, value in facts]
-    lead = Content.assemble((f"vector of {number}", "bold"), f"   {len(vector)} numbers")
+    lead = Content.assemble(
+        (f"vector of {shown.sentence.number}", "bold"), f"   {len(vector)} numbers"
+    )
     return Content("   ").join([lead, *parts])
 
 
-def token_words(tokens: list[str], dropped: int, most: int | None = None) -> Content:
-    """The tokens that were read, and how many were not."""
-    read = len(tokens)
-    if dropped:
+def token_words(shown: SentenceVector, most: int | None = None) -> Content:
+    """The tokens that were read, at ``most`` so many of them, and how many were not."""
+    read = len(shown.tokens)
+    if shown.dropped:
         lead = Content.assemble(
-            (f"{count(read)} of {count(read + dropped)} tokens", "bold"),
+            (f"{count(read)} of {count(read + shown.dropped)} tokens", "bold"),
             ("; the rest is cut off   ", "$warning"),
         )
     else:
         lead = Content.styled(f"{count(read)} token{'' if read == 1 else 's'}   ", "bold")
-    shown = tokens if most is None else tokens[:most]
-    words = Content.styled(" · ", FAINT).join(
-        [Content(printable(token)) for token in shown]
-    )
-    return lead + words + Content(" …" if len(shown) < read else "")
+    listed = shown.tokens[:most]
+    words = Content.styled(" · ", FAINT).join([Content(printable(token)) for token in listed])
+    return lead + words + Content(" …" if len(listed) < read else "")
