@@ -8,6 +8,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import AwaitMount
 
 from stplay.screens.commands import KeyCommands
 from stplay.screens.train import TrainScreen
@@ -67,10 +68,21 @@ class StplayApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, opening: str = "train") -> None:
         super().__init__()
+        self.DEFAULT_MODE = opening
         self.register_theme(THEME)
         self.theme = THEME.name
+
+    def explore(self, sentences: list[str], model: str | None = None) -> AwaitMount:
+        """Go to the Explore screen with ``sentences``, and with ``model`` where one is named."""
+        from stplay.screens.explore import ExploreScreen
+
+        shown = self.switch_mode("explore")
+        screen = self.get_screen_stack("explore")[0]
+        assert isinstance(screen, ExploreScreen)
+        screen.show_sentences(sentences, model)
+        return shown
 
     def action_toggle_help(self) -> None:
         """Show the panel of keys, or hide it."""

@@ -55,10 +55,10 @@ class ExploreScreen(Screen[None]):
     room = getters.query_one("#room", Container)
     topbar = getters.query_one(TopBar)
 
-    def __init__(self, sentences: list[str] | None = None, model: str | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._sentences = sentences or CARD_SENTENCES
-        self._model = model
+        self._sentences = CARD_SENTENCES
+        self._model: str | None = None
         self._playground: Playground | None = None
 
     def compose(self) -> ComposeResult:
@@ -88,7 +88,7 @@ class ExploreScreen(Screen[None]):
 
     def show_sentences(self, sentences: list[str], model: str | None = None) -> None:
         """Put ``sentences`` into the editor and let ``model`` answer, where one is named."""
-        self._sentences = [" ".join(sentence.split()) for sentence in sentences]
+        self._sentences = [" ".join(sentence.splitlines()) for sentence in sentences]
         if self._playground is None:
             self._model = model or self._model
             return

@@ -18,6 +18,14 @@ from stplay.screens.matrix import fitted
 
 CELL_SHAPE = 2.0  # a terminal's cell is about twice as high as wide
 MOST_LABEL = 28
+TOP = 2
+
+
+def map_title(points: NDArray[np.floating], embeddings: NDArray[np.floating]) -> str:
+    """What the map shows, and how much of the differences between the sentences that is."""
+    whole = float(((embeddings - embeddings.mean(axis=0)) ** 2).sum())
+    share = float((points**2).sum()) / whole if whole else 1.0
+    return f"two principal components, {share:.0%} of the spread"
 
 
 class _Mark(NamedTuple):
@@ -45,15 +53,20 @@ class MapView(Widget):
         super().__init__(id="map")
         self._points = np.empty((0, 2))
         self._labels: list[str] = []
+        self._title = ""
         self._chosen: tuple[int, ...] = ()
         self._places: list[tuple[int, int]] = []
         self._lines: dict[int, list[_Mark]] = {}
 
     def show(
-        self, points: NDArray[np.floating], labels: list[str], chosen: tuple[int, ...]
+        self,
+        points: NDArray[np.floating],
+        labels: list[str],
+        chosen: tuple[int, ...],
+        title: str,
     ) -> None:
-        """Show ``points``, of shape (sentences, 2), with ``labels``."""
-        self._points, self._labels, self._chosen = points, labels, chosen
+        """Show ``points``, of shape (sentences, 2), with ``labels`` under a ``title``."""
+        self._points, self._labels, self._chosen, self._title = points, labels, chosen, title
         self._lay_out()
         self.refresh()
 
@@ -72,15 +85,15 @@ class MapView(Widget):
         """Put every point in its place, then the labels where they cover nothing."""
         self._lines, self._places = {}, []
         width, height = self.size
-        if not len(self._points) or width < 4 or height < 2:
+        if not len(self._points) or width < 4 or height < TOP + 2:
             return
         low, high = self._points.min(axis=0), self._points.max(axis=0)
         spread = np.maximum(high - low, 1e-9)
-        room_x, room_y = max(1, width - min(MOST_LABEL, width // 3) - 2), height - 1
+        room_x, room_y = max(1, width - min(MOST_LABEL, width // 3) - 2), height - 1 - TOP
         scale = min(room_x / spread[0], room_y * CELL_SHAPE / spread[1])  # the same for both axes
         middle = (low + high) / 2
         for x, y in (self._points - middle) * scale:
-            self._places.append((round(room_x / 2 + x), round(room_y / 2 - y / CELL_SHAPE)))
+            self._places.append((round(room_x / 2 + x), TOP + round(room_y / 2 - y / CELL_SHAPE)))
         by_weight = sorted(
             range(len(self._places)), key=lambda sentence: sentence not in self._chosen
         )
@@ -114,6 +127,9 @@ class MapView(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The points and labels on one line."""
+        if y == 0:
+            title = Segment(self._title, self.get_component_rich_style("map--label"))
+            return Strip([title]).adjust_cell_length(self.size.width, self.rich_style)
         x, segments = 0, []
         for mark in sorted(self._lines.get(y, [])):
             segments.append(Segment(" " * (mark.x - x), self.rich_style))

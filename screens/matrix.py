@@ -156,7 +156,7 @@ class Matrix(ScrollView, can_focus=True):
         if least + count * (digits + 2) <= room_width:
             width, height, shown = digits + 2, 1, digits
             for taller in range(3, TALLEST + 1, 2):
-                wider = digits + 2 * taller - 2
+                wider = digits + 2 * taller - 4
                 room = COLUMN_LINES + count * taller <= room_height
                 if room and least + count * wider <= room_width:
                     width, height = wider, taller

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -9,8 +10,10 @@ from textual.content import Content
 from textual.widgets import Static
 
 from stplay.screens import ramp
-from stplay.screens.matrix import Grid, Matrix, decimal_places, written
+from stplay.screens.matrix import Grid, Matrix, decimal_places, fitted, written
 from stplay.screens.ramp import MUTED
+
+MOST_TITLE = 24
 
 
 class MatrixPane(Vertical):
@@ -24,16 +27,18 @@ class MatrixPane(Vertical):
         yield Static(classes="matrix-title")
         yield Matrix()
 
-    def show(self, grid: Grid | None, title: str, order: str) -> None:
+    def show(self, grid: Grid | None, title: str, order: str, legend_width: int) -> None:
         """Show ``grid``, which stands in ``order``, under ``title``; without one, nothing."""
         self.matrix.show(grid)
         if grid is None or not grid.numbers:
             self.title.update("")
             return
         places = min(2, decimal_places(grid.values))
-        legend = ramp.legend(written(grid.low, places), written(grid.high, places))
+        low, high = written(grid.low, places), written(grid.high, places)
         if grid.signed:
-            legend = ramp.legend("0", f"±{written(grid.high, places)}")
+            low, high = "0", f"±{high}"
+        legend = ramp.legend(low, high, legend_width)
+        title = fitted(title, min(cell_len(title), MOST_TITLE))
         words = Content.assemble((title, "bold"), "   ", legend, (f"   {order}", MUTED))
         if grid.threshold is not None:
             words += Content.styled(f"   dim below {written(grid.threshold, 2)}", MUTED)

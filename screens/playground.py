@@ -6,7 +6,6 @@ import asyncio
 import time
 from typing import Literal
 
-import numpy as np
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
@@ -19,7 +18,7 @@ from stplay.encoder import Encoded, Superseded
 from stplay.errors import UserError
 from stplay.screens.corpusview import NEIGHBOURS, CorpusView
 from stplay.screens.grids import ORDERS, View, ends, grids, next_threshold
-from stplay.screens.mapview import MapView
+from stplay.screens.mapview import MapView, map_title
 from stplay.screens.matrix import Grid, Matrix, decimal_places, written
 from stplay.screens.matrixpane import MatrixPane
 from stplay.screens.modelslot import ModelSlot, kept_steps
@@ -30,6 +29,10 @@ from stplay.screens.timeslider import TimeSlider
 from stplay.screens.vectorview import MOST_DIMENSIONS, SentenceVector, VectorView
 from stplay.text import count, printable
 
+UNTRAINED = (
+    "is untrained: its numbers mean nothing yet. Train a model on the screen 1, or choose another "
+    "with m."
+)
 Shown = Literal["matrices", "map", "corpus"]
 
 
@@ -119,6 +122,7 @@ class Playground(Vertical):
         """Look at one model again."""
         await self.slots[1].close()
         self._tell_model()
+        self.complain("")
         self.rearrange()
         self.post_message(self.Changed())
 
@@ -139,26 +143,26 @@ class Playground(Vertical):
             facts = slot.facts
             assert facts is not None
             about = [f"{count(facts.dimensions)} dimensions"]
-            if facts.max_tokens:
+            if facts.max_tokens and len(self.models) == 1:
                 about.append(f"up to {count(facts.max_tokens)} tokens")
             parts.append(
                 Content.assemble(
                     (printable(facts.name), "bold"), ("   " + "   ".join(about), MUTED)
                 )
             )
-            if facts.untrained:
-                parts.append(
-                    Content.styled("untrained: train one with 1, or choose another", "$warning")
-                )
         if under_way:
             parts.append(Content.styled(under_way, "$warning"))
         self.query_one("#model", Static).update(Content("   ").join(parts))
 
     def complain(self, sentence: str) -> None:
         """Tell what went wrong; nothing where ``sentence`` is empty."""
+        words = Content.styled(f"✗ {printable(sentence)}", "$error")
+        untrained = [slot.name for slot in self.models if slot.facts and slot.facts.untrained]
+        if not sentence and untrained:
+            words = Content.styled(f"! {printable(untrained[0])} {UNTRAINED}", "$warning")
         notice = self.query_one("#notice", Static)
-        notice.display = bool(sentence)
-        notice.update(Content.styled(f"✗ {printable(sentence)}", "$error"))
+        notice.display = bool(sentence or untrained)
+        notice.update(words)
 
     # Answers
 
@@ -228,7 +232,8 @@ class Playground(Vertical):
             grid = self.grids[place] if place < len(self.grids) else None
             pane.display = place == 0 or grid is not None
             if pane.display:
-                pane.show(grid, titles[place], self._order_words() if place == 0 else "")
+                order = self._order_words() if place == 0 else ""
+                pane.show(grid, titles[place], order, 12 if len(self.grids) == 1 else 6)
                 pane.matrix.place_cursor(*self.pair)
         self.screen.set_class(len(self.grids) > 1, "-two")
         self._show_map()
@@ -291,7 +296,8 @@ class Playground(Vertical):
         parts = []
         names = [printable(slot.name) for slot in self.models] + ["difference"]
         for grid, name in zip(self.grids, names, strict=False):
-            value = written(float(grid.values[self.pair]), decimal_places(grid.values) + 3)
+            places = decimal_places(grid.values) + 3
+            value = written(float(grid.values[self.pair]), places, signed=grid.signed)
             label = self.view.metric if len(self.grids) == 1 else name
             parts.append(Content.assemble((value, "bold $primary"), (f" {label}", MUTED)))
         return Content("   ").join(parts)
@@ -366,9 +372,10 @@ class Playground(Vertical):
     async def _show_map(self) -> None:
         if self.shown != "map" or not self.grids:
             return
-        points = await asyncio.to_thread(similarity.project, self.answers[0].embeddings)
+        embeddings = self.answers[0].embeddings
+        points = await asyncio.to_thread(similarity.project, embeddings)
         labels = [f"{sentence.number} {printable(sentence.text)}" for sentence in self.sentences]
-        self.map.show(np.asarray(points), labels, self.pair)
+        self.map.show(points, labels, self.pair, map_title(points, embeddings))
 
     # Corpora
 

@@ -16,7 +16,8 @@ from stplay.screens.ramp import MUTED
 from stplay.screens.vectorview import SentenceVector, token_words, vector_words
 from stplay.text import printable
 
-COLUMNS = 6
+WIDEST = 96
+NUMBER_WIDTH = 16
 
 
 class VectorNumbers(ModalScreen[None]):
@@ -28,19 +29,23 @@ class VectorNumbers(ModalScreen[None]):
 
     def __init__(self, shown: SentenceVector) -> None:
         super().__init__()
-        vector = shown.vector
         self.facts = vector_words(shown)
         self.sentence = Content(printable(shown.sentence.text))
         self.tokens = token_words(shown)
-        self.numbers = Content("\n").join(
+        self.vector = shown.vector
+
+    def _numbers(self) -> Content:
+        vector = self.vector
+        columns = (min(WIDEST, self.app.size.width * 9 // 10) - 8) // NUMBER_WIDTH
+        return Content("\n").join(
             [
                 Content("  ").join(
                     [
                         Content.assemble((f"{place:>4}", MUTED), f"{float(vector[place]):>9.5f}")
-                        for place in range(start, min(start + COLUMNS, len(vector)))
+                        for place in range(start, min(start + columns, len(vector)))
                     ]
                 )
-                for start in range(0, len(vector), COLUMNS)
+                for start in range(0, len(vector), columns)
             ]
         )
 
@@ -51,4 +56,4 @@ class VectorNumbers(ModalScreen[None]):
             with VerticalScroll():
                 yield Static(self.sentence)
                 yield Static(self.tokens)
-                yield Static(self.numbers)
+                yield Static(self._numbers())
