@@ -69,8 +69,8 @@ class StplayApp(App[None]):
     ]
 
     def __init__(self, opening: str = "train") -> None:
+        self.DEFAULT_MODE = opening  # Textual reads it as it makes the app
         super().__init__()
-        self.DEFAULT_MODE = opening
         self.register_theme(THEME)
         self.theme = THEME.name
 
