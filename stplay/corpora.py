@@ -29,6 +29,7 @@ from stplay.similarity import similarity_matrix
 
 PIECE = 256
 CHUNK_NUMBERS = 1 << 24  # of the embeddings looked at together: 64 MiB
+TINY = np.finfo(np.float32).tiny
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -176,16 +177,18 @@ class Corpus:
             else:
                 yield start + np.argpartition(scores, -wanted)[-wanted:]
 
-    def _scores(self, part: slice, query: NDArray[np.float32], metric: str) -> NDArray[np.float32]:
+    def _scores(self, part: slice, query: NDArray[np.float32], metric: str) -> NDArray[np.floating]:
         """What orders the embeddings of ``part`` as their similarity to ``query`` does."""
         embeddings = self.embeddings[part]
         match metric:
             case "cosine":
-                return embeddings @ query / np.maximum(self._lengths[part], np.float32(1e-30))
+                return (
+                    embeddings @ query / np.maximum(self._lengths[part], np.finfo(np.float32).tiny)
+                )
             case "dot":
                 return embeddings @ query
             case "euclidean":
-                return embeddings @ query - np.square(self._lengths[part]) / np.float32(2)
+                return 2 * (embeddings @ query) - self._lengths[part] ** 2
             case _:
                 return similarity_matrix(query[None], embeddings, metric)[0]
 

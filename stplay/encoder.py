@@ -184,7 +184,8 @@ class Encoder:
             try:
                 return await ask(await self._connected(progress))
             except ConnectionError:
-                continue
+                if self._connection is None:
+                    raise UserError("The encoder was closed while it was asked.") from None
         place = encoders.address(self.model, self.allow_pickle)
         raise UserError(
             f"The encoder of {printable(self.model)} was started again and died again (killed, or "

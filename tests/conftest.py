@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -53,6 +54,26 @@ def stplay(home: Path) -> Iterator[Command]:
     for process in psutil.process_iter(["cmdline"]):
         if any(str(home) in part for part in process.info["cmdline"] or []):
             process.kill()
+
+
+@pytest.fixture(scope="session")
+def encoders_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home whose encoding processes all tests share; they are ended with the tests."""
+    folder = tmp_path_factory.mktemp("warm")
+    yield folder
+    from stplay import encoders
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STPLAY_HOME", str(folder))
+        asyncio.run(encoders.stop_all())
+
+
+@pytest.fixture(scope="module")
+def warm_home(encoders_folder: Path) -> Iterator[Path]:
+    """The shared home of the encoding processes, as this module's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STPLAY_HOME", str(encoders_folder))
+        yield encoders_folder
 
 
 def require_program(name: str) -> str:

@@ -19,7 +19,7 @@ import stplay as package
 from stplay.events import Evaluated, Noted, RunFinished, WorkerStarted
 from stplay.runs import Run
 
-COMMANDS = ("train", "runs", "stop", "resume")
+COMMANDS = ("train", "runs", "stop", "resume", "sim", "encoders")
 
 
 def finished_run(name: str) -> Run:

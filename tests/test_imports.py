@@ -33,6 +33,8 @@ def imported(*arguments: str) -> set[str]:
     [
         ("--help",),
         ("runs",),
+        ("sim", "a", "b", "--model", "./there/is/none"),
+        ("encoders",),
         ("train", "sample", "--set", "model.base=./there/is/none"),
         ("train", "all-nli", "--name", "../unfit"),
     ],
