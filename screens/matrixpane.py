@@ -14,6 +14,9 @@ from stplay.screens.matrix import Grid, Matrix, decimal_places, fitted, written
 from stplay.screens.ramp import MUTED
 
 MOST_TITLE = 24
+TEACHING = Content.styled(
+    "Type sentences, one a line: how similar they are stands here as you type.", MUTED
+)
 
 
 class MatrixPane(Vertical):
@@ -31,7 +34,7 @@ class MatrixPane(Vertical):
         """Show ``grid``, which stands in ``order``, under ``title``; without one, nothing."""
         self.matrix.show(grid)
         if grid is None or not grid.numbers:
-            self.title.update("")
+            self.title.update(TEACHING)
             return
         places = min(2, decimal_places(grid.values))
         low, high = written(grid.low, places), written(grid.high, places)

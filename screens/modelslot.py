@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from stplay import runfolders
+from stplay import encoders, runfolders
 from stplay.encoder import Encoded, Encoder, ModelFacts, Progress
 from stplay.errors import UserError
+
+MOST_CHECKPOINTS = 3
 
 
 class ModelSlot:
@@ -17,6 +20,7 @@ class ModelSlot:
         self.encoded: Encoded | None = None
         self.name = ""
         self._encoder: Encoder | None = None
+        self._checkpoints: list[str] = []
 
     @property
     def encoder(self) -> Encoder:
@@ -40,6 +44,20 @@ class ModelSlot:
         self.name, self.facts, self.encoded = name, facts, None
         if old is not None:
             await old.close()
+        if "@" in name:
+            await self._keep_few(name)
+
+    async def _keep_few(self, name: str) -> None:
+        """End the processes of checkpoints looked at long ago, unless others use them."""
+        self._checkpoints = [each for each in self._checkpoints if each != name] + [name]
+        while len(self._checkpoints) > MOST_CHECKPOINTS:
+            with suppress(OSError, UserError):
+                place = encoders.address(self._checkpoints.pop(0))
+                streams, greeting = await encoders.connect(place.socket)
+                if greeting.clients:
+                    streams[1].close()
+                else:
+                    await encoders.leave(streams)
 
     async def encode(self, sentences: Sequence[str]) -> None:
         """Ask the model about ``sentences``.

@@ -94,10 +94,11 @@ class Playground(Vertical):
         """The models that answer."""
         return [slot for slot in self.slots if slot.facts is not None]
 
-    @work(group="model", exclusive=True)
-    async def open_model(self, name: str, place: int = 0) -> None:
+    def open_model(self, name: str, place: int = 0) -> None:
         """Let the model called ``name`` answer; where it fails, the one before it stays."""
+        self.run_worker(self._open_model(name, place), group=f"model {place}", exclusive=True)
 
+    async def _open_model(self, name: str, place: int) -> None:
         def tell(stage: str, done: int, total: int | None) -> None:
             of = f", {count(done)} of {count(total)}" if total else ""
             self._tell_model(f"{printable(name)}: {stage}{of}")
@@ -117,7 +118,7 @@ class Playground(Vertical):
         self._tell_model()
         self.post_message(self.Changed())
 
-    @work(group="model", exclusive=True)
+    @work(group="model 1", exclusive=True)
     async def close_second_model(self) -> None:
         """Look at one model again."""
         await self.slots[1].close()
@@ -240,7 +241,7 @@ class Playground(Vertical):
         self._show_selection()
 
     def _order_words(self) -> str:
-        if self.view.order == "by similarity":
+        if self.view.order == "by similarity" and self.sentences:
             return f"by similarity to {self.sentences[self.pair[0]].number}"
         return self.view.order
 
