@@ -57,7 +57,7 @@ class ExploreScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sentences = CARD_SENTENCES
+        self._sentences: list[str] | None = None
         self._model: str | None = None
         self._playground: Playground | None = None
 
@@ -76,11 +76,14 @@ class ExploreScreen(Screen[None]):
         from stplay import models
         from stplay.screens.playground import Playground
 
-        playground = Playground(self._sentences)
+        playground = Playground(CARD_SENTENCES)
         await self.room.mount(playground)
         self._playground = playground
+        if self._sentences is not None:  # others were handed over meanwhile
+            playground.editor.text = "\n".join(self._sentences)
+        else:
+            playground.editor.move_cursor(playground.editor.document.end)
         playground.editor.focus()
-        playground.editor.move_cursor(playground.editor.document.end)
         if self._model is None:
             offered = await asyncio.to_thread(models.offered)
             self._model = next(model.name for model in offered if model.here)
@@ -89,8 +92,8 @@ class ExploreScreen(Screen[None]):
     def show_sentences(self, sentences: list[str], model: str | None = None) -> None:
         """Put ``sentences`` into the editor and let ``model`` answer, where one is named."""
         self._sentences = [" ".join(sentence.splitlines()) for sentence in sentences]
+        self._model = model or self._model
         if self._playground is None:
-            self._model = model or self._model
             return
         self._playground.editor.text = "\n".join(self._sentences)
         if model is not None and model != self._playground.slots[0].name:

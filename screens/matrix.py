@@ -198,17 +198,33 @@ class Matrix(ScrollView, can_focus=True):
         return self.get_component_rich_style("matrix--name-chosen" if chosen else "matrix--name")
 
     def _column_names(self, grid: Grid, columns: Iterable[int]) -> list[Segment]:
-        cells = self._cells
-        segments = []
-        for place, column in enumerate(columns):
-            number = str(grid.numbers[column])
-            if cells.digits:
-                name = number.center(cells.width)
-            else:
-                fits = len(number) <= cells.width and (column == self.cursor[1] or place % 2 == 0)
-                name = number.rjust(cells.width) if fits else " " * cells.width
-            segments.append(Segment(name, self._name_style(chosen=column == self.cursor[1])))
-        return segments
+        width = self._cells.width
+        if self._cells.digits:
+            return [
+                Segment(
+                    str(grid.numbers[column]).center(width),
+                    self._name_style(chosen=column == self.cursor[1]),
+                )
+                for column in columns
+            ]
+        # Where not every number has room, every second or third one is written, and the chosen one.
+        numbers = [str(grid.numbers[column]) for column in columns]
+        apart = 1 + max(map(len, numbers), default=0) // width
+        line = " " * (len(numbers) * width)
+        chosen = next((at for at, column in enumerate(columns) if column == self.cursor[1]), None)
+        for place, number in enumerate(numbers):
+            start = max(0, (place + 1) * width - len(number))
+            if place % apart == 0 and (chosen is None or abs(place - chosen) >= apart):
+                line = line[:start] + number + line[start + len(number) :]
+        if chosen is None:
+            return [Segment(line, self._name_style(chosen=False))]
+        end = max((chosen + 1) * width, len(numbers[chosen]))
+        start = end - len(numbers[chosen])
+        return [
+            Segment(line[:start], self._name_style(chosen=False)),
+            Segment(numbers[chosen], self._name_style(chosen=True)),
+            Segment(line[end:], self._name_style(chosen=False)),
+        ]
 
     def _row_name(self, row: int, inner: int) -> Segment:
         middle = inner == self._cells.height // 2
