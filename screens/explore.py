@@ -90,12 +90,14 @@ class ExploreScreen(Screen[None]):
         playground.open_model(self._model)
 
     def show_sentences(self, sentences: list[str], model: str | None = None) -> None:
-        """Put ``sentences`` into the editor and let ``model`` answer, where one is named."""
-        self._sentences = [" ".join(sentence.splitlines()) for sentence in sentences]
+        """Put ``sentences`` into the editor, if any, and let ``model`` answer, if it is named."""
+        lines = [" ".join(sentence.splitlines()) for sentence in sentences]
+        self._sentences = lines or self._sentences
         self._model = model or self._model
         if self._playground is None:
             return
-        self._playground.editor.text = "\n".join(self._sentences)
+        if lines:
+            self._playground.editor.text = "\n".join(lines)
         if model is not None and model != self._playground.slots[0].name:
             self._playground.open_model(model)
 
