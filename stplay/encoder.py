@@ -63,6 +63,7 @@ class Encoder:
         self.allow_pickle = allow_pickle
         self.facts: ModelFacts | None = None
         self._connection: _Connection | None = None
+        self._fingerprint = ""
         self._connecting = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._newest: object = None
@@ -197,12 +198,12 @@ class Encoder:
         async with self._connecting:
             if self._connection is not None and not self._connection.lost:
                 return self._connection
-            before = self._connection
             place = await asyncio.to_thread(encoders.address, self.model, self.allow_pickle)
             streams, greeting = await encoders.reach(place)
-            connection = self._connection = _Connection(streams, greeting.fingerprint)
-            if before is not None and before.fingerprint != connection.fingerprint:
-                self._known.clear()
+            connection = self._connection = _Connection(streams)
+            if greeting.fingerprint != self._fingerprint:
+                self._known.clear()  # another model's by now
+                self._fingerprint = greeting.fingerprint
             try:
                 facts, _ = await connection.ask(frames.Open(), 0, progress)
             except BaseException:
@@ -216,9 +217,8 @@ class Encoder:
 class _Connection:
     """One conversation with a process: requests by number, and whoever waits for their answers."""
 
-    def __init__(self, streams: encoders.Streams, fingerprint: str) -> None:
+    def __init__(self, streams: encoders.Streams) -> None:
         self.reader, self.writer = streams
-        self.fingerprint = fingerprint
         self.numbers = itertools.count(1)
         self.lost = False
         self._waiting: dict[int, asyncio.Future[tuple[frames.Answer, bytes]]] = {}
@@ -243,7 +243,9 @@ class _Connection:
             frames.write(self.writer, request)
             return await future
         except UnicodeEncodeError:
-            raise UserError("A sentence has half a character, which is no text.") from None
+            raise UserError(
+                "A sentence or a name has half a character, which is no text."
+            ) from None
         except asyncio.CancelledError:
             if not self.lost:
                 frames.write(self.writer, frames.Cancel(number))

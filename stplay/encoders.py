@@ -47,12 +47,13 @@ def address(model: str, allow_pickle: bool = False) -> Address:
     """The address of the process of ``model``; makes its folders.
 
     Raises:
-        UserError: the folder of the sockets is not this user's own.
+        UserError: the folder of the sockets is not this user's own, or ``model`` is no name.
     """
-    if not hasattr(asyncio, "open_unix_connection"):
-        raise UserError("Exploring needs unix sockets, which this system does not have.")
     model = sources.absolute(model, Path.cwd())
-    name = hashlib.sha256(f"{model}\0{allow_pickle}".encode(errors="replace")).hexdigest()[:16]
+    try:
+        name = hashlib.sha256(f"{model}\0{allow_pickle}".encode()).hexdigest()[:16]
+    except UnicodeEncodeError:
+        raise UserError(f"{printable(model)!r} names no model.") from None
     folder = socket_folder()
     logs = home.cache_folder() / "encoders"
     logs.mkdir(parents=True, exist_ok=True)
@@ -65,8 +66,10 @@ def socket_folder() -> Path:
     """The folder of the sockets, made where it is missing.
 
     Raises:
-        UserError: it is not this user's own.
+        UserError: it is not this user's own, or the system has no unix sockets.
     """
+    if not hasattr(asyncio, "open_unix_connection"):
+        raise UserError("Encoding needs unix sockets, which this system does not have.")
     wanted = home.runtime_folder()
     if len(os.fsencode(wanted)) + len("/0123456789abcdef.sock") <= MOST_PATH_BYTES:
         return _own_folder(wanted)

@@ -26,16 +26,21 @@ def similarity_matrix(a: ArrayLike, b: ArrayLike, metric: str) -> NDArray[np.flo
         ValueError: there is no such metric.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    found = np.empty((len(a), len(b)))
     match metric:
         case "cosine":
-            found = _unit(a) @ _unit(b).T
+            np.matmul(_unit(a), _unit(b).T, out=found)
         case "dot":
-            found = a @ b.T
+            np.matmul(a, b.T, out=found)
         case "euclidean" | "manhattan":
-            order = 2 if metric == "euclidean" else 1
-            found = np.empty((len(a), len(b)))
+            apart = np.empty_like(b)
             for row, embedding in enumerate(a):
-                found[row] = 0.0 - np.linalg.norm(b - embedding, order, axis=1)
+                np.subtract(b, embedding, out=apart)
+                if metric == "euclidean":
+                    np.einsum("ij,ij->i", apart, apart, out=found[row])
+                else:
+                    np.abs(apart, out=apart).sum(axis=1, out=found[row])
+            found = 0.0 - (np.sqrt(found) if metric == "euclidean" else found)
         case _:
             raise ValueError(f"there is no metric {metric!r}; the metrics: {', '.join(METRICS)}")
     return found.astype(np.float32)

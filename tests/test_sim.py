@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
 pytestmark = pytest.mark.usefixtures("warm_home")
 
 
-def sim(*arguments: str, **options: object) -> str:
+def sim(*arguments: str, **options: Any) -> str:
     """What ``stplay sim`` prints with ``builtin:minilm``."""
     done = run_stplay("sim", "--model", "builtin:minilm", *arguments, **options)
     assert (done.returncode, done.stderr) == (0, "")

@@ -33,7 +33,7 @@ from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.engine.encoding import Encoder
-    from stplay.engine.tokens import Tokens
+    from stplay.engine.seentokens import SeenTokens
 
 IDLE_SECONDS = 300.0
 WATCH_SECONDS = 1.0
@@ -88,7 +88,7 @@ class EncodingProcess:
         self.facts: ModelFacts | None = None
         self.stage = frames.Progressed(0, "starting the encoder", 0, None)
         self.encoder: Encoder
-        self.tokens: Tokens
+        self.tokens: SeenTokens
         self.loading_corpora: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self) -> None:
@@ -199,10 +199,10 @@ class EncodingProcess:
         stages.progress("importing the libraries")
         from stplay.engine.encoding import Encoder
         from stplay.engine.model import open_model
-        from stplay.engine.tokens import Tokens
+        from stplay.engine.seentokens import SeenTokens
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
-        self.encoder, self.tokens = Encoder(opened.model), Tokens(opened.model)
+        self.encoder, self.tokens = Encoder(opened.model), SeenTokens(opened.model)
         first = self.encoder.encode(["The first sentence takes longer."])
         return ModelFacts(
             name=self.model,
@@ -247,6 +247,9 @@ class EncodingProcess:
         try:
             facts = await self._corpus(request, stages, tell)
             client.send(frames.CorpusLoaded(request.id, facts))
+        except OSError as error:  # sources tell their own: it is the cache's
+            told = f"{home.cache_folder()} cannot be written: {error.strerror or error}."
+            client.send(frames.Failed(request.id, printable(told)))
         except Exception as error:
             client.send(frames.Failed(request.id, self._sentence(error)))
         self.used = time.monotonic()

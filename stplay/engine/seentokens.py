@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 CONTINUED = "##"
 
 
-class Tokens:
+class SeenTokens:
     """Tokenizes as ``model`` does; knows nothing of a model whose tokenizer is of another kind."""
 
     def __init__(self, model: SentenceTransformer) -> None:
