@@ -8,6 +8,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import AwaitMount
 
 from stplay.screens.commands import KeyCommands
 from stplay.screens.train import TrainScreen
@@ -50,7 +51,7 @@ class StplayApp(App[None]):
     """The terminal workbench for sentence embeddings."""
 
     TITLE = "stplay"
-    CSS_PATH: ClassVar = ["app.tcss", "train.tcss", "evaluate.tcss"]
+    CSS_PATH: ClassVar = ["app.tcss", "train.tcss", "evaluate.tcss", "explore.tcss"]
     MODES: ClassVar = {
         "train": TrainScreen,
         "evaluate": evaluate_screen,
@@ -67,7 +68,8 @@ class StplayApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, opening: str = "train") -> None:
+        self.DEFAULT_MODE = opening  # Textual reads it as it makes the app
         super().__init__()
         self.register_theme(THEME)
         self.theme = THEME.name
@@ -80,9 +82,15 @@ class StplayApp(App[None]):
         if isinstance(self.screen, EvaluateScreen):
             self.screen.choose_model(model)
 
-    async def explore(self, sentences: list[str], model: str) -> None:
-        """Show ``sentences`` on the Explore screen, encoded by ``model``."""
-        await self.switch_mode("explore")
+    def explore(self, sentences: list[str], model: str | None = None) -> AwaitMount:
+        """Go to the Explore screen with ``sentences``, and with ``model`` where one is named."""
+        from stplay.screens.explore import ExploreScreen
+
+        shown = self.switch_mode("explore")
+        screen = self.get_screen_stack("explore")[0]
+        assert isinstance(screen, ExploreScreen)
+        screen.show_sentences(sentences, model)
+        return shown
 
     def action_toggle_help(self) -> None:
         """Show the panel of keys, or hide it."""

@@ -1,25 +1,243 @@
-"""The Explore screen: a place held for sentences, vectors and their cosine matrix."""
+"""The Explore screen: type sentences, and see their vectors and similarities at once.
+
+What answers is imported and started after the first paint.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import platform
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from stplay.screens.teaching import Teaching
 from stplay.screens.topbar import TopBar
+from stplay.text import printable
+
+if TYPE_CHECKING:
+    from stplay.screens.playground import Playground, Shown
+
+FRAME_SECONDS = 1 / 60
+CARD_SENTENCES = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
 
 
 class ExploreScreen(Screen[None]):
-    """Tells what exploring will look like."""
+    """The playground, and the questions that are asked over it."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    # alt and the key also works while sentences are being typed.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e,alt+e", "edit", "Edit"),
+        Binding("m,alt+m", "choose_model", "Model"),
+        Binding("d,alt+d", "next_metric", "Metric"),
+        Binding("o,alt+o", "next_order", "Order"),
+        Binding("v,alt+v", "show_answer('map')", "Map"),
+        Binding("n,alt+n", "show_answer('corpus')", "Neighbours"),
+        Binding("a,alt+a", "second_model", "Two models"),
+        Binding("i,alt+i", "show_vector", "Vector"),
+        Binding("left_square_bracket", "move_threshold(-1)", "Dim less", show=False),
+        Binding("right_square_bracket", "move_threshold(1)", "Dim more", show=False),
+        Binding("comma", "open_step(-1)", "Earlier step"),
+        Binding("full_stop", "open_step(1)", "Later step"),
+        Binding("c,alt+c", "choose_corpus", "Another corpus", show=False),
+        Binding("y,alt+y", "copy('markdown')", "Copy"),
+        Binding("Y,alt+Y", "copy('csv')", "Copy as CSV", show=False),
+        Binding("ctrl+s", "save", "Save"),
+        Binding("ctrl+o", "open_file", "Open file", show=False),
+        Binding("escape", "leave", "Leave the editor", show=False),
+    ]
+
+    room = getters.query_one("#room", Container)
+    topbar = getters.query_one(TopBar)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sentences: list[str] | None = None
+        self._model: str | None = None
+        self._playground: Playground | None = None
 
     def compose(self) -> ComposeResult:
-        """The friendly placeholder."""
+        """The frame; what fills it comes after it is painted."""
         yield TopBar("explore")
-        yield Teaching(
-            "Explore is not built yet",
-            "Here you will type sentences and watch their 384-dimensional embeddings answer: the "
-            "cosine matrix as a heat map, the vectors, a map, two models next to each other.\n\n"
-            "Until then, train a model to explore: press 1.",
-        )
+        yield Container(id="room")
         yield Footer()
+
+    def on_mount(self) -> None:
+        """Fill the frame once it is painted."""
+        self.topbar.place = platform.node()
+        self.set_timer(FRAME_SECONDS, self._fill)
+
+    async def _fill(self) -> None:
+        from stplay import models
+        from stplay.screens.playground import Playground
+
+        playground = Playground(CARD_SENTENCES)
+        await self.room.mount(playground)
+        self._playground = playground
+        if self._sentences is not None:  # others were handed over meanwhile
+            playground.editor.text = "\n".join(self._sentences)
+        else:
+            playground.editor.move_cursor(playground.editor.document.end)
+        playground.editor.focus()
+        if self._model is None:
+            offered = await asyncio.to_thread(models.offered)
+            self._model = next(model.name for model in offered if model.here)
+        playground.open_model(self._model)
+
+    def show_sentences(self, sentences: list[str], model: str | None = None) -> None:
+        """Put ``sentences`` into the editor, if any, and let ``model`` answer, if it is named."""
+        lines = [" ".join(sentence.splitlines()) for sentence in sentences]
+        self._sentences = lines or self._sentences
+        self._model = model or self._model
+        if self._playground is None:
+            return
+        if lines:
+            self._playground.editor.text = "\n".join(lines)
+        if model is not None and model != self._playground.slots[0].name:
+            self._playground.open_model(model)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done here, now."""
+        playground = self._playground
+        if playground is None:  # what fills the frame is on its way
+            return hasattr(Screen, f"action_{action}")
+        match action:
+            case "edit":
+                return not playground.editor.has_focus
+            case "leave":
+                return playground.editor.has_focus or playground.shown != "matrices"
+            case "open_step":
+                return bool(playground.slider.steps)
+            case "choose_corpus":
+                return playground.shown == "corpus"
+            case "second_model" | "show_answer":
+                return bool(playground.models)
+            case "copy" | "save" | "show_vector":
+                return bool(playground.grids)
+        return True
+
+    @property
+    def playground(self) -> Playground:
+        """What fills the frame."""
+        assert self._playground is not None
+        return self._playground
+
+    def on_playground_changed(self) -> None:
+        """Offer the keys that work now."""
+        self.refresh_bindings()
+
+    def on_descendant_focus(self) -> None:
+        """Offer the keys that work now."""
+        self.refresh_bindings()
+
+    def action_edit(self) -> None:
+        """Go on typing."""
+        self.playground.editor.focus()
+
+    def action_leave(self) -> None:
+        """Come back to the matrix."""
+        if not self.playground.editor.has_focus:
+            self.playground.show_answer("matrices")
+        self.playground.focus_matrix()
+
+    def action_next_metric(self) -> None:
+        """Measure by the next metric."""
+        self.playground.next_metric()
+
+    def action_next_order(self) -> None:
+        """Put the sentences in the next order."""
+        self.playground.next_order()
+
+    def action_move_threshold(self, by: int) -> None:
+        """Dim more or less."""
+        self.playground.move_threshold(by)
+
+    def action_open_step(self, by: int) -> None:
+        """Look at another kept step of the run."""
+        self.playground.open_step(by)
+
+    def action_show_answer(self, shown: Shown) -> None:
+        """Bring the map or the corpus into view, or the matrix back."""
+        playground = self.playground
+        if playground.shown == shown:
+            playground.show_answer("matrices")
+        elif shown == "corpus" and not playground.corpus.source:
+            self.action_choose_corpus()
+        else:
+            playground.show_answer(shown)
+
+    @work
+    async def action_choose_model(self) -> None:
+        """Let another model answer."""
+        if chosen := await self._ask_for_model("Which model should answer?"):
+            self.playground.open_model(chosen)
+
+    @work
+    async def action_second_model(self) -> None:
+        """Set another model beside the first, or take it away."""
+        if len(self.playground.models) > 1:
+            self.playground.close_second_model()
+        elif chosen := await self._ask_for_model("Which model should stand beside it?"):
+            self.playground.open_model(chosen, place=1)
+
+    async def _ask_for_model(self, question: str) -> str | None:
+        from stplay import models
+        from stplay.screens.modelchoice import ModelChoice
+
+        offered = await asyncio.to_thread(models.offered)
+        return await self.app.push_screen_wait(ModelChoice(question, offered))
+
+    @work
+    async def action_show_vector(self) -> None:
+        """Show all numbers and tokens of the selected sentence."""
+        from stplay.screens.vectornumbers import VectorNumbers
+
+        await self.app.push_screen_wait(VectorNumbers(self.playground.selected_vector))
+
+    @work
+    async def action_choose_corpus(self) -> None:
+        """Choose a file or data set to look for neighbours in."""
+        from stplay.screens.corpuschoice import CorpusChoice
+
+        if chosen := await self.app.push_screen_wait(CorpusChoice()):
+            self.playground.load_corpus(*chosen)
+
+    @work
+    async def action_open_file(self) -> None:
+        """Put the lines of a file into the editor."""
+        from stplay.screens.prompt import Prompt
+        from stplay.screens.sentenceeditor import read_sentences
+
+        prompt = Prompt("Open a file", "one sentence a line", check=read_sentences)
+        if path := await self.app.push_screen_wait(prompt):
+            self.show_sentences(read_sentences(path))
+
+    def action_copy(self, form: str) -> None:
+        """Copy the matrix through the terminal, which works over SSH as well."""
+        from stplay import exports
+
+        table = self.playground.table
+        write = exports.csv if form == "csv" else exports.markdown
+        self.app.copy_to_clipboard(write(table.sentences, table.matrix))
+        self.notify(f"Copied the matrix as {'CSV' if form == 'csv' else 'Markdown'}.")
+
+    @work
+    async def action_save(self) -> None:
+        """Save the matrix; the suffix says as what."""
+        from stplay.screens.prompt import Prompt
+        from stplay.screens.table import SUFFIX_WORDS
+
+        table = self.playground.table
+        prompt = Prompt("Save the matrix", SUFFIX_WORDS, "matrix.csv", check=table.save)
+        if path := await self.app.push_screen_wait(prompt):
+            self.notify(f"Saved {printable(path)}", markup=False)
+
+    async def on_unmount(self) -> None:
+        """Let the encoding processes go."""
+        if self._playground is not None:
+            await self._playground.close()

@@ -100,6 +100,10 @@ def parser() -> argparse.ArgumentParser:
     resume_.add_argument("--detach", action="store_true", help="start it and come back at once")
     resume_.add_argument("--json", action="store_true", help="print the events, one a line")
 
+    explore_ = add("explore", explore, "Open the app with sentences to explore, one a line.")
+    explore_.add_argument("file", nargs="?", help="a text file; without one, piped lines are read")
+    explore_.add_argument("--model", help="a model's name; the best at hand unless told")
+
     sim_ = add("sim", sim, "Tell how similar sentences are; two of them are one number.")
     sim_.add_argument("sentences", nargs="*", metavar="SENTENCE")
     sim_.add_argument("--file", help="more sentences, one a line; without any, piped ones are read")
@@ -133,6 +137,35 @@ def open_app(options: argparse.Namespace) -> int:
     app = StplayApp()
     app.run()
     return app.return_code or FINISHED
+
+
+def explore(options: argparse.Namespace) -> int:
+    """Open the app on its Explore screen, with the sentences of a file or a pipe."""
+    from stplay import sim, sources
+
+    if options.model is not None:
+        sources.model_source(options.model)
+    sentences = sim.sentences_of(options.file, [])
+    if not (sys.stdin and sys.stdin.isatty()):
+        _read_keys_from_the_terminal()
+    if not (sys.stdout and sys.stdout.isatty()):
+        raise UserError("The app needs a terminal; without one, use: stplay sim")
+    from stplay.screens.app import StplayApp
+
+    app = StplayApp("explore")
+    app.call_later(app.explore, sentences, options.model)
+    app.run()
+    return app.return_code or FINISHED
+
+
+def _read_keys_from_the_terminal() -> None:
+    """Let the terminal take the place of a piped input that was read to its end."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise UserError("The app needs a terminal; without one, use: stplay sim") from None
+    os.dup2(terminal, 0)
+    os.close(terminal)
 
 
 def train(options: argparse.Namespace) -> int:

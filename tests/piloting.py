@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 from textual.worker import WorkerCancelled
 
+from stplay.screens.playground import Playground
 from stplay.screens.train import TrainScreen
 
 
@@ -45,3 +48,27 @@ async def fill(pilot: Pilot[None], selector: str, value: str) -> None:
     field.clear()
     field.insert_text_at_cursor(value)
     await settle(pilot)
+
+
+async def playground_of(pilot: Pilot[None], seconds: float = 60) -> Playground:
+    """The playground of the Explore screen, once a model answers."""
+    deadline = time.monotonic() + seconds
+    while True:
+        await pilot.pause()
+        for playground in pilot.app.screen.query(Playground):
+            if playground.models and (playground.grids or not playground.editor.sentences):
+                return playground
+        assert time.monotonic() < deadline, "no model answers"
+        await asyncio.sleep(0.02)
+
+
+async def eventually(
+    pilot: Pilot[None], fulfilled: Callable[[], bool], seconds: float = 30
+) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not fulfilled():
+        assert time.monotonic() < deadline, "it did not come to be"
+        await pilot.pause()
+        await asyncio.sleep(0.01)
+    await pilot.pause()

@@ -1,0 +1,151 @@
+"""The map: every sentence a point in two dimensions, near to what means the same."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.events import Click, Resize
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from stplay.screens.matrix import fitted
+
+CELL_SHAPE = 2.0  # a terminal's cell is about twice as high as wide
+MOST_LABEL = 28
+TOP = 2
+
+
+def map_title(points: NDArray[np.floating], embeddings: NDArray[np.floating]) -> str:
+    """What the map shows, and how much of the differences between the sentences that is."""
+    whole = float(((embeddings - embeddings.mean(axis=0)) ** 2).sum())
+    share = float((points**2).sum()) / whole if whole else 1.0
+    return f"two principal components, {share:.0%} of the spread"
+
+
+class _Mark(NamedTuple):
+    """A point or its label: where it stands on its line, and of which sentence it is."""
+
+    x: int
+    text: str
+    sentence: int
+    is_point: bool
+
+
+class MapView(Widget):
+    """A scatter of the sentences; those of the selected pair stand out."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"map--point", "map--label", "map--chosen"}
+
+    class Chosen(Message):
+        """A point was clicked."""
+
+        def __init__(self, sentence: int) -> None:
+            super().__init__()
+            self.sentence = sentence
+
+    def __init__(self) -> None:
+        super().__init__(id="map")
+        self._points = np.empty((0, 2))
+        self._labels: list[str] = []
+        self._title = ""
+        self._chosen: tuple[int, ...] = ()
+        self._places: list[tuple[int, int]] = []
+        self._lines: dict[int, list[_Mark]] = {}
+
+    def show(
+        self,
+        points: NDArray[np.floating],
+        labels: list[str],
+        chosen: tuple[int, ...],
+        title: str,
+    ) -> None:
+        """Show ``points``, of shape (sentences, 2), with ``labels`` under a ``title``."""
+        self._points, self._labels, self._chosen, self._title = points, labels, chosen, title
+        self._lay_out()
+        self.refresh()
+
+    def choose(self, chosen: tuple[int, ...]) -> None:
+        """Let the points of other sentences stand out."""
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self._lay_out()
+            self.refresh()
+
+    def on_resize(self, event: Resize) -> None:
+        """Fit the points into the new room."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Put every point in its place, then the labels where they cover nothing."""
+        self._lines, self._places = {}, []
+        width, height = self.size
+        if not len(self._points) or width < 4 or height < TOP + 2:
+            return
+        low, high = self._points.min(axis=0), self._points.max(axis=0)
+        spread = np.maximum(high - low, 1e-9)
+        room_x, room_y = max(1, width - min(MOST_LABEL, width // 3) - 2), height - 1 - TOP
+        scale = min(room_x / spread[0], room_y * CELL_SHAPE / spread[1])  # the same for both axes
+        middle = (low + high) / 2
+        for x, y in (self._points - middle) * scale:
+            self._places.append((round(room_x / 2 + x), TOP + round(room_y / 2 - y / CELL_SHAPE)))
+        by_weight = sorted(
+            range(len(self._places)), key=lambda sentence: sentence not in self._chosen
+        )
+        for sentence in by_weight:
+            x, y = self._places[sentence]
+            self._put(y, _Mark(x, "●", sentence, True))
+        for sentence in by_weight:
+            x, y = self._places[sentence]
+            label = self._labels[sentence]
+            whole = fitted(label, min(cell_len(label), MOST_LABEL))
+            for text in (whole, label.partition(" ")[0]):
+                spots = (x + 2, x - 1 - cell_len(text))
+                if any(self._put(y, _Mark(spot, text, sentence, False)) for spot in spots):
+                    break
+
+    def _put(self, y: int, mark: _Mark) -> bool:
+        """Add ``mark`` to the line ``y`` if it covers nothing there."""
+        line = self._lines.setdefault(y, [])
+        end = mark.x + cell_len(mark.text)
+        if mark.x < 0 or end > self.size.width:
+            return False
+        apart = 0 if mark.is_point else 1
+        if any(
+            mark.x < other.x + cell_len(other.text) + apart and other.x < end + apart
+            for other in line
+            if other.sentence != mark.sentence
+        ):
+            return False
+        line.append(mark)
+        return True
+
+    def render_line(self, y: int) -> Strip:
+        """The points and labels on one line."""
+        if y == 0:
+            title = Segment(self._title, self.get_component_rich_style("map--label"))
+            return Strip([title]).adjust_cell_length(self.size.width, self.rich_style)
+        x, segments = 0, []
+        for mark in sorted(self._lines.get(y, [])):
+            segments.append(Segment(" " * (mark.x - x), self.rich_style))
+            segments.append(Segment(mark.text, self._style(mark)))
+            x = mark.x + cell_len(mark.text)
+        return Strip(segments, x).adjust_cell_length(self.size.width, self.rich_style)
+
+    def _style(self, mark: _Mark) -> Style:
+        if mark.sentence in self._chosen:
+            name = "map--chosen"
+        else:
+            name = "map--point" if mark.is_point else "map--label"
+        return self.get_component_rich_style(name)
+
+    def on_click(self, event: Click) -> None:
+        """Choose the nearest point."""
+        if self._places:
+            away = [(event.x - x) ** 2 + (CELL_SHAPE * (event.y - y)) ** 2 for x, y in self._places]
+            self.post_message(self.Chosen(int(np.argmin(away))))

@@ -1,0 +1,92 @@
+"""A model that answers: its encoding process, and what it made of the sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from stplay import encoders, runfolders
+from stplay.encoder import Encoded, Encoder, ModelFacts, Progress
+from stplay.errors import UserError
+
+MOST_CHECKPOINTS = 3
+
+
+class ModelSlot:
+    """Holds one model; another takes its place only once that one is loaded."""
+
+    def __init__(self) -> None:
+        self.facts: ModelFacts | None = None
+        self.encoded: Encoded | None = None
+        self.name = ""
+        self._encoder: Encoder | None = None
+        self._checkpoints: list[str] = []
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the model, which must be open."""
+        assert self._encoder is not None
+        return self._encoder
+
+    async def open(self, name: str, progress: Progress) -> None:
+        """Load the model called ``name``, tell how far it is, and let it answer from now on.
+
+        Raises:
+            UserError: it cannot be loaded; the model before it stays.
+        """
+        encoder = Encoder(name)
+        try:
+            facts = await encoder.start(progress)
+        except BaseException:
+            await encoder.close()
+            raise
+        old, self._encoder = self._encoder, encoder
+        self.name, self.facts, self.encoded = name, facts, None
+        if old is not None:
+            await old.close()
+        if "@" in name:
+            await self._keep_few(name)
+
+    async def _keep_few(self, name: str) -> None:
+        """End the processes of checkpoints looked at long ago, unless others use them."""
+        self._checkpoints = [each for each in self._checkpoints if each != name] + [name]
+        while len(self._checkpoints) > MOST_CHECKPOINTS:
+            with suppress(OSError, UserError):
+                place = encoders.address(self._checkpoints.pop(0))
+                streams, greeting = await encoders.connect(place.socket)
+                if greeting.clients:
+                    streams[1].close()
+                else:
+                    await encoders.leave(streams)
+
+    async def encode(self, sentences: Sequence[str]) -> None:
+        """Ask the model about ``sentences``.
+
+        Raises:
+            Superseded: a newer request took this one's place.
+            UserError: the encoding process failed twice.
+        """
+        encoder = self.encoder
+        encoded = await encoder.encode(list(sentences))
+        if encoder is self._encoder:
+            self.encoded = encoded
+
+    async def close(self) -> None:
+        """Let the encoding process go."""
+        if self._encoder is not None:
+            await self._encoder.close()
+            self._encoder = None
+        self.facts = self.encoded = None
+        self.name = ""
+
+
+def kept_steps(model: str) -> dict[int, str]:
+    """The names of the checkpoints that the run ``run:<id>`` or ``run:<id>@<step>`` kept."""
+    if not model.startswith("run:"):
+        return {}
+    run = model.removeprefix("run:").partition("@")[0]
+    try:
+        steps = runfolders.checkpoints(runfolders.find(run))
+    except UserError:
+        return {}
+    return {step: f"run:{run}@{step}" for step in steps}
