@@ -51,7 +51,7 @@ class StplayApp(App[None]):
     """The terminal workbench for sentence embeddings."""
 
     TITLE = "stplay"
-    CSS_PATH: ClassVar = ["app.tcss", "train.tcss", "explore.tcss"]
+    CSS_PATH: ClassVar = ["app.tcss", "train.tcss", "evaluate.tcss", "explore.tcss"]
     MODES: ClassVar = {
         "train": TrainScreen,
         "evaluate": evaluate_screen,
@@ -73,6 +73,14 @@ class StplayApp(App[None]):
         super().__init__()
         self.register_theme(THEME)
         self.theme = THEME.name
+
+    async def evaluate(self, model: str) -> None:
+        """Offer on the Evaluate screen to evaluate ``model``."""
+        from stplay.screens.evaluate import EvaluateScreen
+
+        await self.switch_mode("evaluate")
+        if isinstance(self.screen, EvaluateScreen):
+            self.screen.choose_model(model)
 
     def explore(self, sentences: list[str], model: str | None = None) -> AwaitMount:
         """Go to the Explore screen with ``sentences``, and with ``model`` where one is named."""

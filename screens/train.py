@@ -23,6 +23,7 @@ from stplay.text import count, printable
 
 if TYPE_CHECKING:
     from stplay.runs import Run
+    from stplay.screens.app import StplayApp
     from stplay.screens.newrun import NewRun
     from stplay.screens.runview import RunView
 
@@ -40,9 +41,11 @@ class TrainScreen(Screen[None]):
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
         Binding("l", "toggle_log", "Log"),
+        Binding("e", "evaluate", "Evaluate"),
         Binding("escape", "leave_field", "Leave the field", show=False),
     ]
 
+    app: StplayApp
     topbar = getters.query_one(TopBar)
     room = getters.query_one("#room", Container)
 
@@ -112,6 +115,8 @@ class TrainScreen(Screen[None]):
                 return view is not None and view.training_log.active
             case "resume":
                 return view is not None and view.training_log.status in ("stopped", "failed")
+            case "evaluate":
+                return view is not None and view.training_log.checkpoint is not None
             case "toggle_log" | "new_run":
                 return view is not None
             case "toggle_data":
@@ -141,6 +146,14 @@ class TrainScreen(Screen[None]):
         """Show the training process's log, or hide it."""
         if self._view is not None:
             self._view.toggle_worker_log()
+
+    async def action_evaluate(self) -> None:
+        """Evaluate the run's final model, or the newest checkpoint where there is none yet."""
+        run, log = (self._view.run, self._view.training_log) if self._view else (None, None)
+        if run is not None and log is not None and log.checkpoint is not None:
+            final = log.status == "completed"
+            name = f"run:{run.id}" if final else f"run:{run.id}@{log.checkpoint.step}"
+            await self.app.evaluate(name)
 
     def action_leave_field(self) -> None:
         """Take the focus out of a field, so that single keys work."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from stplay import __version__
+from stplay import __version__, evaluationcommand
 from stplay.errors import UserError
 from stplay.text import printable
 
@@ -25,7 +25,7 @@ FINISHED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 finished, 1 the training failed, 2 the input was wrong, 130 interrupted.
+    0 finished, 1 the work failed, 2 the input was wrong, 130 interrupted.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # not every terminal has every sign
@@ -92,6 +92,8 @@ def parser() -> argparse.ArgumentParser:
 
     stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
     stop_.add_argument("run", metavar="RUN")
+
+    evaluationcommand.add_to(add)
 
     resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
     resume_.add_argument("run", metavar="RUN")

@@ -34,6 +34,11 @@ def runs_folder() -> Path:
     return _folder("data") / "runs"
 
 
+def evaluations_folder() -> Path:
+    """The folder that holds one folder an evaluation; it may not exist yet."""
+    return _folder("data") / "evaluations"
+
+
 def cache_folder() -> Path:
     """The folder of made and computed things, such as the built-in model; it may not exist yet."""
     return _folder("cache")

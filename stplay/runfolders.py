@@ -82,3 +82,22 @@ def checkpoint(folder: Path, step: str) -> Path:
         f"The run {folder.name} kept no checkpoint of step {printable(step)!r}; "
         f"kept steps: {there}."
     )
+
+
+def next_folder(folder: Path, stem: str) -> Path:
+    """A new folder in ``folder``: the next free ``<stem>-<number>``."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:60] or "run"
+    taken = [
+        int(match[1])
+        for path in folder.iterdir()
+        if (match := re.fullmatch(re.escape(stem) + r"-(\d+)", path.name))
+    ]
+    number = max(taken, default=0)
+    while True:
+        number += 1
+        path = folder / f"{stem}-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:  # another start was quicker
+            continue
+        return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import msgspec
@@ -111,7 +110,7 @@ def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
         raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
     try:
         if name is None:
-            path = _next_folder(folder, stem)
+            path = runfolders.next_folder(folder, stem)
         else:
             if not runfolders.NAME.fullmatch(name):
                 raise UserError(
@@ -131,24 +130,6 @@ def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
     except OSError as error:
         raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
     return run
-
-
-def _next_folder(folder: Path, stem: str) -> Path:
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:60] or "run"
-    taken = [
-        int(match[1])
-        for path in folder.iterdir()
-        if (match := re.fullmatch(re.escape(stem) + r"-(\d+)", path.name))
-    ]
-    number = max(taken, default=0)
-    while True:
-        number += 1
-        path = folder / f"{stem}-{number}"
-        try:
-            path.mkdir()
-        except FileExistsError:  # another start was quicker
-            continue
-        return path
 
 
 def find(id_: str) -> Run:

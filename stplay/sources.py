@@ -56,6 +56,10 @@ class DataSource(NamedTuple):
         # A file that is called after its split says nothing; its folder does.
         return path.parent.name if path.stem in SPLIT_NAMES else path.stem
 
+    def split_label(self, split: str) -> str:
+        """The short name under which figures of a split of this data are shown."""
+        return self.label if split == self.label else f"{self.label}-{split}"
+
 
 def _is_path(name: str) -> bool:
     """Whether ``name`` can only be a path."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from stplay.engine import hub
 from stplay.engine.stages import Stages
@@ -20,9 +20,9 @@ from stplay.text import printable
 if TYPE_CHECKING:
     from datasets import Dataset
 
-ALIASES = {"dev": ("dev", "validation", "val"), "train": ("train",), "test": ("test",)}
+ALIASES = {"dev": ("dev", "validation", "val")}
+SOURCE = "source"
 
-SplitName = Literal["train", "dev", "test"]
 Row = dict[str, Any]
 Columns = Callable[[Collection[str], str], Collection[str]]
 
@@ -36,10 +36,31 @@ class Split(NamedTuple):
     synthetic: bool
 
 
+class Triplet(NamedTuple):
+    """One row of a split; ``source`` is where the data says it is from, or empty."""
+
+    anchor: str
+    positive: str
+    negative: str
+    source: str
+
+
+class OpenSplit(NamedTuple):
+    """One split of a data set, being read: ``None`` stands for a row with an empty sentence.
+
+    ``label`` is the name under which its figures are shown, ``revision`` a Hub data set's commit.
+    """
+
+    label: str
+    triplets: Iterator[Triplet | None]
+    synthetic: bool
+    revision: str | None
+
+
 class FirstRows(NamedTuple):
     """The first triplets of a split; ``rows`` is the number of all, where that is known."""
 
-    triplets: list[tuple[str, ...]]
+    triplets: Sequence[tuple[str, ...]]
     rows: int | None
     skipped: int
     synthetic: bool
@@ -52,7 +73,7 @@ def first_rows(name: str, rows: int | None, shown: int) -> FirstRows:
         UserError: as ``load_split``; a Hub data set is only looked into, not downloaded.
     """
     source, stages = data_source(name), Stages(EventWriter(Path(os.devnull)))
-    files = hub.data_files(source, ALIASES["train"], stages) if source.kind == "hub" else None
+    files = hub.data_files(source, ("train",), stages) if source.kind == "hub" else None
     if files is None:
         there = local_rows(source, "train", triplet_columns)
     else:
@@ -65,7 +86,7 @@ def first_rows(name: str, rows: int | None, shown: int) -> FirstRows:
             continue
         kept += 1
         if kept <= shown:
-            found.append(triplet)
+            found.append(triplet[: len(COLUMNS)])
         elif files is not None or source.kind == "sample":  # all of it takes long to read
             break
     if not found:
@@ -80,7 +101,7 @@ def first_rows(name: str, rows: int | None, shown: int) -> FirstRows:
     return FirstRows(found, total, skipped, False)
 
 
-def load_split(name: str, split: SplitName, rows: int | None, stages: Stages) -> Split:
+def load_split(name: str, split: str, rows: int | None, stages: Stages) -> Split:
     """The first ``rows`` rows of the split (``train``, ``dev`` or ``test``) of data ``name``.
 
     Raises:
@@ -88,42 +109,107 @@ def load_split(name: str, split: SplitName, rows: int | None, stages: Stages) ->
     """
     from datasets import Dataset  # takes a second, which a look at the first rows can save
 
+    opened = open_split(name, split, rows, stages)
+    found = list(opened.triplets)
+    kept = [triplet for triplet in found if triplet is not None]
+    table = Dataset.from_dict({c: [row[i] for row in kept] for i, c in enumerate(COLUMNS)})
+    return Split(opened.label, table, len(found) - len(kept), opened.synthetic)
+
+
+def open_split(name: str, split: str, rows: int | None, stages: Stages) -> OpenSplit:
+    """The first ``rows`` rows of a split of data ``name``, to be read one after the other.
+
+    Raises:
+        UserError: the data is missing, damaged, empty, or lacks a column or the split; also while
+            its rows are read.
+    """
     source = data_source(name)
-    label = f"{source.label}-{split}"
-    stage = f"reading {label}"
-    stages.progress(stage)
+    label = source.split_label(split)
+    stages.progress(f"reading {label}")
+    revision = None
     if source.kind == "hub":
-        files = hub.data_files(source, ALIASES[split], stages)
+        files = hub.data_files(source, _aliases(split), stages)
         files.download(stages)
-        found = hub_rows(files, triplet_columns)
+        found, revision = hub_rows(files, triplet_columns), files.repository.commit
     else:
         found = local_rows(source, split, triplet_columns)
-    kept: list[tuple[str, ...]] = []
-    number = 0
-    for number, triplet in enumerate(_triplets(islice(found, rows), label), 1):
-        if triplet is not None:
-            kept.append(triplet)
+    triplets = _told(source, split, _triplets(islice(found, rows), label), rows, stages)
+    return OpenSplit(label, triplets, source.kind == "sample", revision)
+
+
+def _told(
+    source: DataSource,
+    split: str,
+    triplets: Iterator[Triplet | None],
+    rows: int | None,
+    stages: Stages,
+) -> Iterator[Triplet | None]:
+    """The triplets as they are, their reading told; a split without any is a mistake."""
+    stage = f"reading {source.split_label(split)}"
+    number = kept = 0
+    for number, triplet in enumerate(triplets, 1):
+        kept += triplet is not None
+        yield triplet
         if number % 1000 == 0:
             stages.progress(stage, number, rows, "rows")
     if not kept:
         raise _no_triplets(source, split)
     stages.progress(stage, number, number, "rows")
-    table = Dataset.from_dict({c: [row[i] for row in kept] for i, c in enumerate(COLUMNS)})
-    return Split(label, table, number - len(kept), source.kind == "sample")
 
 
-def _no_triplets(source: DataSource, split: SplitName) -> UserError:
+def split_names(name: str, wanted: Collection[str], stages: Stages) -> list[str]:
+    """The splits to evaluate on: those ``wanted``, or else dev and test where they are there.
+
+    A file is one split, named after the file.
+
+    Raises:
+        UserError: the data or a wanted split is missing; names the splits that are there.
+    """
+    source = data_source(name)
+    match source.kind:
+        case "sample":
+            from stplay.engine.sample import SPLITS
+
+            there = [*map(str, SPLITS)]
+        case "hub":
+            there = hub.split_names(source, stages)
+        case "file":
+            there = [Path(source.place).stem]
+        case "folder":
+            files = sorted(Path(source.place).iterdir())
+            there = [path.stem for path in files if path.suffix in DATA_SUFFIXES]
+    if source.kind == "file" and not wanted:
+        return there
+    found = [
+        split
+        for split in dict.fromkeys(wanted or ("dev", "test"))
+        if any(alias in there for alias in _aliases(split))
+    ]
+    missing = [split for split in wanted if split not in found]
+    if missing or not found:
+        names = printable(", ".join(there)) or f"no {', '.join(DATA_SUFFIXES)} file"
+        lacking = printable(", ".join(missing)) or "dev or test"
+        raise UserError(f"{printable(source.place)} has no split {lacking}; it has {names}.")
+    return found
+
+
+def _aliases(split: str) -> tuple[str, ...]:
+    return ALIASES.get(split, (split,))
+
+
+def _no_triplets(source: DataSource, split: str) -> UserError:
     return UserError(
         f"{printable(source.place)} has no triplets for {split}; each row needs a non-empty "
         f"{', '.join(COLUMNS[:2])} and {COLUMNS[2]}."
     )
 
 
-def _triplets(rows: Iterable[Row], label: str) -> Iterator[tuple[str, ...] | None]:
-    """The sentences of each row, or ``None`` where one of them is empty."""
+def _triplets(rows: Iterable[Row], label: str) -> Iterator[Triplet | None]:
+    """The triplet of each row, or ``None`` where one of its sentences is empty."""
     for number, row in enumerate(rows, 1):
-        sentences = tuple(sentence_in(row, column, label, number) for column in COLUMNS)
-        yield sentences if all(sentence.strip() for sentence in sentences) else None
+        anchor, positive, negative = (sentence_in(row, name, label, number) for name in COLUMNS)
+        full = anchor.strip() and positive.strip() and negative.strip()
+        yield Triplet(anchor, positive, negative, str(row.get(SOURCE) or "")) if full else None
 
 
 def sentence_in(row: Row, column: str, label: str, number: int) -> str:
@@ -158,16 +244,16 @@ def hub_rows(files: hub.DataFiles, columns: Columns) -> Iterator[Row]:
         raise files.repository.told(error) from error
 
 
-def local_rows(source: DataSource, split: SplitName, columns: Columns) -> Iterator[Row]:
+def local_rows(source: DataSource, split: str, columns: Columns) -> Iterator[Row]:
     """The rows of a split that needs no network: the sample's, a file's or a folder's.
 
     Raises:
         UserError: there is no such file, or it cannot be read as what its name says.
     """
     if source.kind == "sample":
-        from stplay.engine.sample import generate
+        from stplay.engine import sample
 
-        yield from (triplet._asdict() for triplet in generate(split))
+        yield from (triplet._asdict() for triplet in sample.generate(cast("sample.Split", split)))
         return
     path = Path(source.place)
     if source.kind == "folder":
@@ -181,7 +267,7 @@ def local_rows(source: DataSource, split: SplitName, columns: Columns) -> Iterat
 
 
 def _split_file(folder: Path, split: str) -> Path:
-    for alias in ALIASES[split]:
+    for alias in _aliases(split):
         for suffix in DATA_SUFFIXES:
             path = folder / f"{alias}{suffix}"
             if path.is_file():
@@ -271,7 +357,7 @@ def _parquet_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]
 
 
 def triplet_columns(names: Collection[str], shown: str) -> Collection[str]:
-    """The columns of triplets.
+    """The columns of triplets, and that of their source where there is one.
 
     Raises:
         UserError: one is missing.
@@ -283,4 +369,4 @@ def triplet_columns(names: Collection[str], shown: str) -> Collection[str]:
             f"{shown} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has "
             f"{there}. Triplets need the columns {', '.join(COLUMNS)}."
         )
-    return COLUMNS
+    return (*COLUMNS, *((SOURCE,) if SOURCE in names else ()))

@@ -33,7 +33,8 @@ class Encoder:
     @property
     def dimensions(self) -> int | None:
         """The length of an embedding, where the model tells it."""
-        whole = self.model.get_embedding_dimension()
+        with self.model.truncate_embeddings(None):  # else the model's own setting counts
+            whole = self.model.get_embedding_dimension()
         if whole is None or self.truncate_dim is None:
             return whole
         return min(whole, self.truncate_dim)
@@ -50,7 +51,7 @@ class Encoder:
         sentences: Sequence[str],
         task: Task | None = None,
         progress: Callable[[int], None] | None = None,
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.floating]:
         """The embeddings of ``sentences``, of shape ``(sentences, dimensions)``.
 
         ``task`` brings the model's prompt for queries or documents with it, as the library's
@@ -60,12 +61,12 @@ class Encoder:
         places: dict[str, list[int]] = {}
         for place, sentence in enumerate(sentences):
             places.setdefault(sentence, []).append(place)
-        embeddings: NDArray[np.float32] | None = None
+        embeddings: NDArray[np.floating] | None = None
         done = 0
         for batch in self._batches(list(places)):
             encoded = self._encode_batch(batch, task)
             if embeddings is None:
-                embeddings = np.empty((len(sentences), encoded.shape[1]), np.float32)
+                embeddings = np.empty((len(sentences), encoded.shape[1]), encoded.dtype)
             for sentence, embedding in zip(batch, encoded, strict=True):
                 embeddings[places[sentence]] = embedding
             done += len(batch)
@@ -75,7 +76,7 @@ class Encoder:
             return np.empty((0, self.dimensions or 0), np.float32)
         return embeddings
 
-    def _encode_batch(self, batch: list[str], task: Task | None) -> NDArray[np.float32]:
+    def _encode_batch(self, batch: list[str], task: Task | None) -> NDArray[np.floating]:
         encode = {
             None: self.model.encode,
             "query": self.model.encode_query,
@@ -88,7 +89,7 @@ class Encoder:
             convert_to_numpy=True,
             truncate_dim=self.truncate_dim,
         )
-        return np.asarray(encoded, np.float32)
+        return np.asarray(encoded)
 
     def _batches(self, sentences: list[str]) -> Iterator[list[str]]:
         """The sentences from the longest to the shortest: what does not fit fails at once."""

@@ -27,7 +27,7 @@ from huggingface_hub import (
 from huggingface_hub.utils import tqdm as hub_tqdm
 from huggingface_hub.utils import validate_repo_id
 
-from stplay.engine.repofiles import READABLE, layout, model_files
+from stplay.engine.repofiles import READABLE, Layout, layout, model_files
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.sources import DATA_SUFFIXES, PICKLE_WEIGHTS, DataSource, ModelSource
@@ -87,28 +87,24 @@ class DataFiles(NamedTuple):
                 yield printable(f"{self.repository.name}/{name}"), file
 
 
+def split_names(source: DataSource, stages: Stages) -> list[str]:
+    """The names of a data set's splits; only its card is downloaded.
+
+    Raises:
+        UserError: there is no such data set or configuration, or no way to it.
+    """
+    _, found = _layout(source, stages)
+    return list(found.splits)
+
+
 def data_files(source: DataSource, aliases: tuple[str, ...], stages: Stages) -> DataFiles:
     """The files of the split that one of ``aliases`` names; only the card is downloaded.
 
     Raises:
         UserError: there is no such data set, configuration or split, or no way to it.
     """
+    repository, (splits, rows) = _layout(source, stages)
     place = source.place
-    stages.progress(f"looking for {place}")
-    repository = _repository("dataset", place, source.revision)
-    card: dict[str, Any] = {}
-    if "README.md" in repository.sizes:
-        try:
-            card = metadata_load(repository.fetch(["README.md"], stages) / "README.md") or {}
-        except (yaml.YAMLError, ValueError) as error:
-            raise UserError(f"The card of {place} is damaged: {printable(str(error))}") from None
-    try:
-        splits, rows = layout(card, repository.sizes, source.configuration)
-    except LookupError as error:
-        raise UserError(
-            f"{place} has the configurations {printable(str(error))}, and none is called "
-            f"{source.configuration or 'triplet'}; download the one you want and name its file."
-        ) from None
     split = next((alias for alias in aliases if alias in splits), None)
     if split is None:
         there = printable(", ".join(splits)) or f"no {', '.join(READABLE)} file"
@@ -121,6 +117,25 @@ def data_files(source: DataSource, aliases: tuple[str, ...], stages: Stages) -> 
             "files can be read."
         )
     return DataFiles(repository, names, rows.get(split))
+
+
+def _layout(source: DataSource, stages: Stages) -> tuple[Repository, Layout]:
+    place = source.place
+    stages.progress(f"looking for {place}")
+    repository = _repository("dataset", place, source.revision)
+    card: dict[str, Any] = {}
+    if "README.md" in repository.sizes:
+        try:
+            card = metadata_load(repository.fetch(["README.md"], stages) / "README.md") or {}
+        except (yaml.YAMLError, ValueError) as error:
+            raise UserError(f"The card of {place} is damaged: {printable(str(error))}") from None
+    try:
+        return repository, layout(card, repository.sizes, source.configuration)
+    except LookupError as error:
+        raise UserError(
+            f"{place} has the configurations {printable(str(error))}, and none is called "
+            f"{source.configuration or 'triplet'}; download the one you want and name its file."
+        ) from None
 
 
 class _UnreachableError(UserError):

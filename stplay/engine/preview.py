@@ -7,6 +7,7 @@ exit code 2, one with ``error``. It reads exactly as the training will, without 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
@@ -20,7 +21,7 @@ SHOWN = 20
 class Preview(msgspec.Struct, omit_defaults=True):
     """The first triplets; ``rows`` is how many the training would use, where that is known."""
 
-    triplets: list[tuple[str, ...]] = []
+    triplets: Sequence[tuple[str, ...]] = ()
     rows: int | None = None
     skipped: int = 0
     synthetic: bool = False

@@ -6,27 +6,18 @@ Reads the run's recipe, trains with the library's own trainer, and tells all of 
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import sys
-import traceback
-from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from stplay import __version__, runfolders
+from stplay import runfolders
 from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import (
-    EventWriter,
-    RunResumed,
-    RunStarted,
-    StageProgressed,
-)
+from stplay.events import EventWriter, RunResumed, RunStarted
 from stplay.recipe import Recipe
 from stplay.runs import Run
 
@@ -37,7 +28,6 @@ if TYPE_CHECKING:
     from stplay.engine.data import Split
 
 LOCK_SECONDS = 3.0
-LIBRARIES = ("torch", "datasets", "transformers", "sentence_transformers")
 
 
 def main() -> int:
@@ -49,67 +39,30 @@ def main() -> int:
     except Timeout:
         print(f"Another process is at work on {run.id}.", file=sys.stderr)
         return UserError.exit_code
-    events = EventWriter(run.events_path)
-    stop = worker.StopSignal()
-    events.write(worker.worker_started())
-    heartbeat = worker.Heartbeat(events)
-    heartbeat.start()
-    error: BaseException | None = None
-    try:
-        worker.quiet_libraries()
-        worker.choose_gpu(use_cpu=run.recipe().training.use_cpu)
-        import_libraries(Stages(events), stop)
-        stop.deferred = False
-        stop.check()
-        train(run, events, stop)
-    except BaseException as raised:  # whatever it is, the log tells it
-        error = raised
-        if stop.raised and not isinstance(raised, (worker.Stopped, UserError)):
-            traceback.print_exception(raised)  # a library's word for being interrupted
-            error = worker.Stopped()
-    stop.deferred = True  # the last word is said, come what may
-    finished = worker.ending(error, run.folder)
-    if error is not None:
-        remove_partial_checkpoints(run)
-    heartbeat.end()
-    try:
-        events.write(finished)
-    except OSError as full:  # readers will find the process gone, and the log of its output
-        print(f"The event log cannot be written: {full}", file=sys.stderr, flush=True)
+    advice = worker.Advice(
+        disk_full="free some room there, or keep fewer checkpoints (training.save_total_limit), "
+        f"and go on with: stplay resume {run.id}",
+        out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
+    )
+    exit_code = worker.perform(
+        EventWriter(run.events_path),
+        run.folder,
+        lambda events, stop: train(run, events, stop),
+        lambda: remove_partial_checkpoints(run),
+        advice,
+        use_cpu=lambda: run.recipe().training.use_cpu,
+    )
     lock.release()
-    return finished.exit_code
+    return exit_code
 
 
-def import_libraries(stages: Stages, stop: worker.StopSignal) -> None:
-    """Import the libraries, which takes seconds, one stage step each.
-
-    Raises:
-        Stopped: a stop was asked for; an import is not broken off, as none survives that.
-    """
-    for done, name in enumerate(LIBRARIES):
-        stop.check()
-        stages.events.write(_importing(name, done))
-        import_module(name)
-    stages.events.write(_importing("", len(LIBRARIES)))
-    # Their own bars would fill the log: the events tell the progress.
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-
-
-def _importing(name: str, done: int) -> StageProgressed:
-    stage = f"importing {name}" if name else "importing"
-    return StageProgressed(stage=stage, done=done, total=len(LIBRARIES), unit="libraries")
-
-
-def remove_partial_checkpoints(run: Run) -> list[Path]:
-    """Remove what a save that failed half-way has left; returns the checkpoints that are whole."""
-    completed = list(runfolders.checkpoints(run.folder).values())
+def remove_partial_checkpoints(run: Run) -> None:
+    """Remove what a save that failed half-way has left."""
+    completed = runfolders.checkpoints(run.folder).values()
     for path in (run.folder / "checkpoints").glob("checkpoint-*"):
         if path not in completed:
             shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(run.folder / "model.partial", ignore_errors=True)
-    return completed
 
 
 def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
@@ -131,7 +84,8 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
 
     recipe = run.recipe()
     stages = Stages(events)
-    completed = remove_partial_checkpoints(run)
+    remove_partial_checkpoints(run)
+    completed = runfolders.checkpoints(run.folder).values()
     arguments, precision = training_arguments(recipe, run.folder / "checkpoints", events)
 
     data = recipe.data
@@ -170,9 +124,9 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
             RunStarted(
                 recipe=recipe.to_dict(),
                 base=base.name,
-                device=device_name(arguments),
+                device=worker.device_name(arguments.device),
                 precision=precision,
-                versions=versions(),
+                versions=worker.versions(),
                 rows={name: len(split.triplets) for name, split in splits.items()},
                 skipped_rows={
                     name: split.skipped for name, split in splits.items() if split.skipped
@@ -288,27 +242,6 @@ def is_last(checkpoint: Path) -> bool:
     """Whether the training has no step to take after ``checkpoint``."""
     state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     return state["global_step"] >= state["max_steps"]
-
-
-def device_name(arguments: SentenceTransformerTrainingArguments) -> str:
-    """The device's name as people know it."""
-    import torch
-
-    if arguments.device.type == "cuda":
-        return torch.cuda.get_device_name(arguments.device)
-    if arguments.device.type == "cpu":
-        return f"CPU, {torch.get_num_threads()} threads"
-    return arguments.device.type.upper()
-
-
-def versions() -> dict[str, str]:
-    """The versions that decide what a run computes."""
-    packages = ("torch", "transformers", "sentence-transformers", "datasets", "tokenizers")
-    return {
-        "stplay": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }
 
 
 def save_model(model: SentenceTransformer, folder: Path) -> None:

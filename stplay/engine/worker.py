@@ -1,4 +1,4 @@
-"""What the training process is to its machine: its name, its heartbeat, its signals, its death."""
+"""What a process of ours is to its machine: its name, its heartbeat, its signals, its death."""
 
 from __future__ import annotations
 
@@ -10,16 +10,103 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from stplay import __version__
+from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import EventWriter, Noted, RunFinished, SystemSampled, WorkerStarted
+from stplay.events import (
+    EventWriter,
+    Noted,
+    RunFinished,
+    StageProgressed,
+    SystemSampled,
+    WorkerStarted,
+)
+
+if TYPE_CHECKING:
+    import torch
 
 HEARTBEAT_SECONDS = 2.0
 INTERRUPTED = 130
+LIBRARIES = ("torch", "datasets", "transformers", "sentence_transformers")
+
+
+class Advice(NamedTuple):
+    """What to do when a resource of the machine runs out, as the end of a sentence."""
+
+    disk_full: str
+    out_of_memory: str
+
+
+def perform(
+    events: EventWriter,
+    folder: Path,
+    work: Callable[[EventWriter, StopSignal], None],
+    clean_up: Callable[[], None],
+    advice: Advice,
+    use_cpu: Callable[[], bool] = lambda: False,
+) -> int:
+    """Do ``work``, tell all of it as ``events``, and return the exit code.
+
+    Where it fails or is stopped, ``clean_up`` is called before the last word.
+    """
+    stop = StopSignal()
+    events.write(worker_started())
+    heartbeat = Heartbeat(events)
+    heartbeat.start()
+    error: BaseException | None = None
+    try:
+        quiet_libraries()
+        choose_gpu(use_cpu=use_cpu())
+        import_libraries(Stages(events), stop)
+        stop.deferred = False
+        stop.check()
+        work(events, stop)
+    except BaseException as raised:  # whatever it is, the log tells it
+        error = raised
+        if stop.raised and not isinstance(raised, (Stopped, UserError)):
+            traceback.print_exception(raised)  # a library's word for being interrupted
+            error = Stopped()
+    stop.deferred = True  # the last word is said, come what may
+    finished = ending(error, folder, advice)
+    if error is not None:
+        clean_up()
+    heartbeat.end()
+    try:
+        events.write(finished)
+    except OSError as full:  # readers will find the process gone, and the log of its output
+        print(f"The event log cannot be written: {full}", file=sys.stderr, flush=True)
+    return finished.exit_code
+
+
+def import_libraries(stages: Stages, stop: StopSignal) -> None:
+    """Import the libraries, which takes seconds, one stage step each.
+
+    Raises:
+        Stopped: a stop was asked for; an import is not broken off, as none survives that.
+    """
+    for done, name in enumerate(LIBRARIES):
+        stop.check()
+        stages.events.write(_importing(name, done))
+        import_module(name)
+    stages.events.write(_importing("", len(LIBRARIES)))
+    # Their own bars would fill the log: the events tell the progress.
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+
+
+def _importing(name: str, done: int) -> StageProgressed:
+    stage = f"importing {name}" if name else "importing"
+    return StageProgressed(stage=stage, done=done, total=len(LIBRARIES), unit="libraries")
 
 
 class Stopped(BaseException):
@@ -102,7 +189,7 @@ def _gpu() -> tuple[float | None, int | None]:
         return None, memory
 
 
-def ending(error: BaseException | None, folder: Path) -> RunFinished:
+def ending(error: BaseException | None, folder: Path, advice: Advice) -> RunFinished:
     """How a process that ended with ``error``, or without one, has ended.
 
     To be asked before anything is removed: a full disk is told by the room that is left.
@@ -112,7 +199,7 @@ def ending(error: BaseException | None, folder: Path) -> RunFinished:
             return RunFinished(outcome="completed", exit_code=0)
         case Stopped():
             return RunFinished(outcome="stopped", exit_code=INTERRUPTED)
-    sentence = user_sentence(error, folder)
+    sentence = user_sentence(error, folder, advice)
     details = "".join(traceback.format_exception(error))
     if not isinstance(error, UserError):
         print(details, file=sys.stderr, flush=True)
@@ -122,7 +209,7 @@ def ending(error: BaseException | None, folder: Path) -> RunFinished:
     return RunFinished(outcome="failed", exit_code=1, error=summary, details=details)
 
 
-def user_sentence(error: BaseException, folder: Path) -> str | None:
+def user_sentence(error: BaseException, folder: Path, advice: Advice) -> str | None:
     """What a user can do about ``error``, in one sentence; ``None`` where it is a fault of ours."""
     if isinstance(error, UserError):
         return error.sentence
@@ -132,15 +219,9 @@ def user_sentence(error: BaseException, folder: Path) -> str | None:
         chain.append(link)
         link = link.__cause__ or link.__context__
     if any(_is_disk_full(link, folder) for link in chain):
-        return (
-            f"The disk of {folder} is full; free some room there, or keep fewer checkpoints "
-            f"(training.save_total_limit), and go on with: stplay resume {folder.name}"
-        )
+        return f"The disk of {folder} is full; {advice.disk_full}"
     if any(is_out_of_memory(link) for link in chain):
-        return (
-            "The memory ran out; make loss.mini_batch_size or "
-            "training.per_device_train_batch_size smaller."
-        )
+        return f"The memory ran out; {advice.out_of_memory}"
     return None
 
 
@@ -183,3 +264,24 @@ def quiet_libraries() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+
+def device_name(device: torch.device) -> str:
+    """The device's name as people know it."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return f"CPU, {torch.get_num_threads()} threads"
+    return device.type.upper()
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide what is computed."""
+    packages = ("torch", "transformers", "sentence-transformers", "datasets", "tokenizers")
+    return {
+        "stplay": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }

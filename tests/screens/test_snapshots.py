@@ -65,12 +65,3 @@ def test_a_failed_run_and_the_list(snap_compare: Any) -> None:
         await pilot.pause()
 
     assert snap_compare(StplayApp(), terminal_size=(120, 40), run_before=open_both)
-
-
-def test_placeholder(snap_compare: Any) -> None:
-    async def go(pilot: Pilot[None]) -> None:
-        await settle(pilot)
-        await pilot.press("2")
-        await settle(pilot)
-
-    assert snap_compare(StplayApp(), terminal_size=(80, 24), run_before=go)

@@ -1,0 +1,103 @@
+"""An evaluation at work: how far it is, and how it ended."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import ProgressBar, Static
+
+from stplay.evaluations import Evaluation, EvaluationLog
+from stplay.events import EventReader
+from stplay.text import duration, printable
+from stplay.worklog import stage_words
+
+POLL_SECONDS = 0.1
+CHECK_SECONDS = 1.0
+
+
+class EvaluationWatch(Vertical):
+    """Follows an evaluation's event log until its end."""
+
+    class Ended(Message):
+        """The evaluation has ended, one way or another."""
+
+        def __init__(self, evaluation: Evaluation, log: EvaluationLog) -> None:
+            super().__init__()
+            self.evaluation = evaluation
+            self.log = log
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.evaluation: Evaluation | None = None
+        self.evaluation_log = EvaluationLog()
+        self._reader: EventReader | None = None
+
+    def compose(self) -> ComposeResult:
+        """The state, the bar, and what is being done."""
+        with Horizontal(id="watch-head"):
+            yield Static(id="watch-state")
+            yield ProgressBar(show_percentage=True, show_eta=False, id="watch-progress")
+            yield Static(id="watch-left")
+        yield Static(id="watch-stage")
+        yield Static(id="watch-notes")
+
+    def on_mount(self) -> None:
+        """Look for news several times a second."""
+        self.set_interval(POLL_SECONDS, self._poll)
+        self.set_interval(CHECK_SECONDS, self._check_worker)
+
+    def open(self, evaluation: Evaluation) -> None:
+        """Follow ``evaluation`` from its first event on."""
+        self.evaluation = evaluation
+        self.evaluation_log = EvaluationLog()
+        self._reader = EventReader(evaluation.events_path)
+        self._poll()
+
+    @property
+    def active(self) -> bool:
+        """Whether an evaluation is at work here."""
+        return self._reader is not None
+
+    def _poll(self) -> None:
+        if self._reader is None:
+            return
+        for event in self._reader.read():
+            self.evaluation_log.apply(event)
+        self._show()
+        self._tell_end()
+
+    def _check_worker(self) -> None:
+        if self._reader is None or self.evaluation is None:
+            return
+        self.evaluation.check_worker(self.evaluation_log)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        if self.evaluation is not None and not self.evaluation_log.active:
+            self._reader = None
+            self._show()
+            self.post_message(self.Ended(self.evaluation, self.evaluation_log))
+
+    def _show(self) -> None:
+        log, evaluation = self.evaluation_log, self.evaluation
+        if evaluation is None:
+            return
+        self.query_one("#watch-state", Static).update(
+            Content.assemble((printable(evaluation.id), "bold"), f"   {log.state}")
+        )
+        bar, stage = self.query_one("#watch-progress", ProgressBar), log.stage
+        bar.display = log.active
+        if stage is not None and log.status == "running":
+            bar.update(total=stage.total, progress=stage.done)
+        left = log.seconds_left()
+        words = f"{duration(left)} left" if left is not None else ""
+        self.query_one("#watch-left", Static).update(words)
+        told = stage_words(stage) if stage else "starting the evaluation process"
+        told = told[0].upper() + told[1:] if log.active else ""
+        self.query_one("#watch-stage", Static).update(Content(told))
+        notes = [Content.styled(f"! {printable(note.text)}", "$warning") for note in log.notes[-4:]]
+        if log.error and not any(note.text == log.error for note in log.notes):
+            notes.append(Content.styled(f"✗ {printable(log.error)}", "$error"))
+        self.query_one("#watch-notes", Static).update(Content("\n").join(notes))

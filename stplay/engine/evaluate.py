@@ -1,0 +1,172 @@
+"""The evaluation process: ``python -m stplay.engine.evaluate EVALUATION_FOLDER``.
+
+Judges triplets with each model asked for, as the library's ``TripletEvaluator`` does, and keeps
+the similarities of every triplet.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stplay import evaluations, models
+from stplay.engine import worker
+from stplay.engine.stages import Stages
+from stplay.errors import UserError
+from stplay.evaluations import Evaluation
+from stplay.events import EventWriter
+from stplay.results import SIMILARITIES, EvaluatedModel, Result, Summary
+from stplay.text import printable
+
+if TYPE_CHECKING:
+    from stplay.engine.evaluationsplit import EvaluationSplit
+
+WORK_FOLDER = "embeddings"
+
+
+def main() -> int:
+    """Run the evaluation process on the folder named on the command line."""
+    evaluation = Evaluation(Path(sys.argv[1]))
+    return worker.perform(
+        EventWriter(evaluation.events_path),
+        evaluation.folder,
+        lambda events, stop: evaluate(evaluation, events),
+        lambda: remove_partial_results(evaluation),
+        worker.Advice(
+            disk_full="free some room there and evaluate again.",
+            out_of_memory="close other programs, or evaluate fewer rows (--limit).",
+        ),
+    )
+
+
+def remove_partial_results(evaluation: Evaluation) -> None:
+    """Remove what an evaluation that did not finish has left."""
+    for path in evaluation.folder.glob("*.parquet"):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(evaluation.folder / WORK_FOLDER, ignore_errors=True)
+
+
+def evaluate(evaluation: Evaluation, events: EventWriter) -> None:
+    """Evaluate all that the request names; the summary is written last.
+
+    A model that cannot be evaluated is told in the summary, and the others go on.
+
+    Raises:
+        UserError: the data cannot be used, or none of the models.
+    """
+    from stplay.engine.data import split_names
+    from stplay.engine.evaluationsplit import EvaluationSplit
+    from stplay.engine.modelcard import write_results
+
+    remove_partial_results(evaluation)
+    begun = time.time()
+    request, stages = evaluation.request(), Stages(events)
+    work = evaluation.folder / WORK_FOLDER
+    work.mkdir()
+    splits = [
+        EvaluationSplit(
+            request.data, name, request.limit, evaluation.triplets_path(place), work, stages
+        )
+        for place, name in enumerate(split_names(request.data, request.splits, stages))
+    ]
+    for split in splits:
+        _note_rows(split, events)
+    summary = Summary(
+        models=[],
+        splits=[split.facts for split in splits],
+        results=[],
+        device="",
+        precision="",
+        versions=worker.versions(),
+        created=begun,
+        seconds=0.0,
+        truncate_dim=request.truncate_dim,
+    )
+    sentences = sum(len(split.sentences) for split in splits)
+    for place, name in enumerate(request.models):
+        stage = f"{evaluations.ENCODING_STAGE}{printable(name)}"
+
+        def progress(done: int, stage: str = stage, before: int = place * sentences) -> None:
+            stages.progress(stage, before + done, len(request.models) * sentences, "sentences")
+
+        facts = EvaluatedModel(name, untrained=name == models.UNTRAINED)
+        summary.models.append(facts)
+        try:
+            summary.results += _judge(evaluation, facts, splits, summary, stages, progress)
+        except UserError as error:
+            facts.error = error.sentence
+            summary.results = [each for each in summary.results if each.model != name]
+            worker.note(events, error.sentence)
+    if not summary.rated():
+        raise UserError(" ".join(model.error or "" for model in summary.models))
+    shutil.rmtree(work)
+    if request.write_card:
+        for sentence in write_results(summary):
+            worker.note(events, sentence)
+    summary.seconds = time.time() - begun
+    partial = evaluation.summary_path.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
+    partial.replace(evaluation.summary_path)
+
+
+def _note_rows(split: EvaluationSplit, events: EventWriter) -> None:
+    facts = split.facts
+    if facts.skipped:
+        worker.note(
+            events,
+            f"{facts.skipped:,} of the rows of {facts.label} have an empty sentence; they are "
+            "left out.",
+        )
+    if facts.duplicates:
+        worker.note(
+            events,
+            f"{facts.duplicates:,} of the rows of {facts.label} came before; they count again, "
+            "as in the library.",
+        )
+
+
+def _judge(
+    evaluation: Evaluation,
+    facts: EvaluatedModel,
+    splits: list[EvaluationSplit],
+    summary: Summary,
+    stages: Stages,
+    progress: Callable[[int], None],
+) -> list[Result]:
+    from stplay.engine.encoding import Encoder
+    from stplay.engine.model import open_model
+    from stplay.significance import accuracy
+
+    request, begun = evaluation.request(), time.time()
+    opened = open_model(facts.name, allow_pickle=request.allow_pickle, stages=stages)
+    encoder = Encoder(opened.model, request.truncate_dim)
+    facts.folder, facts.revision = str(opened.folder), opened.revision
+    summary.device = worker.device_name(opened.model.device)
+    summary.precision = str(opened.model.dtype).removeprefix("torch.")
+    results, before = [], 0
+    place = len(summary.models) - 1
+    for number, split in enumerate(splits):
+
+        def count(done: int, before: int = before) -> None:
+            progress(before + done)
+
+        right, facts.dimensions = split.judge(
+            encoder, facts.name, evaluation.scores_path(place, number), count
+        )
+        before += len(split.sentences)
+        rows = split.facts.rows
+        accuracies = {f"{name}_accuracy": accuracy(right[name], rows) for name in SIMILARITIES}
+        accuracies["max_accuracy"] = accuracy(max(right.values()), rows)
+        results.append(Result(facts.name, split.facts.split, accuracies))
+    facts.seconds = time.time() - begun
+    return results
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""One split of triplets, judged by models: kept on disk, so that memory stays flat."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+from numpy.typing import NDArray
+from pyarrow import parquet
+from sentence_transformers import util
+
+from stplay.engine.data import Triplet, open_split
+from stplay.engine.encoding import Encoder, Task
+from stplay.engine.stages import Stages
+from stplay.errors import UserError
+from stplay.results import SCORE_COLUMNS, SIMILARITIES, TRIPLET_COLUMNS, EvaluatedSplit
+from stplay.text import printable
+
+PIECE = 4096
+SIMILARITY_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "cosine": util.pairwise_cos_sim,
+    "dot": util.pairwise_dot_score,
+    "manhattan": util.pairwise_manhattan_sim,
+    "euclidean": util.pairwise_euclidean_sim,
+}
+TRIPLET_SCHEMA = pyarrow.schema(
+    [(name, pyarrow.int64() if name == "row" else pyarrow.string()) for name in TRIPLET_COLUMNS]
+)
+SCORE_SCHEMA = pyarrow.schema([(name, pyarrow.float32()) for name in SCORE_COLUMNS])
+
+
+class EvaluationSplit:
+    """The triplets of a split: in a file, and as places among its distinct ``sentences``."""
+
+    def __init__(
+        self, data: str, split: str, limit: int | None, path: Path, work: Path, stages: Stages
+    ) -> None:
+        """Read the split and write its triplets to ``path``.
+
+        Raises:
+            UserError: the data is missing, damaged or empty, or lacks a column or the split.
+        """
+        opened = open_split(data, split, limit, stages)
+        known: dict[str, int] = {}
+        places = array("i")
+        seen: set[bytes] = set()
+        digest = hashlib.sha256()
+        rows = duplicates = 0
+
+        def kept() -> Iterator[tuple[int, Triplet]]:
+            nonlocal rows, duplicates
+            for rows, triplet in enumerate(opened.triplets, 1):
+                if triplet is None:
+                    continue
+                first = len(places)
+                places.extend(known.setdefault(text, len(known)) for text in triplet[:3])
+                own = places[first:].tobytes()
+                duplicates += own in seen
+                seen.add(own)
+                digest.update("\0".join((*triplet[:3], "")).encode())
+                yield rows, triplet
+
+        numbered = kept()
+        with parquet.ParquetWriter(path, TRIPLET_SCHEMA) as writer:
+            while piece := list(islice(numbered, PIECE)):
+                columns = zip(*((number, *triplet) for number, triplet in piece), strict=True)
+                writer.write_table(
+                    pyarrow.table(dict(zip(TRIPLET_COLUMNS, columns, strict=True)), TRIPLET_SCHEMA)
+                )
+        self.sentences = list(known)
+        self._places = np.frombuffer(places, np.int32).reshape(-1, 3)
+        self._work = work
+        self.facts = EvaluatedSplit(
+            data=data,
+            split=split,
+            label=opened.label,
+            rows=len(self._places),
+            skipped=rows - len(self._places),
+            duplicates=duplicates,
+            fingerprint=digest.hexdigest(),
+            revision=opened.revision,
+            synthetic=opened.synthetic,
+        )
+
+    def judge(
+        self, encoder: Encoder, name: str, path: Path, progress: Callable[[int], None]
+    ) -> tuple[dict[str, int], int]:
+        """Write the similarities of every triplet to ``path``.
+
+        Returns the number of triplets judged right under each similarity, ties counting as wrong,
+        and the length of an embedding.
+
+        Raises:
+            UserError: the model called ``name`` gives numbers that are not finite.
+        """
+        total = len(self.sentences)
+        if encoder.tells_tasks_apart:
+            anchors = self._embed(encoder, name, "query", lambda done: progress(done // 2))
+            others = self._embed(
+                encoder, name, "document", lambda done: progress((total + done) // 2)
+            )
+        else:
+            anchors = others = self._embed(encoder, name, None, progress)
+        right = dict.fromkeys(SIMILARITIES, 0)
+        with parquet.ParquetWriter(path, SCORE_SCHEMA) as writer:
+            for first in range(0, len(self._places), PIECE):
+                places = self._places[first : first + PIECE]
+                anchor = anchors[places[:, 0]]
+                positive, negative = others[places[:, 1]], others[places[:, 2]]
+                columns = {}
+                for similarity, function in SIMILARITY_FUNCTIONS.items():
+                    near = function(anchor, positive).float().numpy()
+                    far = function(anchor, negative).float().numpy()
+                    right[similarity] += int((near > far).sum())
+                    columns[f"{similarity}_positive"] = near
+                    columns[f"{similarity}_negative"] = far
+                writer.write_table(pyarrow.table(columns, SCORE_SCHEMA))
+        return right, anchors.shape[1]
+
+    def _embed(
+        self, encoder: Encoder, name: str, part: Task | None, progress: Callable[[int], None]
+    ) -> NDArray[np.floating]:
+        """The embeddings of the sentences of ``part``, in a file: zeros for the others."""
+        used = {"query": self._places[:, :1], "document": self._places[:, 1:], None: self._places}
+        wanted = np.unique(used[part])
+        lengths = np.array([encoder.tokens(self.sentences[place]) for place in wanted])
+        order = wanted[np.argsort(-lengths, kind="stable")]
+        embeddings: NDArray[np.floating] | None = None
+        for first in range(0, len(order), PIECE):
+            places = order[first : first + PIECE]
+            encoded = encoder.encode(
+                [self.sentences[place] for place in places],
+                part or "query",
+                lambda done, first=first: progress(first + done),
+            )
+            self._check(name, places, encoded)
+            if embeddings is None:
+                embeddings = np.lib.format.open_memmap(
+                    self._work / f"{part or 'all'}.npy",
+                    "w+",
+                    encoded.dtype,
+                    (len(self.sentences), encoded.shape[1]),
+                )
+            embeddings[places] = encoded
+        assert embeddings is not None, "a split has at least one triplet"
+        return embeddings
+
+    def _check(
+        self, name: str, places: NDArray[np.integer], embeddings: NDArray[np.floating]
+    ) -> None:
+        finite = np.isfinite(embeddings).all(axis=1)
+        if not finite.all():
+            sentence = self.sentences[places[int(np.argmin(finite))]]
+            raise UserError(
+                f"The model {printable(name)} gives numbers that are not finite (NaN), such as for "
+                f"{printable(sentence)[:60]!r}; its training has diverged: take an earlier "
+                "checkpoint, or another model."
+            )

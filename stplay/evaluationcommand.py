@@ -1,0 +1,240 @@
+"""The commands ``eval``, ``evaluations`` and ``wrong``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from stplay.errors import UserError
+from stplay.text import printable
+
+if TYPE_CHECKING:
+    from stplay.evaluations import Evaluation, EvaluationLog
+
+PIPE_WIDTH = 120
+SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
+
+
+class AddCommand(Protocol):
+    """Adds a command to the command line."""
+
+    def __call__(
+        self, name: str, command: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        """The parser of the command's own arguments."""
+        ...
+
+
+def add_to(add: AddCommand) -> None:
+    """Add the commands to the command line."""
+    evaluate_ = add("eval", evaluate, "Evaluate models on the triplets of dev and test.")
+    evaluate_.add_argument("models", nargs="+", metavar="MODEL")
+    evaluate_.add_argument("--data", default="all-nli", metavar="REF", help="default: all-nli")
+    evaluate_.add_argument(
+        "--split",
+        action="append",
+        default=[],
+        dest="splits",
+        metavar="NAME",
+        help="default: dev and test",
+    )
+    evaluate_.add_argument(
+        "--limit", type=_rows, metavar="N", help="the first N rows of each split"
+    )
+    evaluate_.add_argument(
+        "--truncate-dim", type=_rows, metavar="N", help="the first N numbers of each embedding"
+    )
+    evaluate_.add_argument(
+        "--checkpoints", action="store_true", help="every kept checkpoint of the runs named"
+    )
+    evaluate_.add_argument(
+        "--allow-pickle", action="store_true", help="trust models that have only a pickle file"
+    )
+    evaluate_.add_argument(
+        "--write-card", action="store_true", help="write the figures into the models' own cards"
+    )
+    evaluate_.add_argument("--json", action="store_true", help="print one object a line")
+
+    list_ = add("evaluations", show, "List the finished evaluations, or show one again.")
+    list_.add_argument("evaluation", nargs="?", metavar="EVALUATION")
+    list_.add_argument("--json", action="store_true", help="print one object a line")
+
+    wrong_ = add("wrong", wrong, "Print the triplets a model gets wrong, worst margin first.")
+    wrong_.add_argument("evaluation", metavar="EVALUATION")
+    wrong_.add_argument("--model", help="default: the first")
+    wrong_.add_argument("--split", help="default: the first")
+    wrong_.add_argument("--better", metavar="MODEL", help="only those this model gets right")
+    wrong_.add_argument("--search", default="", metavar="TEXT", help="only those with this text")
+    wrong_.add_argument("--similarity", choices=SIMILARITIES, default=SIMILARITIES[0])
+    wrong_.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+
+
+def _rows(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{printable(text)!r} is no whole number above 0")
+    return int(text)
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Evaluate, show the progress, and print what was found."""
+    from stplay import evaluations, sources
+    from stplay.evaluations import CANCELLED
+
+    sources.data_source(options.data)
+    models = options.models
+    if options.checkpoints:
+        models = evaluations.with_checkpoints(models)
+    evaluation = evaluations.create(
+        evaluations.Request(
+            models=models,
+            data=options.data,
+            splits=options.splits,
+            limit=options.limit,
+            truncate_dim=options.truncate_dim,
+            allow_pickle=options.allow_pickle,
+            write_card=options.write_card,
+        )
+    )
+    log = _follow(evaluation)
+    for noted in log.notes:
+        print(f"stplay: {printable(noted.text)}", file=sys.stderr)
+    assert log.finished is not None
+    if log.status != "completed":
+        if log.status == "stopped":
+            print(f"stplay: {CANCELLED}", file=sys.stderr)
+            evaluation.discard()
+        elif log.error and not any(noted.text == log.error for noted in log.notes):
+            more = ""
+            if log.finished.details:
+                more = f" The whole story is in {evaluation.worker_log_path}"
+            print(f"stplay: {printable(log.error)}{more}", file=sys.stderr)
+        return log.finished.exit_code
+    _print(evaluation, options.json)
+    return UserError.exit_code if any(m.error for m in evaluation.summary().models) else 0
+
+
+def _follow(evaluation: Evaluation) -> EvaluationLog:
+    """The log of the evaluation once it has ended; Ctrl+C cancels it."""
+    from stplay.evaluationview import EvaluationProgress
+
+    interrupts = 0
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal interrupts
+        interrupts += 1
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    log, offset = evaluation.launch()
+    progress, asked = EvaluationProgress(), False
+    try:
+        for events, _ in evaluation.follow(offset):
+            for event in events:
+                log.apply(event)
+            if not events:
+                evaluation.check_worker(log)
+            progress.show(log)
+            if interrupts and not asked:
+                asked = evaluation.request_stop()
+            if not events and not log.active:
+                break
+    finally:
+        progress.close()
+    return log
+
+
+def _print(evaluation: Evaluation, as_json: bool) -> None:
+    summary = evaluation.summary()
+    if as_json:
+        for line in summary.lines():
+            print(json.dumps(line))
+        return
+    from rich.console import Console
+
+    from stplay.evaluationview import report
+
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    with console.capture() as shown:  # Rich itself makes a reader that went away a failure
+        console.print(report(evaluation, summary))
+    print(shown.get(), end="")
+
+
+def show(options: argparse.Namespace) -> int:
+    """List the finished evaluations, or show the one named again."""
+    from stplay import evaluations
+
+    if options.evaluation is not None:
+        _print(evaluations.find(options.evaluation), options.json)
+        return 0
+    found, exit_code = [], 0
+    for evaluation in evaluations.every():
+        try:
+            found.append((evaluation.id, evaluation.summary()))
+        except UserError as error:  # a damaged one does not hide the others
+            print(f"stplay: {error.sentence}", file=sys.stderr)
+            exit_code = error.exit_code
+    if options.json:
+        for name, summary in found:
+            for line in summary.lines():
+                print(json.dumps({"evaluation": name, **line}))
+        return exit_code
+    if not found:
+        if not exit_code:
+            print("There are no evaluations yet; make one with: stplay eval builtin:tiny")
+        return exit_code
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from stplay.text import count, decimals
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("Evaluation", "Model", "Data"):
+        table.add_column(name)
+    for name in ("Rows", "cosine", "max"):
+        table.add_column(name, justify="right")
+    table.add_column("When")
+    for name, summary in found:
+        for result in summary.results:
+            split = next(each for each in summary.splits if each.split == result.split)
+            table.add_row(
+                Text(name),
+                Text(printable(result.model)),
+                Text(printable(split.label)),
+                count(split.rows),
+                decimals(result.accuracies["cosine_accuracy"].value, 3),
+                decimals(result.accuracies["max_accuracy"].value, 3),
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created)),
+            )
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    with console.capture() as shown:
+        console.print(table)
+    print(shown.get(), end="")
+    return exit_code
+
+
+def wrong(options: argparse.Namespace) -> int:
+    """Print the triplets a model gets wrong."""
+    from stplay import evaluations
+    from stplay.wrongtriplets import WrongTriplets
+
+    evaluation = evaluations.find(options.evaluation)
+    summary = evaluation.summary()
+    model = options.model or summary.rated()[0].name
+    split = options.split or summary.splits[0].split
+    better = evaluation.scores(options.better, split) if options.better else None
+    found = WrongTriplets(
+        evaluation.triplets(split),
+        evaluation.scores(model, split),
+        options.similarity,
+        better,
+        options.search,
+    )
+    found.write(sys.stdout, options.format)
+    return 0

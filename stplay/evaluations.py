@@ -1,0 +1,268 @@
+"""An evaluation on disk: create, launch, cancel, reopen and list."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from stplay import home, runfolders, sources
+from stplay.errors import UserError
+from stplay.events import Event, StageProgressed
+from stplay.jobs import LAUNCH_SECONDS, Job
+from stplay.results import EvaluatedModel, EvaluatedSplit, Scores, Summary, Triplets
+from stplay.text import printable
+from stplay.worklog import WorkLog
+
+SUMMARY = "summary.json"
+CANCELLED = "Cancelled; the partial result is thrown away."
+ENCODING_STAGE = "encoding with "
+
+Struct = TypeVar("Struct", bound=msgspec.Struct)
+File = TypeVar("File", Triplets, Scores)
+
+
+class Request(msgspec.Struct):
+    """What to evaluate: models by name on splits of data; no ``splits`` means dev and test.
+
+    ``limit`` takes the first rows of each split only, ``truncate_dim`` the first numbers of each
+    embedding (Matryoshka); ``write_card`` puts the figures into the models' own cards.
+    """
+
+    models: list[str]
+    data: str
+    splits: list[str] = []
+    limit: int | None = None
+    truncate_dim: int | None = None
+    allow_pickle: bool = False
+    write_card: bool = False
+
+
+@dataclass
+class EvaluationLog(WorkLog):
+    """What is known of an evaluation at work."""
+
+    _begin: tuple[float, int] | None = None
+    _last: tuple[float, int] | None = None
+
+    def begin_again(self) -> None:
+        """A process was started, for the first time or once more."""
+        super().begin_again()
+        self._begin = self._last = None
+
+    def apply(self, event: Event) -> None:
+        """Fold one more event in."""
+        super().apply(event)
+        if isinstance(event, StageProgressed) and event.stage.startswith(ENCODING_STAGE):
+            self.status = "running"
+            self._last = (event.time, event.done)
+            self._begin = self._begin or self._last
+
+    def seconds_left(self) -> float | None:
+        """The time to the last sentence at the pace so far."""
+        if not (self._begin and self._last and self.stage and self.stage.total):
+            return None
+        (begin, first), (now, done) = self._begin, self._last
+        if done <= first:
+            return None
+        return (self.stage.total - done) * (now - begin) / (done - first)
+
+
+class Evaluation(Job[EvaluationLog]):
+    """One evaluation: a folder with its request, event log, triplets, scores and summary."""
+
+    module = "stplay.engine.evaluate"
+    process_title = "evaluation process"
+    log_type = EvaluationLog
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.request_path = folder / "request.json"
+        self.summary_path = folder / SUMMARY
+
+    @property
+    def title(self) -> str:
+        """What people call this evaluation."""
+        return f"The evaluation {self.id}"
+
+    @property
+    def advice(self) -> str:
+        """What to do where its process is gone."""
+        return "nothing else is lost: try again"
+
+    def request(self) -> Request:
+        """What was asked for.
+
+        Raises:
+            UserError: the folder was damaged or removed.
+        """
+        return self._read(self.request_path, Request)
+
+    def summary(self) -> Summary:
+        """What was found.
+
+        Raises:
+            UserError: it has not finished, or the folder was damaged or removed.
+        """
+        return self._read(self.summary_path, Summary)
+
+    def _read(self, path: Path, kind: type[Struct]) -> Struct:
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+        except FileNotFoundError:
+            raise UserError(f"{self.title} has no {path.name}; evaluate again.") from None
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
+
+    def triplets_path(self, split: int) -> Path:
+        """Where the triplets of a split are kept, by its place in the summary."""
+        return self.folder / f"triplets-{split + 1}.parquet"
+
+    def scores_path(self, model: int, split: int) -> Path:
+        """Where the scores of a model on a split are kept, by their places in the summary."""
+        return self.folder / f"scores-{model + 1}-{split + 1}.parquet"
+
+    def triplets(self, split: str) -> Triplets:
+        """The triplets of ``split``.
+
+        Raises:
+            UserError: the file is damaged or gone.
+        """
+        return self._open(self.triplets_path(_place(self.summary().splits, split)), Triplets)
+
+    def scores(self, model: str, split: str) -> Scores:
+        """The scores that ``model`` gave the triplets of ``split``.
+
+        Raises:
+            UserError: the model has no figures, or the file is damaged or gone.
+        """
+        summary = self.summary()
+        model_place, split_place = _place(summary.models, model), _place(summary.splits, split)
+        if error := summary.models[model_place].error:
+            raise UserError(f"{printable(model)} has no figures: {error}")
+        return self._open(self.scores_path(model_place, split_place), Scores)
+
+    def _open(self, path: Path, kind: type[File]) -> File:
+        from pyarrow import ArrowException
+
+        try:
+            return kind(path)
+        except (OSError, ArrowException):
+            raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
+
+    def discard(self) -> None:
+        """Remove the folder and all that is in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _place(parts: Sequence[EvaluatedModel | EvaluatedSplit], name: str) -> int:
+    names = [part.split if isinstance(part, EvaluatedSplit) else part.name for part in parts]
+    if name not in names:
+        raise UserError(f"The evaluation has no {printable(name)}; it has {', '.join(names)}.")
+    return names.index(name)
+
+
+def with_checkpoints(models: Sequence[str]) -> list[str]:
+    """``models``, each run followed by all its kept checkpoints, the first step first.
+
+    Raises:
+        UserError: one of them is no run, or kept nothing.
+    """
+    found = []
+    for model in models:
+        run = model.removeprefix("run:").partition("@")[0]
+        if not model.startswith("run:"):
+            raise UserError(f"{printable(model)} is no run, so it has no checkpoints.")
+        folder = runfolders.find(run)
+        steps = [f"run:{run}@{step}" for step in runfolders.checkpoints(folder)]
+        final = [f"run:{run}"] if (folder / "model").is_dir() else []
+        if not steps and not final:
+            raise UserError(f"The run {run} has kept no checkpoint yet.")
+        found += steps + final
+    return found
+
+
+def create(request: Request) -> Evaluation:
+    """A new evaluation folder; what unfinished ones have left is removed.
+
+    Raises:
+        UserError: the folder cannot be made, or there is no model, or none of such a name.
+    """
+    if not request.models:
+        raise UserError("Name at least one model to evaluate.")
+    for model in request.models:
+        sources.model_source(model)
+    folder = home.evaluations_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in _folders():
+            if _is_abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
+        label = sources.data_source(request.data).label
+        data = sources.absolute(request.data, Path.cwd())
+        models = [sources.absolute(model, Path.cwd()) for model in dict.fromkeys(request.models)]
+        asked = msgspec.json.encode(msgspec.structs.replace(request, data=data, models=models))
+        evaluation = Evaluation(runfolders.next_folder(folder, label))
+        evaluation.request_path.write_bytes(asked)
+        evaluation.events_path.touch()
+    except UnicodeEncodeError:
+        raise UserError("The name of a model, data or split is not UTF-8 text.") from None
+    except OSError as error:
+        raise UserError(f"No evaluation can be made in {folder}: {error.strerror}.") from None
+    return evaluation
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Whether nothing has finished in ``folder``, is at work in it, or is about to be."""
+    if (folder / SUMMARY).is_file():
+        return False
+    if (folder / runfolders.EVENTS).is_file():
+        return not Evaluation(folder).read_log().active
+    # A folder is made before its log: another start may be at it right now.
+    try:
+        return time.time() - folder.stat().st_mtime > LAUNCH_SECONDS
+    except OSError:  # another start has removed it
+        return False
+
+
+def find(id_: str) -> Evaluation:
+    """The finished evaluation called ``id_``.
+
+    Raises:
+        UserError: there is none; names those that are.
+    """
+    found = every()
+    for evaluation in found:
+        if evaluation.id == id_:
+            return evaluation
+    names = ", ".join(evaluation.id for evaluation in found[:5])
+    there = f"The newest: {names}." if names else "There are none yet."
+    raise UserError(f"There is no finished evaluation {printable(id_)!r}. {there}")
+
+
+def every() -> list[Evaluation]:
+    """All finished evaluations, the newest first."""
+    dated = [
+        ((path / SUMMARY).stat().st_mtime, path)
+        for path in _folders()
+        if (path / SUMMARY).is_file()
+    ]
+    return [Evaluation(path) for _, path in sorted(dated, reverse=True)]
+
+
+def running() -> Evaluation | None:
+    """An evaluation that is at work, where there is one."""
+    unfinished = [Evaluation(path) for path in _folders() if not (path / SUMMARY).is_file()]
+    return next((each for each in unfinished if each.read_log().active), None)
+
+
+def _folders() -> list[Path]:
+    try:
+        return [path for path in home.evaluations_folder().iterdir() if path.is_dir()]
+    except OSError:
+        return []

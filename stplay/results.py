@@ -1,0 +1,198 @@
+"""What an evaluation found: the accuracies of models on splits, and the scores behind them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SIMILARITIES: tuple[str, ...] = ("cosine", "dot", "manhattan", "euclidean")
+METRICS = (*(f"{name}_accuracy" for name in SIMILARITIES), "max_accuracy")
+TRIPLET_COLUMNS = ("row", "anchor", "positive", "negative", "source")
+SCORE_COLUMNS = tuple(
+    f"{name}_{other}" for name in SIMILARITIES for other in ("positive", "negative")
+)
+SCHEMA_VERSION = 1
+
+
+class Accuracy(msgspec.Struct):
+    """``right`` of all triplets are judged right; ``low`` to ``high`` is the 95 % interval."""
+
+    right: int
+    value: float
+    low: float
+    high: float
+
+
+class EvaluatedSplit(msgspec.Struct):
+    """The triplets of one split.
+
+    ``label`` is the name under which figures are shown, ``data`` the name that was asked for,
+    ``revision`` a Hub data set's commit, and ``fingerprint`` tells whether two evaluations had the
+    same rows in the same order. ``skipped`` rows had an empty sentence, ``duplicates`` came before.
+    """
+
+    data: str
+    split: str
+    label: str
+    rows: int
+    skipped: int
+    duplicates: int
+    fingerprint: str
+    revision: str | None = None
+    synthetic: bool = False
+
+
+class Result(msgspec.Struct):
+    """The accuracies of one model on one split, by their metric's name."""
+
+    model: str
+    split: str
+    accuracies: dict[str, Accuracy]
+
+
+class EvaluatedModel(msgspec.Struct):
+    """One model of an evaluation; without figures, ``error`` tells why in one sentence."""
+
+    name: str
+    folder: str | None = None
+    revision: str | None = None
+    dimensions: int | None = None
+    untrained: bool = False
+    seconds: float | None = None
+    error: str | None = None
+
+
+class Summary(msgspec.Struct):
+    """All that an evaluation found but the scores of each triplet."""
+
+    models: list[EvaluatedModel]
+    splits: list[EvaluatedSplit]
+    results: list[Result]
+    device: str
+    precision: str
+    versions: dict[str, str]
+    created: float
+    seconds: float
+    truncate_dim: int | None = None
+    schema: int = SCHEMA_VERSION
+
+    def result(self, model: str, split: str) -> Result | None:
+        """The figures of ``model`` on ``split``, where there are any."""
+        found = (each for each in self.results if (each.model, each.split) == (model, split))
+        return next(found, None)
+
+    def rated(self) -> list[EvaluatedModel]:
+        """The models that have figures."""
+        return [model for model in self.models if model.error is None]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """One plain object for each model and split, as ``--json`` prints them."""
+        lines = []
+        for result in self.results:
+            split = next(each for each in self.splits if each.split == result.split)
+            line: dict[str, Any] = {
+                "model": result.model,
+                "data": split.data,
+                "split": split.split,
+                "rows": split.rows,
+            }
+            for metric in METRICS:
+                accuracy = result.accuracies[metric]
+                line[metric] = accuracy.value
+                line[f"{metric}_interval"] = [accuracy.low, accuracy.high]
+            lines.append(line)
+        return lines
+
+
+class Triplets:
+    """The triplets of a split, a column each, and which rows of the data they were."""
+
+    def __init__(self, path: Path) -> None:
+        from pyarrow import parquet
+
+        self._table = parquet.read_table(path)
+
+    def __len__(self) -> int:
+        return self._table.num_rows
+
+    def sentences(self, place: int) -> tuple[str, str, str]:
+        """Anchor, positive and negative of the triplet at ``place``."""
+        anchor, positive, negative = (
+            self._table[column][place].as_py() for column in TRIPLET_COLUMNS[1:4]
+        )
+        return anchor, positive, negative
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """The row of the data that each triplet was, from 1."""
+        return self._table["row"].to_numpy()
+
+    @cached_property
+    def sources(self) -> NDArray[np.str_]:
+        """Where the data says that each triplet is from; empty where it does not."""
+        import numpy as np
+
+        return np.asarray(self._table["source"].to_pylist())
+
+    @cached_property
+    def words(self) -> NDArray[np.int64]:
+        """The number of words of the longest sentence of each triplet."""
+        import numpy as np
+        from pyarrow import compute
+
+        counts = []
+        for column in TRIPLET_COLUMNS[1:4]:
+            trimmed = compute.call_function("utf8_trim_whitespace", [self._table[column]])
+            words = compute.call_function("utf8_split_whitespace", [trimmed])
+            counts.append(compute.call_function("list_value_length", [words]).to_numpy())
+        return np.maximum.reduce(counts).astype(np.int64)
+
+    def containing(self, text: str) -> NDArray[np.bool_]:
+        """Which triplets have ``text`` in one of their sentences, upper and lower case alike."""
+        import numpy as np
+        from pyarrow import compute
+
+        try:
+            options = compute.MatchSubstringOptions(text, ignore_case=True)
+        except UnicodeEncodeError:  # half a character, typed in another encoding
+            return np.zeros(len(self), bool)
+        found = [
+            compute.call_function("match_substring", [self._table[column]], options).to_numpy()
+            for column in TRIPLET_COLUMNS[1:4]
+        ]
+        return np.logical_or.reduce(found)
+
+
+class Scores:
+    """The similarities of a model to the triplets of a split, in the order of the triplets."""
+
+    def __init__(self, path: Path) -> None:
+        from pyarrow import parquet
+
+        self._table = parquet.read_table(path)
+
+    def positive(self, similarity: str) -> NDArray[np.float32]:
+        """The similarity of each anchor to its positive."""
+        return self._table[f"{similarity}_positive"].to_numpy()
+
+    def negative(self, similarity: str) -> NDArray[np.float32]:
+        """The similarity of each anchor to its negative."""
+        return self._table[f"{similarity}_negative"].to_numpy()
+
+    def margins(self, similarity: str) -> NDArray[np.float32]:
+        """How much nearer each positive is than its negative."""
+        return self.positive(similarity) - self.negative(similarity)
+
+    def right(self, similarity: str) -> NDArray[np.bool_]:
+        """Which triplets are judged right: the positive is nearer, and not only as near.
+
+        Source: ``TripletEvaluator`` of sentence-transformers.
+        """
+        return self.positive(similarity) > self.negative(similarity)

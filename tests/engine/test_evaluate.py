@@ -1,0 +1,323 @@
+"""The evaluation process: what it keeps, what it tells, and what it makes of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import run_stplay, write_triplets
+from engine.test_evaluation_equality import DIMENSIONS, library, small_model
+from huggingface_hub import ModelCard, ModelCardData
+from samplerun import finished_run
+from sentence_transformers import SentenceTransformer
+
+from stplay import evaluations
+from stplay.breakdown import by_source, histogram
+from stplay.engine.data import split_names
+from stplay.engine.encoding import Encoder
+from stplay.engine.evaluationsplit import EvaluationSplit
+from stplay.engine.stages import Stages
+from stplay.errors import UserError
+from stplay.evaluations import Evaluation
+from stplay.events import (
+    Event,
+    EventReader,
+    EventWriter,
+    RunFinished,
+    StageProgressed,
+    WorkerStarted,
+)
+from stplay.results import METRICS, SIMILARITIES
+from stplay.significance import compare
+
+ROWS, EMPTY, REPEATED = 60, 3, 4
+
+
+def silent() -> Stages:
+    return Stages(EventWriter(Path(os.devnull)))
+
+
+def saved_model(folder: Path, seed: int, broken: bool = False) -> Path:
+    """A small random model on disk; a broken one has a weight that is not a number."""
+    model = small_model(seed, folder.with_suffix(".made"))
+    if broken:
+        with torch.no_grad():
+            next(parameter for parameter in model.parameters()).fill_(float("nan"))
+    model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
+def mixed_data(path: Path) -> Path:
+    """Triplets of two sources, of which some are empty and some come twice."""
+    write_triplets(path, ROWS)
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for number, row in enumerate(rows):
+        row["source"] = "snli" if number % 3 else "mnli"
+    rows[5:5] = [rows[0] | {"negative": ""}, rows[0] | {"anchor": " \t"}]
+    rows += [*rows[:2], *rows[:2], rows[0] | {"positive": ""}]
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    return path
+
+
+Mixed = tuple[Evaluation, "subprocess.CompletedProcess[str]", Path]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mixed]:
+    """One evaluation of a model of other dimensions, one that gives NaN, and one of 384."""
+    folder = tmp_path_factory.mktemp("mixed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STPLAY_HOME", str(folder / "home"))
+        small = saved_model(folder / "small", 1)
+        saved_model(folder / "broken", 2, broken=True)
+        data = mixed_data(folder / "mixed.jsonl")
+        names = [str(small), str(folder / "broken"), "builtin:tiny"]
+        done = run_stplay("eval", *names, "--data", str(data), "--json")
+        (evaluation,) = evaluations.every()
+        yield evaluation, done, folder
+
+
+def events_of(evaluation: Evaluation) -> list[Event]:
+    reader, found = EventReader(evaluation.events_path), []
+    while batch := reader.read():
+        found += batch
+    return found
+
+
+def test_a_model_that_gives_nan_is_told_and_the_others_are_kept(mixed: Mixed) -> None:
+    evaluation, done, folder = mixed
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    (told,) = [line for line in done.stderr.splitlines() if "not finite" in line]
+    assert told.startswith(f"stplay: The model {folder / 'broken'} gives numbers that are not")
+    assert "The animal" in told or "The " in told  # names a sentence
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["model"] for line in lines] == [str(folder / "small"), "builtin:tiny"]
+    summary = evaluation.summary()
+    assert [model.error is None for model in summary.models] == [True, False, True]
+    shown = run_stplay("evaluations", evaluation.id)
+    assert shown.returncode == 0
+    assert "✗ " in shown.stdout
+    with pytest.raises(UserError, match="has no figures: The model"):
+        evaluation.scores(str(folder / "broken"), "mixed")
+
+
+def test_other_dimensions_than_384_work_and_are_told(mixed: Mixed) -> None:
+    evaluation, _, _ = mixed
+    assert [model.dimensions for model in evaluation.summary().rated()] == [DIMENSIONS, 384]
+    shown = run_stplay("evaluations", evaluation.id).stdout
+    assert "24 dimensions" in shown
+    assert "384 dimensions" in shown
+
+
+def test_empty_and_repeated_rows_are_told_and_counted(mixed: Mixed) -> None:
+    evaluation, done, _ = mixed
+    (split,) = evaluation.summary().splits
+    assert (split.split, split.label) == ("mixed", "mixed")
+    assert (split.rows, split.skipped, split.duplicates) == (ROWS + REPEATED, EMPTY, REPEATED)
+    assert "3 of the rows of mixed have an empty sentence; they are left out." in done.stderr
+    assert "4 of the rows of mixed came before; they count again" in done.stderr
+    triplets = evaluation.triplets("mixed")
+    assert triplets.rows[4:7].tolist() == [5, 8, 9]  # the rows of the file, from 1
+    assert len(triplets) == ROWS + REPEATED
+
+
+def test_figures_equal_the_librarys_on_the_same_rows(mixed: Mixed) -> None:
+    evaluation, done, folder = mixed
+    triplets = evaluation.triplets("mixed")
+    rows = [triplets.sentences(place) for place in range(len(triplets))]
+    right, accuracies = library(SentenceTransformer(str(folder / "small"), device="cpu"), rows)
+    scores = evaluation.scores(str(folder / "small"), "mixed")
+    for name in SIMILARITIES:
+        np.testing.assert_array_equal(scores.right(name), right[name])
+    line = json.loads(done.stdout.splitlines()[0])
+    for metric in METRICS:
+        assert line[metric] == pytest.approx(accuracies[metric], abs=1e-6)
+    assert line["rows"] == len(rows)
+
+
+def test_accuracies_by_source(mixed: Mixed) -> None:
+    evaluation, _, folder = mixed
+    triplets = evaluation.triplets("mixed")
+    right = evaluation.scores(str(folder / "small"), "mixed").right("cosine")
+    groups = by_source(triplets.sources, [right])
+    assert [group.name for group in groups] == ["snli", "mnli"]
+    assert [group.rows for group in groups] == [42, 22]
+    for group in groups:
+        expected = right[triplets.sources == group.name].mean()
+        assert group.accuracies[0].value == pytest.approx(expected)
+    margins = evaluation.scores(str(folder / "small"), "mixed").margins("cosine")
+    bins = histogram(margins)
+    assert sum(each.rows for each in bins) == ROWS + REPEATED
+    assert sum(each.rows for each in bins if each.low >= 0) >= right.sum()
+
+
+def test_the_wrong_of_one_that_the_other_gets_right(mixed: Mixed) -> None:
+    evaluation, _, folder = mixed
+    names = (str(folder / "small"), "builtin:tiny")
+    rights = [evaluation.scores(name, "mixed").right("cosine") for name in names]
+    compared = compare(rights[0], rights[1])
+    differing = 0
+    for wrong, better, count in (
+        (*names, compared.b_better),
+        (*reversed(names), compared.a_better),
+    ):
+        done = run_stplay("wrong", evaluation.id, "--model", wrong, "--better", better)
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        assert len(found) == count
+        assert [each["margin"] for each in found] == sorted(each["margin"] for each in found)
+        differing += count
+    assert differing > 0
+    shown = run_stplay("evaluations", evaluation.id).stdout
+    # The lines are wrapped, and a path may be broken where they are.
+    assert "".join(compared.words(*names).split()) in "".join(shown.split())
+
+
+def test_progress_is_told_from_the_first_second_to_the_last(mixed: Mixed) -> None:
+    evaluation, done, _ = mixed
+    found = events_of(evaluation)
+    assert isinstance(found[0], WorkerStarted)
+    assert isinstance(found[-1], RunFinished)
+    assert (found[-1].outcome, found[-1].exit_code) == ("completed", 0)
+    stages = [event for event in found if isinstance(event, StageProgressed)]
+    assert stages[0].time - found[0].time < 1
+    encoding = [stage for stage in stages if stage.stage.startswith("encoding with ")]
+    told = [stage.done for stage in encoding]
+    assert told == sorted(told)
+    assert {stage.total for stage in encoding} == {3 * 3 * ROWS}  # three models
+    assert told[-1] == 3 * 3 * ROWS
+    assert "encoding with builtin:tiny" in done.stderr
+
+
+def test_the_folder_holds_what_is_needed_and_nothing_else(mixed: Mixed) -> None:
+    evaluation, _, folder = mixed
+    assert {path.name for path in evaluation.folder.iterdir()} == {
+        "request.json",
+        "events.jsonl",
+        "worker.log",
+        "summary.json",
+        "triplets-1.parquet",
+        "scores-1-1.parquet",
+        "scores-3-1.parquet",
+    }
+    summary = evaluation.summary()
+    assert summary.precision == "float32"
+    assert summary.device.startswith("CPU")
+    assert {"stplay", "torch", "sentence-transformers"} <= set(summary.versions)
+    assert summary.models[0].folder == str(folder / "small")
+    assert [model.untrained for model in summary.models] == [False, False, True]
+    assert len(summary.splits[0].fingerprint) == 64
+    assert evaluation.worker_log_path.read_text(encoding="utf-8").count("Traceback") == 0
+
+
+def test_every_checkpoint_of_a_run_and_its_card(home: Path, tmp_path: Path) -> None:
+    run = finished_run("done")
+    (run.folder / "checkpoints").mkdir()
+    saved_model(run.folder / "checkpoints" / "x", 1)
+    saved_model(run.folder / "model", 2)
+    data = write_triplets(tmp_path / "rows.jsonl", 30)
+    done = run_stplay(
+        "eval", "run:done", "--checkpoints", "--data", str(data), "--truncate-dim", "8",
+        "--write-card", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["model"] for line in lines] == ["run:done@300", "run:done"]
+    (evaluation,) = evaluations.every()
+    summary = evaluation.summary()
+    assert summary.truncate_dim == 8
+    assert {model.dimensions for model in summary.models} == {8}
+    for line, folder in zip(lines, ("checkpoints/x", "model"), strict=True):
+        path = run.folder / folder / "README.md"
+        assert f"The figures are in {path}" in done.stderr
+        data_ = ModelCard.load(path).data
+        assert isinstance(data_, ModelCardData)
+        found = {each.metric_type: each.metric_value for each in data_.eval_results or []}
+        assert found == {metric: round(line[metric], 4) for metric in METRICS}
+
+
+# input, without a process
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "told"),
+    [
+        ("folder", ["x"], "folder has no split x; it has dev, train, validation2."),
+        ("folder", ["dev", "test"], "folder has no split test; it has dev, train, validation2."),
+        ("empty", [], "empty has no split dev or test; it has no .jsonl, .csv, .tsv, .parquet fil"),
+        ("folder/dev.jsonl", ["test"], "dev.jsonl has no split test; it has dev."),
+        ("builtin:sample", ["x"], "builtin:sample has no split x; it has train, dev, test."),
+    ],
+)
+def test_a_split_that_is_not_there_names_those_that_are(
+    tmp_path: Path, name: str, wanted: list[str], told: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder").mkdir()
+    for split in ("train", "dev", "validation2"):
+        write_triplets(tmp_path / "folder" / f"{split}.jsonl", 2)
+    place = name if name.startswith("builtin") else str(tmp_path / name)
+    with pytest.raises(UserError) as error:
+        split_names(place, wanted, silent())
+    assert told in error.value.sentence
+
+
+def test_splits_by_default_and_by_another_name(tmp_path: Path) -> None:
+    write_triplets(tmp_path / "validation.jsonl", 2)
+    assert split_names(str(tmp_path), [], silent()) == ["dev"]
+    assert split_names(str(tmp_path), ["dev", "dev"], silent()) == ["dev"]
+    assert split_names("builtin:sample", [], silent()) == ["dev", "test"]
+    assert split_names(str(tmp_path / "validation.jsonl"), [], silent()) == ["validation"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"anchor": "a", "negative": "c"}', "lacks the column positive; it has anchor, negative"),
+        ('{"anchor": "a", "positive": "b", "negative": 3}', "row 1 has 3 as its negative"),
+        ('{"anchor": "", "positive": "b", "negative": "c"}', "has no triplets for rows"),
+        ("", "has no triplets for rows"),
+    ],
+)
+def test_rows_that_cannot_be_judged(tmp_path: Path, text: str, told: str) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text(text)
+    with pytest.raises(UserError) as error:
+        EvaluationSplit(str(data), "rows", None, tmp_path / "t.parquet", tmp_path, silent())
+    assert told in error.value.sentence
+
+
+def test_the_first_rows_and_equal_rows_share_a_fingerprint(tmp_path: Path) -> None:
+    data = write_triplets(tmp_path / "rows.jsonl", 9)
+
+    def facts(limit: int | None, path: Path = data):
+        work = tmp_path / "t.parquet"
+        return EvaluationSplit(str(path), "rows", limit, work, tmp_path, silent()).facts
+
+    assert [facts(limit).rows for limit in (4, 9, 100, None)] == [4, 9, 9, 9]
+    assert facts(9).fingerprint == facts(None).fingerprint != facts(4).fingerprint
+    turned = tmp_path / "turned.jsonl"
+    turned.write_text("\n".join(reversed(data.read_text().splitlines())))
+    assert facts(None, turned).fingerprint != facts(None).fingerprint
+
+
+def test_nan_anywhere_is_found_and_names_its_sentence(tmp_path: Path) -> None:
+    model = small_model(3, tmp_path / "m")
+    data = write_triplets(tmp_path / "rows.jsonl", 20)
+    rows = data.read_text().splitlines()
+    rows[7] = json.dumps({"anchor": "a", "positive": "b", "negative": "only {} here"})
+    data.write_text("\n".join(rows))
+    embedding = next(m for m in model.modules() if isinstance(m, torch.nn.Embedding))
+    number = model.tokenizer.convert_tokens_to_ids("{")
+    with torch.no_grad():
+        embedding.weight[number] = float("inf")
+    split = EvaluationSplit(str(data), "rows", None, tmp_path / "t.parquet", tmp_path, silent())
+    with pytest.raises(UserError) as error:
+        split.judge(Encoder(model), "m", tmp_path / "s.parquet", lambda done: None)
+    assert "not finite (NaN), such as for 'only {} here'" in error.value.sentence

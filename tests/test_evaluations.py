@@ -1,0 +1,257 @@
+"""Evaluations on disk: made, found, listed, swept, and damaged."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+from samplerun import finished_run
+from test_results import kept_scores, kept_triplets, summary_of
+
+from stplay import evaluations
+from stplay.errors import UserError
+from stplay.evaluations import Evaluation, Request
+from stplay.events import EventWriter, Noted, RunFinished, StageProgressed, WorkerStarted
+from stplay.results import Summary
+
+SENTENCES = [(f"anchor {n}", f"positive {n}", f"negative {n}") for n in range(4)]
+DAMAGE = [b"", b"PAR1", b"{", b"\xff\xfe", b"[1]", b'{"models": 3}']
+
+
+def finished(*models: str, summary: Summary | None = None) -> Evaluation:
+    """An evaluation on disk as its process would have left it: wrong on the last triplet."""
+    evaluation = evaluations.create(Request(["builtin:tiny"], "builtin:sample", ["dev"]))
+    found = summary or summary_of(models)
+    kept_triplets(evaluation.triplets_path(0), SENTENCES)
+    for place in range(len(models)):
+        kept_scores(evaluation.scores_path(place, 0), [0.9, 0.8, 0.7, 0.1], [0.1, 0.2, 0.3, 0.4])
+    evaluation.summary_path.write_bytes(msgspec.json.encode(found))
+    return evaluation
+
+
+def unfinished(worker: WorkerStarted) -> Evaluation:
+    evaluation = evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    writer = EventWriter(evaluation.events_path)
+    writer.write(worker)
+    writer.close()
+    return evaluation
+
+
+def this_process() -> WorkerStarted:
+    process = psutil.Process()
+    host = os.uname().nodename
+    return WorkerStarted(host=host, pid=process.pid, process_started=process.create_time())
+
+
+def killed_process() -> WorkerStarted:
+    return WorkerStarted(host=os.uname().nodename, pid=1 << 22, process_started=1.0)
+
+
+def test_a_new_one_keeps_what_was_asked_for(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some.jsonl").touch()
+    (tmp_path / "model").mkdir()
+    asked = Request(["./model", "builtin:tiny", "./model"], "some.jsonl", ["x"], 5, 32, True, True)
+    evaluation = evaluations.create(asked)
+    assert evaluation.id == "some-1"
+    assert evaluation.folder == home / "data" / "evaluations" / "some-1"
+    kept = evaluation.request()
+    assert kept.models == [str(tmp_path / "model"), "builtin:tiny"]
+    assert kept.data == str(tmp_path / "some.jsonl")
+    assert (kept.splits, kept.limit, kept.truncate_dim) == (["x"], 5, 32)
+    assert (kept.allow_pickle, kept.write_card) == (True, True)
+
+
+def test_names_follow_the_data(home: Path) -> None:
+    names = [finished("builtin:tiny").id for _ in range(2)]
+    assert names == ["sample-1", "sample-2"]
+    assert evaluations.create(Request(["builtin:tiny"], "all-nli")).id == "all-nli-1"
+
+
+@pytest.mark.parametrize(
+    ("models", "data", "told"),
+    [
+        ([], "builtin:sample", "at least one model"),
+        (["builtin:tiny"], "none.jsonl", "no data file or folder none.jsonl"),
+        (["builtin:tyny"], "builtin:sample", "'builtin:tyny' names no model"),
+        (["\udcff"], "builtin:sample", "names no model"),
+    ],
+)
+def test_what_cannot_be_made(home: Path, models: list[str], data: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        evaluations.create(Request(models, data))
+    assert not list((home / "data").glob("evaluations/*"))
+
+
+def test_a_split_that_no_file_can_name(home: Path) -> None:
+    with pytest.raises(UserError, match="not UTF-8"):
+        evaluations.create(Request(["builtin:tiny"], "builtin:sample", ["\udcff"]))
+    assert not list((home / "data").glob("evaluations/*"))
+
+
+def test_a_home_that_is_no_folder(home: Path) -> None:
+    (home / "data").touch()
+    with pytest.raises(UserError, match="No evaluation can be made in"):
+        evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    assert evaluations.every() == []
+
+
+def test_finished_ones_are_listed_newest_first_and_found(home: Path) -> None:
+    assert evaluations.every() == []
+    first, second = finished("a"), finished("b")
+    for number, evaluation in enumerate((second, first)):
+        os.utime(evaluation.summary_path, (number + 1, number + 1))
+    waiting = unfinished(this_process())
+    assert [each.id for each in evaluations.every()] == [first.id, second.id]
+    found = evaluations.find(second.id)
+    assert found.summary().models[0].name == "b"
+    assert len(found.triplets("dev")) == 4
+    assert found.scores("b", "dev").right("cosine").tolist() == [True, True, True, False]
+    with pytest.raises(UserError, match=f"no finished evaluation '{waiting.id}'. The newest: s"):
+        evaluations.find(waiting.id)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../runs", "/", "none", "a\0b", "x" * 5000])
+def test_a_wrong_id_names_those_that_are(home: Path, name: str) -> None:
+    with pytest.raises(UserError, match="There are none yet"):
+        evaluations.find(name)
+    there = finished("a").id
+    with pytest.raises(UserError, match=f"The newest: {there}"):
+        evaluations.find(name)
+
+
+def test_only_what_nobody_works_on_is_swept(home: Path) -> None:
+    done, working = finished("a"), unfinished(this_process())
+    dead = unfinished(killed_process())
+    (dead.folder / "embeddings").mkdir()
+    (dead.folder / "embeddings" / "all.npy").write_bytes(b"x" * 1000)
+    new = evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    there = {path.name for path in new.folder.parent.iterdir()}
+    assert there == {done.id, working.id, new.id}
+    assert not (new.folder / "embeddings").exists()
+
+
+def test_one_that_is_just_being_made_is_left_alone(home: Path) -> None:
+    other = home / "data" / "evaluations" / "sample-1"  # a folder is made before what is in it
+    other.mkdir(parents=True)
+    assert evaluations.create(Request(["builtin:tiny"], "builtin:sample")).id == "sample-2"
+    assert other.is_dir()
+    os.utime(other, (1, 1))
+    evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    assert not other.exists()
+
+
+def test_a_killed_process_is_told(home: Path) -> None:
+    log = unfinished(killed_process()).read_log()
+    assert log.status == "failed"
+    assert log.finished is not None
+    assert log.finished.exit_code == 1
+    assert log.error is not None
+    assert log.error.startswith("The evaluation process was killed")
+    assert log.error.endswith("nothing else is lost: try again")
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_files_are_told_in_a_sentence(home: Path, damage: bytes) -> None:
+    evaluation = finished("a")
+    for path in (evaluation.scores_path(0, 0), evaluation.triplets_path(0)):
+        path.write_bytes(damage)
+    with pytest.raises(UserError, match=r"scores-1-1.parquet is damaged; evaluate again"):
+        evaluation.scores("a", "dev")
+    with pytest.raises(UserError, match=r"triplets-1.parquet is damaged; evaluate again"):
+        evaluation.triplets("dev")
+    evaluation.summary_path.write_bytes(damage)
+    evaluation.request_path.write_bytes(damage)
+    for read, name in ((evaluation.summary, "summary"), (evaluation.request, "request")):
+        with pytest.raises(UserError, match=rf"{name}.json is damaged; evaluate again"):
+            read()
+
+
+def test_files_that_are_gone_are_told_in_a_sentence(home: Path) -> None:
+    evaluation = finished("a")
+    evaluation.scores_path(0, 0).unlink()
+    with pytest.raises(UserError, match=r"scores-1-1.parquet is damaged"):
+        evaluation.scores("a", "dev")
+    evaluation.summary_path.unlink()
+    with pytest.raises(UserError, match=r"sample-1 has no summary.json; evaluate again"):
+        evaluation.summary()
+
+
+def test_a_half_written_file_is_damaged(home: Path) -> None:
+    evaluation = finished("a")
+    path = evaluation.scores_path(0, 0)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match="damaged"):
+        evaluation.scores("a", "dev")
+
+
+def test_what_an_evaluation_does_not_have(home: Path) -> None:
+    summary = summary_of(["a", "b"])
+    summary.models[1].error = "The model b gives NaN."
+    evaluation = finished("a", "b", summary=summary)
+    with pytest.raises(UserError, match="no c; it has a, b"):
+        evaluation.scores("c", "dev")
+    with pytest.raises(UserError, match="no test; it has dev"):
+        evaluation.triplets("test")
+    with pytest.raises(UserError, match="b has no figures: The model b gives NaN"):
+        evaluation.scores("b", "dev")
+
+
+def test_discarded_without_a_trace(home: Path) -> None:
+    evaluation = finished("a")
+    evaluation.discard()
+    assert not evaluation.folder.exists()
+    evaluation.discard()
+
+
+def test_time_left_is_told_from_the_pace_of_encoding(home: Path) -> None:
+    log = evaluations.EvaluationLog()
+    log.apply(WorkerStarted(host="h", pid=1, process_started=0.0, time=0.0))
+    log.apply(StageProgressed(stage="reading sample-dev", done=500, total=500, time=90.0))
+    assert log.seconds_left() is None
+    assert log.status == "starting"
+    for time, done in ((100.0, 100), (110.0, 300)):
+        assert log.seconds_left() is None
+        log.apply(StageProgressed(stage="encoding with a", done=done, total=1000, time=time))
+    assert log.status == "running"
+    assert log.seconds_left() == pytest.approx(35.0)
+    # The next model of the same evaluation goes on at the same pace.
+    log.apply(StageProgressed(stage="encoding with b", done=900, total=1000, time=140.0))
+    assert log.seconds_left() == pytest.approx(5.0)
+    log.apply(Noted(level="warning", text="careful"))
+    log.apply(RunFinished(outcome="completed", exit_code=0))
+    assert log.seconds_left() is None
+    assert (log.status, log.notes[0].text) == ("completed", "careful")
+
+
+# checkpoints
+
+
+def test_a_run_is_followed_by_its_kept_checkpoints(home: Path) -> None:
+    run = finished_run("done")
+    with pytest.raises(UserError, match="The run done has kept no checkpoint yet"):
+        evaluations.with_checkpoints(["run:done"])
+    (run.folder / "checkpoints" / "x").mkdir(parents=True)
+    assert evaluations.with_checkpoints(["run:done"]) == ["run:done@300"]
+    (run.folder / "model").mkdir()
+    assert evaluations.with_checkpoints(["run:done"]) == ["run:done@300", "run:done"]
+    assert evaluations.with_checkpoints(["run:done@300"]) == ["run:done@300", "run:done"]
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("builtin:tiny", "builtin:tiny is no run, so it has no checkpoints"),
+        ("done", "done is no run"),
+        ("run:none", "no run 'none'"),
+    ],
+)
+def test_only_runs_have_checkpoints(home: Path, model: str, told: str) -> None:
+    finished_run("done")
+    with pytest.raises(UserError, match=told):
+        evaluations.with_checkpoints([model])
