@@ -152,19 +152,19 @@ class Matrix(ScrollView, can_focus=True):
             len(written(float(value), self._places, signed=grid.signed))
             for value in (grid.values.min(), grid.values.max())
         )
+        longest = min(MOST_LABEL, 1 + max(map(cell_len, grid.labels)))  # a space after it
         width, height, shown = SHADE_WIDTH, 1, 0
         if frame + count * (digits + 2) <= room_width:
             width, height, shown = digits + 2, 1, digits
             for taller in range(3, TALLEST + 1, 2):
                 wider = digits + 2 * taller - 4
-                names = frame + (LEAST_LABEL if wider > width else 0)
+                names = frame + (longest if wider > width else 0)
                 if names + count * wider <= room_width and (
                     COLUMN_LINES + count * taller <= room_height
                 ):
                     width, height = wider, taller
-        longest = 1 + max(map(cell_len, grid.labels))  # a space after it
         spare = room_width - frame - count * width
-        label = min(longest, MOST_LABEL, spare if shown else max(LEAST_LABEL, spare))
+        label = min(longest, spare if shown else max(LEAST_LABEL, spare))
         label = label if label >= SHORTEST_LABEL else 0
         self._cells = _Cells(width, height, frame + label, shown)
         self._names = [

@@ -64,6 +64,8 @@ class MatrixPane(Vertical):
         if grid.threshold is not None:
             facts.append(Content.styled(f"dim below {written(grid.threshold, 2)}", MUTED))
         for fact in facts:
-            if fact and words.cell_length + 4 + fact.cell_length <= room:
+            if words.cell_length + 4 + fact.cell_length > room:
+                break
+            if fact:
                 words += Content("   ") + fact
         self.title.update(words, layout=False)

@@ -29,7 +29,7 @@ from stplay.screens.timeslider import TimeSlider
 from stplay.screens.vectorview import MOST_DIMENSIONS, SentenceVector, VectorView
 from stplay.text import count, printable
 
-UNTRAINED = "is untrained: its numbers mean nothing yet. Train a model (1), or choose another (m)."
+UNTRAINED = "is untrained: train a model (1) or choose another (m)."
 Shown = Literal["matrices", "map", "corpus"]
 
 
@@ -136,18 +136,7 @@ class Playground(Vertical):
             self.open_model(names[there])
 
     def _tell_model(self, under_way: str = "") -> None:
-        parts = []
-        for slot in self.models:
-            facts = slot.facts
-            assert facts is not None
-            about = [f"{count(facts.dimensions)} dimensions"]
-            if facts.max_tokens and len(self.models) == 1:
-                about.append(f"up to {count(facts.max_tokens)} tokens")
-            parts.append(
-                Content.assemble(
-                    (printable(facts.name), "bold"), ("   " + "   ".join(about), MUTED)
-                )
-            )
+        parts = [slot.words(brief=len(self.models) > 1) for slot in self.models]
         if under_way:
             parts.append(Content.styled(under_way, "$warning"))
         self.query_one("#model", Static).update(Content("   ").join(parts))
