@@ -38,7 +38,7 @@ class ExploreScreen(Screen[None]):
         Binding("o,alt+o", "next_order", "Order"),
         Binding("v,alt+v", "show_answer('map')", "Map"),
         Binding("n,alt+n", "show_answer('corpus')", "Neighbours"),
-        Binding("a,alt+a", "second_model", "Two models"),
+        Binding("a,alt+a", "second_model", "Compare"),
         Binding("i,alt+i", "show_vector", "Vector"),
         Binding("left_square_bracket", "move_threshold(-1)", "Dim less", show=False),
         Binding("right_square_bracket", "move_threshold(1)", "Dim more", show=False),

@@ -21,7 +21,7 @@ from stplay.screens import ramp
 
 TALLEST = 5
 SHADE_WIDTH = 2
-LEAST_LABEL, MOST_LABEL = 10, 32
+SHORTEST_LABEL, LEAST_LABEL, MOST_LABEL = 5, 11, 33
 COLUMN_LINES = 1
 
 
@@ -144,27 +144,31 @@ class Matrix(ScrollView, can_focus=True):
             return
         count = len(grid.numbers)
         room_width, room_height = self.container_size
+        if COLUMN_LINES + count > room_height:
+            room_width -= self.styles.scrollbar_size_vertical
         number_width = len(str(max(grid.numbers)))
-        longest = max(map(cell_len, grid.labels))
-        frame = number_width + 3  # a space before the number, one before and one after the label
-        least = frame + min(longest, LEAST_LABEL)
+        frame = number_width + 2  # a space before the number and one after it
         digits = max(
             len(written(float(value), self._places, signed=grid.signed))
             for value in (grid.values.min(), grid.values.max())
         )
+        longest = min(MOST_LABEL, 1 + max(map(cell_len, grid.labels)))  # a space after it
         width, height, shown = SHADE_WIDTH, 1, 0
-        if least + count * (digits + 2) <= room_width:
+        if frame + count * (digits + 2) <= room_width:
             width, height, shown = digits + 2, 1, digits
             for taller in range(3, TALLEST + 1, 2):
                 wider = digits + 2 * taller - 4
-                room = COLUMN_LINES + count * taller <= room_height
-                if room and least + count * wider <= room_width:
+                names = frame + (longest if wider > width else 0)
+                if names + count * wider <= room_width and (
+                    COLUMN_LINES + count * taller <= room_height
+                ):
                     width, height = wider, taller
         spare = room_width - frame - count * width
-        label = min(longest, MOST_LABEL, max(LEAST_LABEL, spare))
+        label = min(longest, spare if shown else max(LEAST_LABEL, spare))
+        label = label if label >= SHORTEST_LABEL else 0
         self._cells = _Cells(width, height, frame + label, shown)
         self._names = [
-            f" {number:>{number_width}} {fitted(text, label)} "
+            f" {number:>{number_width}} " + (f"{fitted(text, label - 1)} " if label else "")
             for number, text in zip(grid.numbers, grid.labels, strict=True)
         ]
         self.virtual_size = Size(frame + label + count * width, COLUMN_LINES + count * height)

@@ -13,7 +13,8 @@ from stplay.screens import ramp
 from stplay.screens.matrix import Grid, Matrix, decimal_places, fitted, written
 from stplay.screens.ramp import MUTED
 
-MOST_TITLE = 24
+MOST_NAME = 24
+WIDE = 50
 TEACHING = Content.styled(
     "Type sentences, one a line: how similar they are stands here as you type.", MUTED
 )
@@ -25,24 +26,46 @@ class MatrixPane(Vertical):
     title = getters.query_one(".matrix-title", Static)
     matrix = getters.query_one(Matrix)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._whose = ""
+        self._order = ""
+
     def compose(self) -> ComposeResult:
         """The title line, then the matrix."""
         yield Static(classes="matrix-title")
         yield Matrix()
 
-    def show(self, grid: Grid | None, title: str, order: str, legend_width: int) -> None:
-        """Show ``grid``, which stands in ``order``, under ``title``; without one, nothing."""
+    def show(self, grid: Grid | None, whose: str, order: str) -> None:
+        """Show ``grid``, which stands in ``order``, under ``whose`` it is; without one, nothing."""
+        self._whose, self._order = fitted(whose, min(cell_len(whose), MOST_NAME)), order
         self.matrix.show(grid)
+        self._tell()
+
+    def on_resize(self) -> None:
+        """Tell as much as there is room for."""
+        self._tell()
+
+    def _tell(self) -> None:
+        grid = self.matrix.grid
         if grid is None or not grid.numbers:
-            self.title.update(TEACHING)
+            self.title.update(TEACHING, layout=False)
             return
         places = min(2, decimal_places(grid.values))
         low, high = written(grid.low, places), written(grid.high, places)
         if grid.signed:
             low, high = "0", f"±{high}"
-        legend = ramp.legend(low, high, legend_width)
-        title = fitted(title, min(cell_len(title), MOST_TITLE))
-        words = Content.assemble((title, "bold"), "   ", legend, (f"   {order}", MUTED))
+        room = self.size.width
+        words = Content.styled(self._whose, "bold")
+        facts = [
+            ramp.legend(low, high, 12 if room > WIDE else 6),
+            Content.styled(self._order, MUTED),
+        ]
         if grid.threshold is not None:
-            words += Content.styled(f"   dim below {written(grid.threshold, 2)}", MUTED)
-        self.title.update(words)
+            facts.append(Content.styled(f"dim below {written(grid.threshold, 2)}", MUTED))
+        for fact in facts:
+            if words.cell_length + 4 + fact.cell_length > room:
+                break
+            if fact:
+                words += Content("   ") + fact
+        self.title.update(words, layout=False)

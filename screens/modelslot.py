@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+from textual.content import Content
+
 from stplay import encoders, runfolders
 from stplay.encoder import Encoded, Encoder, ModelFacts, Progress
 from stplay.errors import UserError
+from stplay.screens.ramp import MUTED
+from stplay.text import count, printable
 
 MOST_CHECKPOINTS = 3
 
@@ -27,6 +31,15 @@ class ModelSlot:
         """The encoder of the model, which must be open."""
         assert self._encoder is not None
         return self._encoder
+
+    def words(self, *, brief: bool) -> Content:
+        """The model's name and what is to be known of it; not all of that where ``brief``."""
+        facts = self.facts
+        assert facts is not None
+        about = f"   {count(facts.dimensions)} dimensions"
+        if facts.max_tokens and not brief:
+            about += f"   up to {count(facts.max_tokens)} tokens"
+        return Content.assemble((printable(facts.name), "bold"), (about, MUTED))
 
     async def open(self, name: str, progress: Progress) -> None:
         """Load the model called ``name``, tell how far it is, and let it answer from now on.

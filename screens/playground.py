@@ -29,10 +29,7 @@ from stplay.screens.timeslider import TimeSlider
 from stplay.screens.vectorview import MOST_DIMENSIONS, SentenceVector, VectorView
 from stplay.text import count, printable
 
-UNTRAINED = (
-    "is untrained: its numbers mean nothing yet. Train a model on the screen 1, or choose another "
-    "with m."
-)
+UNTRAINED = "is untrained: train a model (1) or choose another (m)."
 Shown = Literal["matrices", "map", "corpus"]
 
 
@@ -139,18 +136,7 @@ class Playground(Vertical):
             self.open_model(names[there])
 
     def _tell_model(self, under_way: str = "") -> None:
-        parts = []
-        for slot in self.models:
-            facts = slot.facts
-            assert facts is not None
-            about = [f"{count(facts.dimensions)} dimensions"]
-            if facts.max_tokens and len(self.models) == 1:
-                about.append(f"up to {count(facts.max_tokens)} tokens")
-            parts.append(
-                Content.assemble(
-                    (printable(facts.name), "bold"), ("   " + "   ".join(about), MUTED)
-                )
-            )
+        parts = [slot.words(brief=len(self.models) > 1) for slot in self.models]
         if under_way:
             parts.append(Content.styled(under_way, "$warning"))
         self.query_one("#model", Static).update(Content("   ").join(parts))
@@ -198,7 +184,7 @@ class Playground(Vertical):
         await self._arrange()
         word = "sentence" if len(texts) == 1 else "sentences"
         self.query_one("#speed", Static).update(
-            f"{count(len(texts))} {word} in {seconds * 1000:.0f} ms"
+            f"{count(len(texts))} {word} in {seconds * 1000:.0f} ms", layout=False
         )
 
     def rearrange(self) -> None:
@@ -234,7 +220,7 @@ class Playground(Vertical):
             pane.display = place == 0 or grid is not None
             if pane.display:
                 order = self._order_words() if place == 0 else ""
-                pane.show(grid, titles[place], order, 12 if len(self.grids) == 1 else 6)
+                pane.show(grid, titles[place], order)
                 pane.matrix.place_cursor(*self.pair)
         self.screen.set_class(len(self.grids) > 1, "-two")
         self._show_map()
@@ -251,26 +237,17 @@ class Playground(Vertical):
         pair = self.query_one("#pair", Static)
         self.vector.set_class(not self.grids, "-empty")
         if not self.grids:
-            pair.update("")
+            pair.update("", layout=False)
             return
         row, column = self.pair
         first, second = self.sentences[row], self.sentences[column]
         name = f"{first.number} × {second.number}"
         width = max(len(str(first.number)), len(str(second.number)))
-        pair.update(
-            Content("\n").join(
-                [
-                    Content.assemble((f"{name}   ", "bold"), self._pair_values()),
-                    *(
-                        Content.assemble(
-                            (f"{sentence.number:>{width}}  ", MUTED),
-                            printable(sentence.text),
-                        )
-                        for sentence in (first, second)
-                    ),
-                ]
-            )
-        )
+        words = [Content.assemble((f"{name}   ", "bold"), self._pair_values())]
+        for sentence in (first, second):
+            number = f"{sentence.number:>{width}}  "
+            words.append(Content.assemble((number, MUTED), printable(sentence.text)))
+        pair.update(Content("\n").join(words), layout=False)
         self.vector.show(self.selected_vector)
         embeddings = self.answers[0].embeddings
         shares = similarity.contributions(embeddings[row], embeddings[column], MOST_DIMENSIONS)

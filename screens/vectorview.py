@@ -72,7 +72,7 @@ class VectorStrip(Widget):
 
 
 class VectorView(Vertical):
-    """What a model made of one sentence."""
+    """What a model made of one sentence, in lines of one height: nothing is laid out anew."""
 
     title = getters.query_one("#vector-title", Static)
     strip = getters.query_one(VectorStrip)
@@ -88,9 +88,9 @@ class VectorView(Vertical):
 
     def show(self, shown: SentenceVector) -> None:
         """Show the vector of a sentence and the tokens that it was made of."""
-        self.title.update(vector_words(shown))
+        self.title.update(vector_words(shown), layout=False)
         self.strip.show(shown.vector)
-        self.tokens.update(token_words(shown, most=MOST_TOKENS))
+        self.tokens.update(token_words(shown, most=MOST_TOKENS), layout=False)
 
     def show_shares(self, pair: str, shares: list[tuple[int, float]]) -> None:
         """Show the dimensions that contribute most to the cosine of ``pair``."""
@@ -99,7 +99,7 @@ class VectorView(Vertical):
             for dimension, value in shares
         ]
         lead = Content.styled(f"weighs most in {pair}   dimension " if parts else "", "bold")
-        self.shares.update(lead + Content("   ").join(parts))
+        self.shares.update(lead + Content("   ").join(parts), layout=False)
 
 
 def vector_words(shown: SentenceVector) -> Content:

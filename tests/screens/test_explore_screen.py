@@ -41,6 +41,7 @@ async def exploring(
         assert isinstance(screen, ExploreScreen)
         screen.show_sentences(sentences or CARD_SENTENCES, "builtin:minilm")
         playground = await playground_of(pilot)
+        await settle(pilot)
         yield pilot, playground
 
 

@@ -134,7 +134,7 @@ async def test_changed_fields_are_marked(home: Path) -> None:
         assert changed == ["training-num_train_epochs-label"]
 
 
-async def test_digits_switch_screens_from_anywhere(home: Path) -> None:
+async def test_digits_switch_screens_from_anywhere(warm_home: Path) -> None:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         for key, mode in (("2", "evaluate"), ("3", "explore"), ("1", "train")):
