@@ -43,9 +43,6 @@ def test_one_key_trains_quitting_leaves_it_running_and_reopening_shows_it(home: 
         assert "synthetic data" in screen
         terminal.type("2")
         terminal.wait_for("Dimensions")
-        terminal.type("3")
-        terminal.wait_for("a baby smiling")
-        terminal.type("\x1b")
         terminal.type("1")
         terminal.wait_for("sample-1")
         terminal.resize(80, 24)
