@@ -29,6 +29,7 @@ from stplay.similarity import similarity_matrix
 
 PIECE = 256
 CHUNK_NUMBERS = 1 << 24  # of the embeddings looked at together: 64 MiB
+CACHED_ROWS = 256  # few enough for their differences to stay in the processor's cache
 TINY = np.finfo(np.float32).tiny
 
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -152,8 +153,8 @@ class Corpus:
     def neighbours(self, query: NDArray[np.float32], k: int, metric: str) -> list[Neighbour]:
         """The ``k`` sentences most like ``query``, an embedding, the most similar first.
 
-        Every sentence is looked at: a matrix product, which takes about 1 ms for 10,000 sentences
-        of 384 dimensions and 0.2 s for a million; ``manhattan`` has no product and takes longer.
+        Every sentence is looked at: a matrix product, or for ``manhattan`` all differences, which
+        take several times as long.
         """
         if query.shape != self.embeddings.shape[1:]:
             raise ValueError("the corpus was encoded by a model of other dimensions")
@@ -190,7 +191,11 @@ class Corpus:
             case "euclidean":
                 return 2 * (embeddings @ query) - self._lengths[part] ** 2
             case _:
-                return similarity_matrix(query[None], embeddings, metric)[0]
+                scores = np.empty(len(embeddings), np.float32)
+                for start in range(0, len(embeddings), CACHED_ROWS):
+                    apart = np.abs(embeddings[start : start + CACHED_ROWS] - query)
+                    np.negative(apart.sum(axis=1), out=scores[start : start + CACHED_ROWS])
+                return scores
 
     @cached_property
     def _lengths(self) -> NDArray[np.float32]:
