@@ -56,6 +56,7 @@ class Playground(Vertical):
         self.pair = (0, 1)
         self._first_text = "\n".join(sentences)
         self._encoded: list[Sentence] = []
+        self._complaint = ""
         self._stale = False
         self._answering = False
         self._arrangements = 0
@@ -143,6 +144,7 @@ class Playground(Vertical):
 
     def complain(self, sentence: str) -> None:
         """Tell what went wrong; nothing where ``sentence`` is empty."""
+        self._complaint = sentence
         words = Content.styled(f"✗ {printable(sentence)}", "$error")
         untrained = [slot.name for slot in self.models if slot.facts and slot.facts.untrained]
         if not sentence and untrained:
@@ -180,6 +182,8 @@ class Playground(Vertical):
             self.complain(error.sentence)
             return
         seconds = time.perf_counter() - begin
+        if self._complaint:  # whatever it was, there are answers again
+            self.complain("")
         self._encoded = sentences
         await self._arrange()
         word = "sentence" if len(texts) == 1 else "sentences"

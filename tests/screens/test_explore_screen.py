@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -92,14 +93,13 @@ async def test_the_matrix_follows_the_typing_and_the_newest_text_counts() -> Non
     async with exploring() as (pilot, playground):
         await type_line(pilot, playground, "A cat sleeps.")
         await eventually(pilot, lambda: len(playground.grids[0].numbers) == 4)
-        for number in range(30):  # faster than any model
-            playground.editor.text = "\n".join(["a cat", f"the dog number {number}"])
-        await eventually(pilot, lambda: playground.answers[0].sentences[-1].endswith(" 29"))
-        await settle(pilot)
-        assert [sentence.text for sentence in playground.sentences] == [
-            "a cat",
-            "the dog number 29",
-        ]
+        playground.editor.text = "\n".join(f"The dog number {n} barks." for n in range(100))
+        await pilot.pause()
+        assert len(playground.sentences) == 4  # the model is busy with a hundred
+        playground.editor.text = "not this one"
+        await pilot.pause()
+        playground.editor.text = "the newest\nof all"
+        await eventually(pilot, lambda: playground.answers[0].sentences == ["the newest", "of all"])
 
 
 async def test_empty_lines_one_sentence_and_none() -> None:
@@ -279,6 +279,28 @@ async def test_a_killed_encoder_is_started_again_while_typing() -> None:
         assert not text_of(pilot, "#notice")
 
 
+async def test_an_encoder_that_dies_again_is_told_in_one_sentence(home: Path) -> None:
+    async def kill_all() -> None:
+        while True:
+            for process in psutil.process_iter(["cmdline"]):
+                line = " ".join(process.info["cmdline"] or [])
+                if "stplay.engine.encode" in line and str(home) in line:
+                    process.kill()
+            await asyncio.sleep(0.05)
+
+    async with exploring() as (pilot, playground):
+        killing = asyncio.create_task(kill_all())
+        await type_line(pilot, playground, "Everybody notices.")
+        await eventually(pilot, lambda: "✗" in text_of(pilot, "#notice"), seconds=60)
+        killing.cancel()
+        assert "encoder of builtin:minilm" in text_of(pilot, "#notice")
+        assert len(playground.sentences) == 3  # what was known stays in view
+        await type_line(pilot, playground, "And it comes back.")
+        await eventually(pilot, lambda: len(playground.sentences) == 5, seconds=60)
+        await eventually(pilot, lambda: not text_of(pilot, "#notice"))
+    await encoders.stop_all()
+
+
 async def test_two_models_of_different_width_and_their_difference(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -299,7 +321,9 @@ async def test_two_models_of_different_width_and_their_difference(
         await eventually(pilot, lambda: len(playground.grids) == 1)
 
 
-async def test_the_same_sentences_at_each_kept_step(warm_home: Path) -> None:
+@pytest.fixture
+def kept_run(warm_home: Path) -> Iterator[str]:
+    """A finished run with two kept checkpoints, gone afterwards: it would be the best at hand."""
     run = finished_run("slider", steps=3)
     (run.folder / "checkpoints").mkdir()
     writer = EventWriter(run.events_path)
@@ -309,6 +333,12 @@ async def test_the_same_sentences_at_each_kept_step(warm_home: Path) -> None:
         writer.write(CheckpointSaved(time=20.0, step=step, path=path, kept=1, disk_bytes=1))
     writer.close()
     (run.folder / "model").symlink_to(sources.minilm_folder())
+    yield run.id
+    shutil.rmtree(run.folder)
+
+
+@pytest.mark.usefixtures("kept_run")
+async def test_the_same_sentences_at_each_kept_step() -> None:
     async with exploring() as (pilot, playground):
         assert not playground.slider.display
         playground.open_model("run:slider@200")

@@ -137,7 +137,7 @@ async def test_changed_fields_are_marked(home: Path) -> None:
 async def test_digits_switch_screens_from_anywhere(warm_home: Path) -> None:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        for key, mode in (("2", "evaluate"), ("3", "explore"), ("1", "train")):
+        for key, mode in (("2", "evaluate"), ("3", "explore"), ("alt+1", "train")):
             await pilot.press(key)
             assert pilot.app.current_mode == mode
         pilot.app.screen.query_one("#training-num_train_epochs", Input).focus()
