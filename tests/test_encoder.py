@@ -37,6 +37,10 @@ def made(rows: int, words: int = 8, start: int = 0) -> list[str]:
     ]
 
 
+async def is_warm(model: str = MODEL) -> bool:
+    return any(one.model == model for one in await encoders.warm())
+
+
 async def process_of(model: str = MODEL) -> psutil.Process:
     (found,) = [one for one in await encoders.warm() if one.model == model]
     return psutil.Process(found.pid)
@@ -57,6 +61,7 @@ async def until(condition, seconds: float = 30) -> None:
 
 
 async def test_whoever_starts_at_once_shares_one_process(warm_home: Path):
+    await encoders.stop_all()  # other tests share the home
     clients = [Encoder(MODEL) for _ in range(3)]
     told: Told = []
     facts = await asyncio.gather(
@@ -290,7 +295,7 @@ async def test_a_process_that_is_killed_is_started_again_once():
         process = await process_of()
         process.send_signal(signal.SIGKILL)
         await until(lambda pid=process.pid: is_gone(pid))
-        while not running.done() and not await encoders.warm():
+        while not running.done() and not await is_warm():
             await asyncio.sleep(0.02)
     with pytest.raises(UserError, match=r"died again|could not start") as raised:
         await running
