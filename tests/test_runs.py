@@ -362,6 +362,8 @@ def test_a_clock_that_was_set_does_not_kill_a_run(home: Path):
     run = create()
     command = [sys.executable, "-c", "import time; time.sleep(60)", str(run.folder)]
     with subprocess.Popen(command) as process:
+        while str(run.folder) not in psutil.Process(process.pid).cmdline():
+            assert process.poll() is None  # its command line is empty for a moment
         worker = worker_of(psutil.Process(process.pid))
         worker.process_started -= 100
         assert write(run, worker, STARTED).read_log().status == "running"
