@@ -31,16 +31,17 @@ def sentences() -> list[str]:
 
 
 @contextmanager
-def batches_of(model: SentenceTransformer) -> Iterator[list[torch.Size]]:
-    """The shapes of the batches that go through the model."""
-    shapes: list[torch.Size] = []
+def batches_of(model: SentenceTransformer) -> Iterator[list[tuple[int, int]]]:
+    """How many sentences and tokens go through the model together."""
+    batches: list[tuple[int, int]] = []
 
     def seen(module: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
-        shapes.append(arguments[0]["input_ids"].shape)
+        features = arguments[0]
+        batches.append((len(features["cu_seq_lens_q"]) - 1, features["token_embeddings"].shape[1]))
 
-    hook = model.register_forward_pre_hook(seen)
+    hook = model[1].register_forward_pre_hook(seen)
     try:
-        yield shapes
+        yield batches
     finally:
         hook.remove()
 
@@ -77,20 +78,20 @@ def test_truncated(model: SentenceTransformer, sentences: list[str], dimensions:
 
 
 def test_each_distinct_sentence_once(model: SentenceTransformer, sentences: list[str]) -> None:
-    with batches_of(model) as shapes:
+    with batches_of(model) as batches:
         Encoder(model).encode(sentences)
-    assert sum(rows for rows, _ in shapes) == len(set(sentences))
+    assert sum(rows for rows, _ in batches) == len(set(sentences))
 
 
 def test_batches_are_bounded_by_tokens(model: SentenceTransformer, sentences: list[str]) -> None:
     encoder = Encoder(model)
     encoder.most_tokens = 256
-    with batches_of(model) as shapes:
+    with batches_of(model) as batches:
         found = encoder.encode(sentences)
-    assert len(shapes) > 3
-    # Lengths are guessed from bytes, and words of this vocabulary are short: leave some room.
-    assert max(rows * tokens for rows, tokens in shapes) <= 2 * 256
-    assert shapes[0][1] == max(tokens for _, tokens in shapes)  # what does not fit fails at once
+    assert len(batches) > 3
+    assert max(tokens for _, tokens in batches) <= 256
+    lengths = [tokens / rows for rows, tokens in batches]
+    assert lengths == sorted(lengths, reverse=True)  # what does not fit fails at once
     np.testing.assert_allclose(found, Encoder(model).encode(sentences), rtol=0, atol=1e-5)
 
 

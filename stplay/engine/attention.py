@@ -1,0 +1,113 @@
+"""Attention over packed sentences, under the name ``PACKED`` in transformers' attention interface.
+
+On a GPU in half precision it is ``torch.nn.attention.varlen``. That has no dropout and no bias:
+with them, and elsewhere, sentences are padded for as long as they attend, in blocks of about the
+same length.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import sdpa_mask
+
+from stplay.engine import dropout as dropouts
+from stplay.engine.packing import Block, Packing
+
+PACKED = "stplay_packed"
+
+
+def packed_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    packing: Packing,
+    scaling: float,
+    dropout: float = 0.0,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """What the tokens of each sentence attend to in their own sentence.
+
+    ``query``, ``key``, ``value`` and the result have shape (tokens, heads, head size); ``bias``
+    (heads, longest, longest) is added to the scores, ``dropout`` is that of the probabilities.
+    """
+    half = query.dtype in (torch.float16, torch.bfloat16)
+    if query.is_cuda and half and not dropout and bias is None:
+        from torch.nn.attention.varlen import varlen_attn
+
+        starts, longest = packing.starts, packing.longest
+        attended = varlen_attn(query, key, value, starts, starts, longest, longest, scale=scaling)
+        assert isinstance(attended, Tensor)
+        return attended
+    attended = [
+        _attend(query, key, value, block, scaling, dropout, bias) for block in packing.blocks
+    ]
+    return attended[0] if len(attended) == 1 else torch.cat(attended)
+
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    block: Block,
+    scaling: float,
+    dropout: float,
+    bias: Tensor | None,
+) -> Tensor:
+    heads, size = query.shape[1:]
+
+    def padded(part: Tensor) -> Tensor:
+        part = part[block.first : block.last]
+        if block.cells is not None:
+            part = part.index_select(0, block.cells)
+        return part.view(block.sentences, block.longest, heads, size).transpose(1, 2)
+
+    query, key, value = padded(query), padded(key), padded(value)
+    mask = None if block.mask is None else block.mask.to(query.dtype)
+    if bias is not None:
+        bias = bias[:, : block.longest, : block.longest].to(query.dtype)
+        mask = bias if mask is None else mask + bias
+    if dropout and not query.is_cuda:
+        attended = _attend_with_quick_dropout(query, key, value, mask, scaling, dropout)
+    else:
+        attended = scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling
+        )
+    attended = attended.transpose(1, 2).reshape(-1, heads, size)
+    return attended if block.tokens is None else attended.index_select(0, block.tokens)
+
+
+def _attend_with_quick_dropout(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float, dropout: float
+) -> Tensor:
+    """As torch's own function, whose dropout takes most of its time on a CPU."""
+    scores = torch.matmul(query * scaling, key.transpose(-1, -2))
+    if mask is not None:
+        scores = scores + mask
+    return torch.matmul(dropouts.drop(scores.softmax(-1), dropout), value)
+
+
+def _interface(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    *,
+    packing: Packing,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    return packed_attention(query, key, value, packing, scale, dropout).unsqueeze(0), None
+
+
+AttentionInterface.register(PACKED, _interface)
+# Without padding the mask of a packed batch is none at all.
+AttentionMaskInterface.register(PACKED, sdpa_mask)

@@ -1,0 +1,127 @@
+"""A sentence encoder that reads packed sentences: for training, evaluation and exploring alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Dense
+from sentence_transformers.sentence_transformer.modules import (
+    Dropout,
+    LayerNorm,
+    Normalize,
+    Pooling,
+    Transformer,
+)
+from torch import Tensor
+from transformers import MPNetModel, PretrainedConfig, PreTrainedTokenizerBase
+
+from stplay.engine import mpnet
+from stplay.engine.attention import PACKED
+from stplay.engine.packing import Packing, TokenIds
+
+# The value tells whether positions are counted from the padding id, as the RoBERTa family does.
+ARCHITECTURES = {
+    "bert": False,
+    "distilbert": False,
+    "mpnet": True,
+    "roberta": True,
+    "xlm-roberta": True,
+}
+AFTER_POOLING = (Dense, Dropout, LayerNorm, Normalize)
+TOKENIZED_TOGETHER = 1024
+
+
+class Tokenized:
+    """The token ids of sentences; ``prompt_length`` is that of the prompt before each of them."""
+
+    def __init__(self, sentences: list[TokenIds], prompt_length: int | None = None) -> None:
+        self.sentences = sentences
+        self.prompt_length = prompt_length
+
+
+class PackedModel:
+    """``model``, read as the library reads it, but without padding."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        """Take ``model``, of which ``why_not`` has nothing to say."""
+        self.model = model
+        self.transformer: Any = model[0].auto_model
+        config = self.transformer.config
+        by_padding = ARCHITECTURES[config.model_type]
+        self._padding_id = self.transformer.embeddings.padding_idx if by_padding else None
+
+    def tokenize(self, sentences: Sequence[str], prompt: str | None = None) -> Tokenized:
+        """The tokens of ``sentences`` as the model's own preprocessing finds them."""
+        found: list[TokenIds] = []
+        prompt_length: int | None = None
+        for first in range(0, len(sentences), TOKENIZED_TOGETHER):
+            together = list(sentences[first : first + TOKENIZED_TOGETHER])
+            features = self.model.preprocess(together, prompt=prompt)
+            prompt_length = cast("int | None", features.get("prompt_length"))
+            lengths = features["attention_mask"].sum(1).numpy()
+            flat = features["input_ids"][features["attention_mask"].bool()].numpy()
+            found += np.split(flat.astype(np.int32), lengths.cumsum()[:-1])
+        return Tokenized(found, prompt_length)
+
+    def embed(self, packing: Packing, prompt_length: int | None = None) -> Tensor:
+        """The embeddings of the packed sentences, (sentences, dimensions), as they were given."""
+        features: dict[str, object] = {
+            "token_embeddings": self._token_embeddings(packing),
+            "cu_seq_lens_q": packing.starts.long(),
+            "seq_idx": packing.sentences,
+        }
+        if prompt_length is not None:
+            features["prompt_length"] = prompt_length
+        for module in [*self.model][1:]:
+            features = module(features)
+        embeddings = features["sentence_embedding"]
+        assert isinstance(embeddings, Tensor)
+        return embeddings.index_select(0, packing.places)
+
+    def _token_embeddings(self, packing: Packing) -> Tensor:
+        positions = packing.positions(self._padding_id)
+        if isinstance(self.transformer, MPNetModel):
+            return mpnet.token_embeddings(self.transformer, packing, positions)
+        with _packed(self.transformer.config):
+            output = self.transformer(
+                input_ids=packing.ids, position_ids=positions, packing=packing
+            )
+        return output.last_hidden_state
+
+
+@contextmanager
+def _packed(config: PretrainedConfig) -> Iterator[None]:
+    """Have attention take packed sentences; only now, as others call the same model padded."""
+    before = config._attn_implementation
+    config._attn_implementation = PACKED
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+def why_not(model: SentenceTransformer) -> str | None:
+    """Why ``model`` cannot read packed sentences, as the end of a sentence, or ``None``."""
+    modules = [*model]
+    first = modules[0] if modules else None
+    if type(first) is not Transformer or first.backend != "torch":
+        return "it does not begin with a transformer of torch"
+    kind = getattr(first.auto_model.config, "model_type", None)
+    if kind not in ARCHITECTURES:
+        return f"its architecture, {kind}, is none of {', '.join(ARCHITECTURES)}"
+    if getattr(first.auto_model.config, "is_decoder", False):
+        return "it is a decoder"
+    if not isinstance(model.tokenizer, PreTrainedTokenizerBase):
+        return "it has no tokenizer of transformers"
+    if first.transformer_task != "feature-extraction" or first.query_expansion is not None:
+        return "it is no plain sentence encoder"
+    if len(modules) < 2 or type(modules[1]) is not Pooling:
+        return "its transformer is not followed by pooling"
+    for module in modules[2:]:
+        if type(module) not in AFTER_POOLING:
+            return f"it has a module of another kind, {type(module).__name__}"
+    return None
