@@ -33,6 +33,23 @@ class WorkerStarted(Event, kw_only=True):
     process_started: float
 
 
+class Engine(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How the steps are computed: ``fast``, over packed sentences, or the library's own way.
+
+    ``why`` tells why it is the library's although it was not asked for. ``most_tokens`` go through
+    the model together, a batch has ``batch_tokens`` on average and ``largest_batch_tokens`` at
+    most, each takes ``bytes_a_token`` of memory, and ``vocabulary_rows`` are trained.
+    """
+
+    name: Literal["fast", "stock"]
+    why: str | None = None
+    most_tokens: int | None = None
+    batch_tokens: int | None = None
+    largest_batch_tokens: int | None = None
+    bytes_a_token: int | None = None
+    vocabulary_rows: int | None = None
+
+
 class RunStarted(Event, kw_only=True):
     """The first step is about to be taken: all that is decided by then."""
 
@@ -46,6 +63,7 @@ class RunStarted(Event, kw_only=True):
     synthetic: bool = False
     total_steps: int
     parameters: int
+    engine: Engine | None = None
     schema: int = msgspec.field(default_factory=lambda: SCHEMA_VERSION)  # a factory: always written
 
 

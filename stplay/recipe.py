@@ -64,20 +64,27 @@ class Data(Section):
 
 
 class Loss(Section):
-    """Settings of ``CachedMultipleNegativesRankingLoss``."""
+    """Settings of ``CachedMultipleNegativesRankingLoss``.
+
+    ``mini_batch_size`` sentences of the greatest length are held in memory at most; without it,
+    the memory that is free decides.
+    """
 
     scale: Positive = 20.0
     similarity_fct: Literal["cos_sim", "dot_score"] = "cos_sim"
-    mini_batch_size: Count = 32
+    mini_batch_size: Count | None = None
 
 
 class Training(Section):
-    """Settings of ``SentenceTransformerTrainingArguments``.
+    """The engine, and settings of ``SentenceTransformerTrainingArguments``.
+
+    The engine is ``fast``, over packed sentences, or ``stock``, the library's own path.
 
     Of the ``save_total_limit`` checkpoints that are kept, the newest two are whole; the older
     ones are models without what only a resume needs.
     """
 
+    engine: Literal["fast", "stock"] = "fast"
     num_train_epochs: Positive = 3.0
     max_steps: Count | None = None
     per_device_train_batch_size: Count = 8

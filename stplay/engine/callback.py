@@ -8,18 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
-from sentence_transformers.sentence_transformer import evaluation
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
 from stplay.engine.stages import Stages
+from stplay.engine.trainer import Trainer
+from stplay.engine.tripletevaluator import SIMILARITIES, TripletEvaluator
 from stplay.engine.worker import StopSignal, note
 from stplay.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
 from stplay.traininglog import TRAINING_STAGE
 
-SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 WHOLE_CHECKPOINTS = 2
 RESUME_FILES = (
     "optimizer.pt",
@@ -29,48 +27,6 @@ RESUME_FILES = (
     "training_args.bin",
 )
 TRAINING_SECONDS_BETWEEN = 1.0
-
-
-class Trainer(SentenceTransformerTrainer):
-    """The library's trainer, which also counts the triplets and tokens it has trained on."""
-
-    samples_seen = 0
-    tokens_seen: torch.Tensor | int = 0
-
-    def training_step(
-        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
-    ) -> torch.Tensor:
-        """One step; the counts stay on the device, so that nothing waits for them."""
-        masks = [value for name, value in inputs.items() if name.endswith("attention_mask")]
-        self.samples_seen += len(masks[0])
-        self.tokens_seen = self.tokens_seen + sum(mask.sum() for mask in masks)
-        return super().training_step(model, inputs, num_items_in_batch)
-
-
-class TripletEvaluator(evaluation.TripletEvaluator):
-    """The library's evaluator, which tells how many sentences it has encoded.
-
-    It keeps the library's name, as the library's model card is written from it.
-    """
-
-    def __init__(self, stages: Stages, **arguments: Any) -> None:
-        super().__init__(similarity_fn_names=list(SIMILARITIES), write_csv=False, **arguments)
-        self.stages = stages
-
-    def __call__(self, model: SentenceTransformer, *arguments: Any, **named: Any) -> dict:
-        """The accuracies of ``model``, under names that begin with this evaluator's own."""
-        total, done = 3 * len(self.anchors), 0
-
-        def count(module: torch.nn.Module, inputs: tuple[dict, ...], output: dict) -> None:
-            nonlocal done
-            done += len(output["sentence_embedding"])
-            self.stages.progress(f"evaluating {self.name}", done, total, "sentences")
-
-        hook = model.register_forward_hook(count)
-        try:
-            return super().__call__(model, *arguments, **named)
-        finally:
-            hook.remove()
 
 
 def evaluated(

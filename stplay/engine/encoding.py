@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Router
 from sentence_transformers.util import truncate_embeddings
 
-from stplay.engine.packedmodel import PackedModel, why_not
+from stplay.engine.packedmodel import PackedModel, Tokenized, why_not
 from stplay.engine.packing import Packing, split
 
 Task = Literal["query", "document"]
@@ -20,6 +20,15 @@ Task = Literal["query", "document"]
 TOKENS_A_BATCH = {"cpu": 2048}
 GPU_TOKENS_A_BATCH = 16384
 BYTES_A_TOKEN = 3
+
+
+class Prepared(NamedTuple):
+    """Sentences ready to be encoded: each distinct one, and which of them stands in each place."""
+
+    sentences: list[str]
+    places: NDArray[np.intp]
+    task: Task | None
+    tokenized: Tokenized | None
 
 
 class Encoder:
@@ -64,44 +73,54 @@ class Encoder:
         ``encode_query`` and ``encode_document``. ``progress`` is told the number of distinct
         sentences encoded so far.
         """
+        return self.embed(self.prepare(sentences, task), progress)
+
+    def prepare(
+        self, sentences: Sequence[str], task: Task | None = None, *, prompted: bool = True
+    ) -> Prepared:
+        """What of ``sentences`` need not be done again where they are encoded more than once.
+
+        Unless they are ``prompted``, nothing is put before them, as in a training.
+        """
         distinct = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
+        places = np.array([distinct[sentence] for sentence in sentences], np.intp)
+        tokenized = None
+        if self.packed is not None:
+            prompt = self._prompt(task) if prompted else None
+            tokenized = self.packed.tokenize(list(distinct), prompt)
+        return Prepared(list(distinct), places, task, tokenized)
+
+    def embed(
+        self, prepared: Prepared, progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.floating]:
+        """The embeddings of what was prepared; see ``encode``."""
         embeddings: NDArray[np.floating] | None = None
         done = 0
-        for places, encoded in self._encode(list(distinct), task):
+        for places, encoded in self._embed(prepared):
             if embeddings is None:
-                embeddings = np.empty((len(distinct), encoded.shape[1]), encoded.dtype)
+                embeddings = np.empty((len(prepared.sentences), encoded.shape[1]), encoded.dtype)
             embeddings[places] = encoded
             done += len(places)
             if progress is not None:
                 progress(done)
         if embeddings is None:
             return np.empty((0, self.dimensions or 0), np.float32)
-        if len(distinct) == len(sentences):
-            return embeddings
-        return embeddings[[distinct[sentence] for sentence in sentences]]
+        return embeddings[prepared.places]
 
-    def _encode(
-        self, sentences: list[str], task: Task | None
-    ) -> Iterator[tuple[Sequence[int], NDArray[np.floating]]]:
-        """Batch by batch, which of the sentences are encoded, and their embeddings."""
-        if self.packed is not None:
-            yield from self._encode_packed(self.packed, sentences, task)
+    def _embed(self, prepared: Prepared) -> Iterator[tuple[Sequence[int], NDArray[np.floating]]]:
+        """Batch by batch, which of the distinct sentences are encoded, and their embeddings."""
+        if self.packed is None or prepared.tokenized is None:
+            for places in self._batches(prepared.sentences):
+                batch = [prepared.sentences[place] for place in places]
+                yield places, self._encode_batch(batch, prepared.task)
             return
-        for places in self._batches(sentences):
-            yield places, self._encode_batch([sentences[place] for place in places], task)
-
-    def _encode_packed(
-        self, packed: PackedModel, sentences: list[str], task: Task | None
-    ) -> Iterator[tuple[Sequence[int], NDArray[np.floating]]]:
-        model = self.model.eval()
-        tokenized = packed.tokenize(sentences, self._prompt(task))
-        order = sorted(range(len(sentences)), key=lambda place: -len(tokenized.sentences[place]))
-        lengths = [len(tokenized.sentences[place]) for place in order]
-        for batch in split(lengths, self.most_tokens):
+        tokens, device = prepared.tokenized.sentences, self.model.eval().device
+        order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
+        for batch in split([len(tokens[place]) for place in order], self.most_tokens):
             places = order[batch.start : batch.stop]
-            packing = Packing([tokenized.sentences[place] for place in places]).to(model.device)
+            packing = Packing([tokens[place] for place in places]).to(device)
             with torch.inference_mode():
-                embeddings = packed.embed(packing, tokenized.prompt_length)
+                embeddings = self.packed.embed(packing, prepared.tokenized.prompt_length)
                 embeddings = truncate_embeddings(embeddings, self.truncate_dim)
             if embeddings.dtype == torch.bfloat16:  # numpy has no such numbers
                 embeddings = embeddings.float()

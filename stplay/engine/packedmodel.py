@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -53,6 +54,17 @@ class PackedModel:
         config = self.transformer.config
         by_padding = ARCHITECTURES[config.model_type]
         self._padding_id = self.transformer.embeddings.padding_idx if by_padding else None
+
+    @property
+    def tokenizer_state(self) -> bytes:
+        """All that decides what a sentence's tokens are."""
+        tokenizer = self.model.tokenizer
+        state = repr(tokenizer)
+        if tokenizer.is_fast:
+            rules = json.loads(tokenizer.backend_tokenizer.to_str())
+            # Set anew at each call, and so whatever the last one left.
+            state = json.dumps(rules | {"padding": None, "truncation": None})
+        return f"{type(tokenizer).__name__} {self.model.max_seq_length} {state}".encode()
 
     def tokenize(self, sentences: Sequence[str], prompt: str | None = None) -> Tokenized:
         """The tokens of ``sentences`` as the model's own preprocessing finds them."""

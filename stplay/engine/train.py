@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,9 @@ from stplay import runfolders
 from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import EventWriter, RunResumed, RunStarted
+from stplay.events import Engine, EventWriter, RunResumed, RunStarted
 from stplay.recipe import Recipe
+from stplay.runfolders import VOCABULARY
 from stplay.runs import Run
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from stplay.engine.data import Split
 
 LOCK_SECONDS = 3.0
+LIBRARY_MINI_BATCH = 32
 
 
 def main() -> int:
@@ -63,6 +66,7 @@ def remove_partial_checkpoints(run: Run) -> None:
         if path not in completed:
             shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(run.folder / "model.partial", ignore_errors=True)
+    (run.folder / VOCABULARY).unlink(missing_ok=True)
 
 
 def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
@@ -78,9 +82,12 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
     from sentence_transformers.util import cos_sim, dot_score
     from transformers import TrainerState, set_seed
 
-    from stplay.engine.callback import EventCallback, Trainer, TripletEvaluator, evaluated
+    from stplay.engine.callback import EventCallback, evaluated
     from stplay.engine.data import load_split
+    from stplay.engine.fastpath import FastPath, why_stock
     from stplay.engine.model import load_model
+    from stplay.engine.trainer import Trainer
+    from stplay.engine.tripletevaluator import TripletEvaluator
 
     recipe = run.recipe()
     stages = Stages(events)
@@ -103,9 +110,18 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
     set_seed(recipe.training.seed)
     base = load_model(recipe.model, train_split, checkpoint, stages)
     model = base.model
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    fast, engine = None, Engine(name="stock")
+    if recipe.training.engine == "fast":
+        begun = run.read_log().started if checkpoint else None
+        engine.why = why_stock(model, begun)
+        if engine.why is None:
+            fast = FastPath(recipe, model, splits, run.folder, arguments.bf16, stages, begun)
+            engine = fast.engine
     evaluators = {
         name: TripletEvaluator(
             stages,
+            fast.encoder() if fast else None,
             anchors=split.triplets["anchor"],
             positives=split.triplets["positive"],
             negatives=split.triplets["negative"],
@@ -133,7 +149,8 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
                 },
                 synthetic=train_split.synthetic,
                 total_steps=state.max_steps,
-                parameters=sum(parameter.numel() for parameter in model.parameters()),
+                parameters=parameters,
+                engine=engine,
             )
         )
         if resumed:
@@ -152,11 +169,12 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         model,
         scale=recipe.loss.scale,
         similarity_fct=similarity,
-        mini_batch_size=recipe.loss.mini_batch_size,
+        mini_batch_size=recipe.loss.mini_batch_size or LIBRARY_MINI_BATCH,
     )
     callback = EventCallback(events, stop, run.folder / "checkpoints", announce)
     callback.dev = evaluators.get("dev")
-    trainer = Trainer(
+    make_trainer = fast.trainer if fast else Trainer
+    trainer = make_trainer(
         model=model,
         args=arguments,
         train_dataset=train_split.triplets,
@@ -184,7 +202,10 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         )
         events.write(evaluated(evaluator, "test", metrics, trainer.state))
     stages.progress("saving the model")
-    save_model(model, run.folder / "model")
+    with fast.whole() if fast else nullcontext():
+        save_model(model, run.folder / "model")
+    if fast:
+        fast.close()
 
 
 def training_arguments(
@@ -196,6 +217,7 @@ def training_arguments(
 
     training, evaluation = recipe.training, recipe.evaluation
     values: dict[str, Any] = recipe.to_dict()["training"]
+    del values["engine"]
     # transformers 5 takes the ratio under the name of the steps.
     values["warmup_steps"] = values.pop("warmup_ratio")
     gpu = torch.cuda.is_available() and not training.use_cpu

@@ -1,0 +1,154 @@
+"""stplay's own way to train: what the library computes, without the work that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from stplay.engine import dropout, memory
+from stplay.engine.data import Split
+from stplay.engine.encoding import Encoder
+from stplay.engine.loss import CachedMultipleNegativesRankingLoss
+from stplay.engine.packedmodel import PackedModel, why_not
+from stplay.engine.packing import Packing
+from stplay.engine.stages import Stages
+from stplay.engine.tokens import TokenizedSplit
+from stplay.engine.trainer import PackedTrainer
+from stplay.engine.vocabularyinuse import VocabularyInUse
+from stplay.errors import UserError
+from stplay.events import Engine, RunStarted
+from stplay.recipe import Recipe
+from stplay.runfolders import VOCABULARY
+
+MEASURED_TOKENS = 1024
+SCORED_TOGETHER = 256  # rows of scores, where the recipe leaves it to us
+
+
+def why_stock(model: SentenceTransformer, begun: RunStarted | None) -> str | None:
+    """Why the library's own path is taken although it was not asked for, or ``None``.
+
+    ``begun`` is what a run that is resumed began with.
+    """
+    if begun is not None and (begun.engine is None or begun.engine.name != "fast"):
+        return "the run began with it"
+    return why_not(model)
+
+
+class FastPath:
+    """Packed sentences, one forward where a batch fits, and only the vocabulary in use."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: SentenceTransformer,
+        splits: dict[str, Split],
+        folder: Path,
+        bf16: bool,
+        stages: Stages,
+        begun: RunStarted | None,
+    ) -> None:
+        """Tokenize, narrow the vocabulary and measure the memory; ``begun`` is a resumed run's.
+
+        Raises:
+            UserError: the data is no longer what the run began with.
+        """
+        self.packed = PackedModel(model)
+        self.tokenized = {
+            name: TokenizedSplit(self.packed, split, stages) for name, split in splits.items()
+        }
+        self.vocabulary = None
+        transformer = self.packed.transformer
+        if not recipe.training.weight_decay:
+            used = [split.used for split in self.tokenized.values()]
+            ids = np.unique(np.concatenate([*used, model.tokenizer.all_special_ids]))
+            self.vocabulary = VocabularyInUse(transformer, ids, folder / VOCABULARY)
+        if model.device.type == "cpu":
+            dropout.make_quick(model)
+        self.loss_settings = recipe.loss
+        self.precision = torch.bfloat16 if bf16 else torch.float32
+        self.engine = self._measure(recipe, stages, begun.engine if begun else None)
+
+    def encoder(self) -> Encoder:
+        """What evaluates the model while it is trained."""
+        return Encoder(self.packed.model)
+
+    def trainer(self, **named: Any) -> PackedTrainer:
+        """The trainer; ``named`` are the arguments of the library's own, its loss among them."""
+        assert self.engine.most_tokens is not None
+        return PackedTrainer(
+            packed_loss=self._loss(named["loss"].similarity_fct),
+            tokenized=self.tokenized["train"],
+            most_tokens=self.engine.most_tokens,
+            vocabulary=self.vocabulary,
+            **named,
+        )
+
+    def whole(self) -> AbstractContextManager[None]:
+        """The model as it is to be saved."""
+        return nullcontext() if self.vocabulary is None else self.vocabulary.whole()
+
+    def close(self) -> None:
+        """Remove the files that were needed meanwhile."""
+        if self.vocabulary is not None:
+            self.vocabulary.close()
+
+    def _loss(
+        self, similarity: Callable[[Tensor, Tensor], Tensor]
+    ) -> CachedMultipleNegativesRankingLoss:
+        settings = self.loss_settings
+        rows = settings.mini_batch_size or SCORED_TOGETHER
+        return CachedMultipleNegativesRankingLoss(
+            self.packed, settings.scale, similarity, rows, self.precision
+        )
+
+    def _measure(self, recipe: Recipe, stages: Stages, begun: Engine | None) -> Engine:
+        """What goes through the model together, for the memory that is there."""
+        stages.progress("measuring the memory")
+        lengths = self.tokenized["train"].lengths
+        rows = np.sort(lengths.sum(axis=1))
+        batch = recipe.training.per_device_train_batch_size
+        bytes_a_token = self._bytes_a_token()
+        model = self.packed.model
+        free = memory.SHARE * memory.available_bytes(model.device) - memory.state_bytes(model)
+        most_tokens = max(int(free / bytes_a_token), int(lengths.max()))
+        if recipe.loss.mini_batch_size is not None:
+            most_tokens = min(most_tokens, recipe.loss.mini_batch_size * int(lengths.max()))
+        vocabulary = None if self.vocabulary is None else len(self.vocabulary.used)
+        if begun is not None and begun.most_tokens is not None:
+            # A resumed run takes the very steps it would have taken.
+            most_tokens = min(most_tokens, begun.most_tokens)
+            if begun.vocabulary_rows != vocabulary:
+                raise UserError(
+                    "The training data is no longer what this run began with; start a new run."
+                )
+        return Engine(
+            name="fast",
+            most_tokens=most_tokens,
+            batch_tokens=round(float(rows.mean()) * batch),
+            largest_batch_tokens=int(rows[-batch:].sum()),
+            bytes_a_token=bytes_a_token,
+            vocabulary_rows=vocabulary,
+        )
+
+    def _bytes_a_token(self) -> int:
+        """What a token of the training data takes until its gradients are known."""
+        split = self.tokenized["train"]
+        totals = accumulate(split.lengths.sum(axis=1).tolist())
+        count = next((n for n, total in enumerate(totals, 1) if total >= MEASURED_TOKENS), None)
+        rows = split.rows[: count or len(split.lengths)]
+        packing = Packing([ids for column in rows.values() for ids in column])
+        model = self.packed.model.train()
+        packing = packing.to(model.device)
+        loss = self._loss(torch.matmul)  # never called: only what embeds is measured
+        devices = [model.device] if model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            taken = memory.saved_bytes(model, lambda: loss.embed(packing))
+        return max(1, round(taken / packing.tokens))

@@ -1,0 +1,77 @@
+"""The cached loss over packed sentences, which embeds a batch once where it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from sentence_transformers.base.losses.gradcache import RandContext
+from sentence_transformers.sentence_transformer import losses
+from torch import Tensor
+
+from stplay.engine.packedmodel import PackedModel
+from stplay.engine.packing import Packing
+
+COLUMNS = 3
+
+
+class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLoss):
+    """The library's loss, for packed batches.
+
+    A batch that comes as one packing is embedded once, with its gradients. One that comes as
+    several goes the library's way of gradient caching (Gao et al., 2021,
+    https://huggingface.co/papers/2101.06983), a packing at a time. The loss is the same.
+    """
+
+    def __init__(
+        self,
+        packed: PackedModel,
+        scale: float,
+        similarity_fct: Callable[[Tensor, Tensor], Tensor],
+        mini_batch_size: int,
+        precision: torch.dtype = torch.float32,
+    ) -> None:
+        """``mini_batch_size`` rows of scores are looked at together."""
+        super().__init__(packed.model, scale, similarity_fct, mini_batch_size)
+        self.packed = packed
+        self.precision = precision
+
+    def forward(self, sentence_features: Any, labels: Tensor | None = None) -> Tensor:
+        """The loss of a batch of packings: all anchors, then all positives, then all negatives."""
+        packings: list[Packing] = list(sentence_features)
+        if len(packings) == 1:
+            return self.calculate_loss([[self.embed(packings[0])]])
+        # To the library each packing is a column of one row, so that it never splits one.
+        columns: list[Any] = [{"packing": packing, "cu_seq_lens_q": (0, 1)} for packing in packings]
+        return self.forward_cached(columns)
+
+    def embed(self, packing: Packing) -> Tensor:
+        """The embeddings of a packing, (sentences, dimensions), in single precision."""
+        kind = packing.ids.device.type
+        with torch.autocast(kind, self.precision, enabled=self.precision != torch.float32):
+            return self.packed.embed(packing).float()
+
+    def embed_minibatch(
+        self,
+        sentence_feature: dict[str, Any],
+        begin: int,
+        end: int,
+        with_grad: bool,
+        copy_random_state: bool,
+        random_state: RandContext | None = None,
+    ) -> tuple[Tensor, RandContext | None]:
+        """The embeddings of one packing, and the random state they began with."""
+        packing: Packing = sentence_feature["packing"]
+        with random_state or nullcontext(), nullcontext() if with_grad else torch.no_grad():
+            begun = RandContext(packing.ids) if copy_random_state else None
+            return self.embed(packing), begun
+
+    def calculate_loss(
+        self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
+    ) -> Tensor:
+        """The library's loss of the embeddings of all three columns, one after the other."""
+        embeddings = torch.cat([part for parts in reps for part in parts])
+        columns = [[column] for column in embeddings.chunk(COLUMNS)]
+        return super().calculate_loss(columns, labels, with_backward=with_backward)

@@ -1,0 +1,50 @@
+"""How many tokens can go through a model together, from memory as it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+# Of what is free: gradients on their way back and what the allocators keep need some too.
+SHARE = 0.6
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_bytes(device: torch.device) -> int:
+    """The memory that is free on ``device``: of the machine, of its container, or of the GPU."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    free = psutil.virtual_memory().available
+    try:
+        most, used = (int((CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return free
+    return min(free, most - used)
+
+
+def state_bytes(model: nn.Module) -> int:
+    """What the gradients of ``model`` and the two moments of AdamW take."""
+    trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
+    return 3 * sum(parameter.numel() * parameter.element_size() for parameter in trained)
+
+
+def saved_bytes(model: nn.Module, forward: Callable[[], Tensor]) -> int:
+    """What one ``forward`` of ``model`` keeps in memory until its gradients are known."""
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    saved: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = forward()  # held: what it saved must not make room for the next
+    del output
+    return sum(saved.values())

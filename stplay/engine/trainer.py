@@ -1,0 +1,149 @@
+"""The library's trainer, and the same trainer over packed sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from sentence_transformers import SentenceTransformerTrainer
+from sentence_transformers.sentence_transformer.data_collator import (
+    SentenceTransformerDataCollator,
+)
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader
+from transformers.trainer_utils import EvalLoopOutput
+
+from stplay.engine.loss import CachedMultipleNegativesRankingLoss
+from stplay.engine.packing import Packing, split
+from stplay.engine.tokens import TokenizedSplit
+from stplay.engine.tripletevaluator import TripletEvaluator
+from stplay.engine.vocabularyinuse import VocabularyInUse
+from stplay.sources import COLUMNS
+
+
+class Trainer(SentenceTransformerTrainer):
+    """The library's trainer, which also counts the triplets and tokens it has trained on."""
+
+    samples_seen = 0
+    tokens_seen: Tensor | int = 0
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> Tensor:
+        """One step; the counts stay on the device, so that nothing waits for them."""
+        self._count(inputs)
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def _count(self, inputs: dict[str, Any]) -> None:
+        masks = [value for name, value in inputs.items() if name.endswith("attention_mask")]
+        self.samples_seen += len(masks[0])
+        self.tokens_seen = self.tokens_seen + sum(mask.sum() for mask in masks)
+
+
+@dataclass
+class PackedCollator(SentenceTransformerDataCollator):
+    """Packs the token ids of a batch: at most ``most_tokens`` together, or a sentence alone."""
+
+    most_tokens: int = 1
+
+    def __call__(self, features: list[dict[str, Any]]) -> dict[str, list[Packing]]:
+        """The packings of a batch: all its anchors, then its positives, then its negatives."""
+        sentences = [row[column] for column in COLUMNS for row in features]
+        ranges = split([len(sentence) for sentence in sentences], self.most_tokens)
+        return {"packings": [Packing(sentences[each.start : each.stop]) for each in ranges]}
+
+
+class PackedTrainer(Trainer):
+    """The library's trainer, its steps and evaluations over packed sentences.
+
+    Batches, their order, the optimizer and its schedule are the library's: it is given the
+    triplets, and here their token ids take their place.
+    """
+
+    evaluator: TripletEvaluator | None
+
+    def __init__(
+        self,
+        *,
+        packed_loss: CachedMultipleNegativesRankingLoss,
+        tokenized: TokenizedSplit,
+        most_tokens: int,
+        vocabulary: VocabularyInUse | None,
+        **arguments: Any,
+    ) -> None:
+        """``arguments`` are those of the library's trainer, its own loss among them."""
+        model = arguments["model"]
+        collator = PackedCollator(preprocess_fn=model.preprocess, most_tokens=most_tokens)
+        super().__init__(**arguments, data_collator=collator)
+        # Only now: the library has written its model card from its own loss and the triplets.
+        self.loss = packed_loss
+        self.triplets = self.train_dataset
+        self.train_dataset = tokenized.rows
+        self.vocabulary = vocabulary
+
+    def get_batch_sampler(self, dataset: Dataset, *arguments: Any, **named: Any) -> Any:
+        """The library's sampler, which tells duplicates by the sentences, not by their tokens."""
+        sampled = self.triplets if dataset is self.train_dataset else dataset
+        return super().get_batch_sampler(sampled, *arguments, **named)
+
+    def collect_features(self, inputs: dict[str, Any]) -> tuple[list[Any], None]:
+        """The packings of a batch, and no labels."""
+        return inputs["packings"], None
+
+    def _count(self, inputs: dict[str, Any]) -> None:
+        packings: list[Packing] = inputs["packings"]
+        self.samples_seen += sum(map(len, packings)) // len(COLUMNS)
+        self.tokens_seen = self.tokens_seen + sum(packing.tokens for packing in packings)
+
+    def get_optimizer_cls_and_kwargs(self, args: Any, model: Any = None) -> tuple[Any, Any]:
+        """The library's optimizer, AdamW in its fused form, which computes the same."""
+        kind, settings = super().get_optimizer_cls_and_kwargs(args, model)
+        return kind, settings | {"fused": True} if kind is torch.optim.AdamW else settings
+
+    def evaluation_loop(
+        self,
+        dataloader: DataLoader,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """The loss of the library's batches and all accuracies, of the same embeddings."""
+        assert self.evaluator is not None
+        metrics = self.evaluator(
+            self.model, epoch=self.state.epoch or 0.0, steps=self.state.global_step
+        )
+        columns = [
+            torch.from_numpy(column).to(self.args.device)
+            for column in self.evaluator.training_embeddings()
+        ]
+        total = torch.zeros((), device=self.args.device)
+        rows = 0
+        with torch.no_grad():
+            for batch in _batches(dataloader):
+                of_batch = torch.cat([column[batch] for column in columns])
+                total += self.loss.calculate_loss([[of_batch]]) * len(batch)
+                rows += len(batch)
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
+        metrics[f"{metric_key_prefix}_loss"] = (total / rows).item()
+        return EvalLoopOutput(np.empty(0), None, metrics, rows)
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        """Nothing: the model that is resumed was made from its checkpoint."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        if self.vocabulary is None:
+            super()._save(output_dir, state_dict)
+            return
+        with self.vocabulary.whole():
+            super()._save(output_dir, state_dict)
+
+
+def _batches(dataloader: DataLoader) -> Iterator[list[int]]:
+    sampler = dataloader.batch_sampler
+    assert isinstance(sampler, BatchSampler)
+    return iter(sampler)
