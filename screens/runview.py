@@ -18,7 +18,7 @@ from textual.widgets import DataTable, ProgressBar, RichLog, Static
 from stplay.events import Evaluated, EventReader, RunResumed, TrainLogged
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, TrainingLog
+from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, TrainingLog, engine_words
 from stplay.worklog import Status, memory_words, stage_words
 
 POLL_SECONDS = 0.2
@@ -243,6 +243,8 @@ class RunView(Vertical):
             checkpoint = log.checkpoint
             word = "checkpoint" if checkpoint.kept == 1 else "checkpoints"
             facts.append(f"{checkpoint.kept} {word}, {size(checkpoint.disk_bytes)}")
+        if words := engine_words(log.started.engine):
+            facts.append(words)
         if log.started.synthetic:
             facts.append("synthetic data")
         return Content("\n".join(packed(facts, self.query_one("#facts").size.width or 80)))

@@ -16,6 +16,7 @@ from stplay.errors import UserError
 from stplay.text import printable
 
 if TYPE_CHECKING:
+    from stplay.events import StageProgressed
     from stplay.runs import Run
     from stplay.traininglog import TrainingLog
 
@@ -72,20 +73,14 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     train_ = add("train", train, "Train a recipe and show it live; Ctrl+C saves and stops.")
-    train_.add_argument(
-        "recipe", nargs="?", default="sample", help="a preset (sample, all-nli) or a .toml file"
-    )
-    train_.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.NAME=VALUE",
-        dest="overrides",
-        help="override a field of the recipe, such as training.num_train_epochs=2",
-    )
+    _take_recipe(train_)
     train_.add_argument("--name", help="the run's name; the next free number where left out")
     train_.add_argument("--detach", action="store_true", help="start it and come back at once")
     train_.add_argument("--json", action="store_true", help="print the events, one a line")
+
+    plan_ = add("plan", plan, "Measure what a recipe takes here: what fits, and how fast it is.")
+    _take_recipe(plan_)
+    plan_.add_argument("--json", action="store_true", help="print one object")
 
     runs_ = add("runs", list_runs, "List the runs, newest first.")
     runs_.add_argument("--json", action="store_true", help="print one object a line")
@@ -126,6 +121,20 @@ def parser() -> argparse.ArgumentParser:
     encoders_ = add("encoders", encoders, "List the models that are kept warm for a while.")
     encoders_.add_argument("--stop", action="store_true", help="end them now")
     return top
+
+
+def _take_recipe(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "recipe", nargs="?", default="sample", help="a preset (sample, all-nli) or a .toml file"
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.NAME=VALUE",
+        dest="overrides",
+        help="override a field of the recipe, such as training.num_train_epochs=2",
+    )
 
 
 def open_app(options: argparse.Namespace) -> int:
@@ -176,6 +185,35 @@ def train(options: argparse.Namespace) -> int:
     chosen.check_sources()
     run = runs.create(chosen, options.name, recipe.stem(options.recipe))
     return _launch(run, options)
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Measure what a recipe takes on this machine."""
+    from stplay import plans, recipe
+
+    chosen = recipe.load(options.recipe, options.overrides)
+    chosen.check_sources()
+    told = ""
+
+    def tell(stage: StageProgressed) -> None:
+        nonlocal told
+        if sys.stderr.isatty() and plans.stage_line(stage) != told:
+            told = plans.stage_line(stage)
+            print(f"\r\x1b[K{told}", end="", file=sys.stderr, flush=True)
+
+    try:
+        found = plans.make(chosen, tell)
+    finally:
+        if told:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    if options.json:
+        import msgspec
+
+        print(msgspec.json.encode(found).decode())
+        return FINISHED
+    for line in plans.lines(found):
+        print(line)
+    return FINISHED
 
 
 def resume(options: argparse.Namespace) -> int:

@@ -26,7 +26,7 @@ from stplay.events import (
 )
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog
+from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog, engine_words
 from stplay.worklog import memory_words, stage_words
 
 PLAIN_STAGE_SHARE = 0.25
@@ -124,9 +124,11 @@ class PlainView:
                 return f"process {event.pid} on {printable(event.host)}"
             case RunStarted():
                 data = "synthetic data, " if event.synthetic else ""
+                engine = f", {words}" if (words := engine_words(event.engine)) else ""
                 return (
                     f"started: {printable(event.device)}, {printable(event.precision)}, {data}"
                     f"{count(event.rows.get('train'))} triplets, {count(event.total_steps)} steps"
+                    f"{engine}"
                 )
             case TrainLogged():
                 return (
@@ -209,6 +211,8 @@ class TerminalView:
                 facts.append(f"{count(log.train.samples_per_second)} samples/s")
             if log.system:
                 facts.append(memory_words(log.system))
+            if words := engine_words(started.engine):
+                facts.append(words)
             if started.synthetic:
                 facts.append("synthetic data")
             parts.append(Text("   ".join(facts), style="dim"))

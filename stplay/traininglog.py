@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from stplay.events import (
     CheckpointSaved,
+    Engine,
     Evaluated,
     Event,
     RunResumed,
@@ -18,6 +19,23 @@ from stplay.worklog import WorkLog
 
 COLUMNS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
 TRAINING_STAGE = "training"
+
+
+def engine_words(engine: Engine | None) -> str:
+    """How the steps of a run are computed, as people read it; nothing where nobody told."""
+    if engine is None:
+        return ""
+    if engine.name == "stock":
+        return "the library's own path"
+    words = f"gradient caching by {count(engine.most_tokens)} tokens"
+    if engine.most_tokens and engine.largest_batch_tokens and engine.batch_tokens:
+        if engine.largest_batch_tokens <= engine.most_tokens:
+            words = "one forward a step"
+        elif engine.batch_tokens <= engine.most_tokens:
+            words = "mostly one forward a step"
+    if engine.vocabulary_rows is not None:
+        words += f", {count(engine.vocabulary_rows)} rows of the vocabulary"
+    return words
 
 
 @dataclass

@@ -38,6 +38,7 @@ TYPED: dict[str, tuple[str, object]] = {
     "training.learning_rate": ("3e-6", 3e-6),
     "training.lr_scheduler_type": ('"cosine"', "cosine"),
     "training.warmup_ratio": ("0", 0.0),
+    "training.engine": ("stock", "stock"),
     "training.optim": ("adamw_torch", "adamw_torch"),
     "training.weight_decay": ("0.01", 0.01),
     "training.adam_beta1": ("0.8", 0.8),
@@ -422,7 +423,7 @@ def in_library(value: object) -> object:
 
 def test_the_fields_are_the_librarys(library: dict[str, Any]):
     # Ours alone. The library of the card knew warmup_ratio; the training process renames it.
-    ours = {"test_at_end", "warmup_ratio"}
+    ours = {"engine", "test_at_end", "warmup_ratio"}
     # The loss wants no duplicates in a batch, and to see the evaluation is what stplay is for.
     chosen = {"batch_sampler", "eval_strategy", "eval_steps"}
     names = set(recipe.Training.__struct_fields__ + recipe.Evaluation.__struct_fields__)

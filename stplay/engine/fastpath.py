@@ -51,7 +51,7 @@ class FastPath:
         model: SentenceTransformer,
         splits: dict[str, Split],
         folder: Path,
-        bf16: bool,
+        precision: str,
         stages: Stages,
         begun: RunStarted | None,
     ) -> None:
@@ -73,7 +73,9 @@ class FastPath:
         if model.device.type == "cpu":
             dropout.make_quick(model)
         self.loss_settings = recipe.loss
-        self.precision = torch.bfloat16 if bf16 else torch.float32
+        self.precision = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.longest = int(self.tokenized["train"].lengths.max())
+        self.fitting_tokens = self.longest
         self.engine = self._measure(recipe, stages, begun.engine if begun else None)
 
     def encoder(self) -> Encoder:
@@ -84,12 +86,19 @@ class FastPath:
         """The trainer; ``named`` are the arguments of the library's own, its loss among them."""
         assert self.engine.most_tokens is not None
         return PackedTrainer(
-            packed_loss=self._loss(named["loss"].similarity_fct),
+            packed_loss=self.loss(named["loss"].similarity_fct),
             tokenized=self.tokenized["train"],
             most_tokens=self.engine.most_tokens,
             vocabulary=self.vocabulary,
             **named,
         )
+
+    @property
+    def weight_bytes(self) -> int:
+        """What the weights, their gradients and the optimizer take."""
+        model = self.packed.model
+        weights = sum(each.numel() * each.element_size() for each in model.parameters())
+        return weights + memory.state_bytes(model)
 
     def whole(self) -> AbstractContextManager[None]:
         """The model as it is to be saved."""
@@ -100,9 +109,10 @@ class FastPath:
         if self.vocabulary is not None:
             self.vocabulary.close()
 
-    def _loss(
+    def loss(
         self, similarity: Callable[[Tensor, Tensor], Tensor]
     ) -> CachedMultipleNegativesRankingLoss:
+        """The loss over packed sentences that compares by ``similarity``."""
         settings = self.loss_settings
         rows = settings.mini_batch_size or SCORED_TOGETHER
         return CachedMultipleNegativesRankingLoss(
@@ -112,15 +122,15 @@ class FastPath:
     def _measure(self, recipe: Recipe, stages: Stages, begun: Engine | None) -> Engine:
         """What goes through the model together, for the memory that is there."""
         stages.progress("measuring the memory")
-        lengths = self.tokenized["train"].lengths
-        rows = np.sort(lengths.sum(axis=1))
+        rows = np.sort(self.tokenized["train"].lengths.sum(axis=1))
         batch = recipe.training.per_device_train_batch_size
         bytes_a_token = self._bytes_a_token()
         model = self.packed.model
         free = memory.SHARE * memory.available_bytes(model.device) - memory.state_bytes(model)
-        most_tokens = max(int(free / bytes_a_token), int(lengths.max()))
+        self.fitting_tokens = max(int(free / bytes_a_token), self.longest)
+        most_tokens = self.fitting_tokens
         if recipe.loss.mini_batch_size is not None:
-            most_tokens = min(most_tokens, recipe.loss.mini_batch_size * int(lengths.max()))
+            most_tokens = min(most_tokens, recipe.loss.mini_batch_size * self.longest)
         vocabulary = None if self.vocabulary is None else len(self.vocabulary.used)
         if begun is not None and begun.most_tokens is not None:
             # A resumed run takes the very steps it would have taken.
@@ -147,7 +157,7 @@ class FastPath:
         packing = Packing([ids for column in rows.values() for ids in column])
         model = self.packed.model.train()
         packing = packing.to(model.device)
-        loss = self._loss(torch.matmul)  # never called: only what embeds is measured
+        loss = self.loss(torch.matmul)  # never called: only what embeds is measured
         devices = [model.device] if model.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
             taken = memory.saved_bytes(model, lambda: loss.embed(packing))

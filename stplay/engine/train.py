@@ -10,7 +10,7 @@ import shutil
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from transformers import TrainerState
 
     from stplay.engine.data import Split
+
+Precision = Literal["bf16", "float32"]
 
 LOCK_SECONDS = 3.0
 LIBRARY_MINI_BATCH = 32
@@ -116,7 +118,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         begun = run.read_log().started if checkpoint else None
         engine.why = why_stock(model, begun)
         if engine.why is None:
-            fast = FastPath(recipe, model, splits, run.folder, arguments.bf16, stages, begun)
+            fast = FastPath(recipe, model, splits, run.folder, precision, stages, begun)
             engine = fast.engine
     evaluators = {
         name: TripletEvaluator(
@@ -155,6 +157,10 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         )
         if resumed:
             events.write(RunResumed(step=state.global_step))
+        if engine.why:
+            worker.note(
+                events, f"The library's own path is taken for the training, as {engine.why}."
+            )
         for name, split in splits.items():
             if split.skipped:
                 worker.note(
@@ -210,21 +216,19 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
 
 def training_arguments(
     recipe: Recipe, folder: Path, events: EventWriter
-) -> tuple[SentenceTransformerTrainingArguments, str]:
+) -> tuple[SentenceTransformerTrainingArguments, Precision]:
     """The library's arguments for ``recipe``, and the precision they train in."""
     import torch
     from sentence_transformers import SentenceTransformerTrainingArguments
 
-    training, evaluation = recipe.training, recipe.evaluation
+    evaluation = recipe.evaluation
     values: dict[str, Any] = recipe.to_dict()["training"]
     del values["engine"]
     # transformers 5 takes the ratio under the name of the steps.
     values["warmup_steps"] = values.pop("warmup_ratio")
-    gpu = torch.cuda.is_available() and not training.use_cpu
-    has_bf16 = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
-    values["bf16"] = training.bf16 and has_bf16
-    if training.bf16 and not has_bf16:
-        why = "This GPU has no bf16" if gpu else "bf16 needs a CUDA GPU"
+    precision, why = precision_of(recipe)
+    values["bf16"] = precision == "bf16"
+    if why is not None:
         worker.note(events, f"{why}; the training runs in float32 instead of bf16.")
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
@@ -233,12 +237,25 @@ def training_arguments(
         eval_steps=evaluation.eval_steps,
         eval_on_start=evaluation.eval_on_start and recipe.data.dev is not None,
         per_device_eval_batch_size=evaluation.per_device_eval_batch_size,
-        dataloader_pin_memory=gpu,
+        dataloader_pin_memory=torch.cuda.is_available(),
         report_to="none",
         disable_tqdm=True,
         save_strategy="steps",
     )
-    return arguments, "bf16" if values["bf16"] else "float32"
+    return arguments, precision
+
+
+def precision_of(recipe: Recipe) -> tuple[Precision, str | None]:
+    """What ``recipe`` trains in on this machine, and why that is not what it asks for."""
+    import torch
+
+    if not recipe.training.bf16:
+        return "float32", None
+    if not torch.cuda.is_available():  # also where the recipe hides it
+        return "float32", "bf16 needs a CUDA GPU"
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        return "float32", "This GPU has no bf16"
+    return "bf16", None
 
 
 def check_batch(recipe: Recipe, split: Split) -> None:

@@ -1,0 +1,162 @@
+"""What a recipe takes on this machine: ``python -m stplay.engine.plan < recipe.toml``.
+
+Takes a few steps of the real training. Prints how far it is, one JSON object a line, and last the
+plan or, with exit code 2, why there is none.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stplay.engine import worker
+from stplay.engine.stages import Stages
+from stplay.errors import UserError
+from stplay.events import Engine
+from stplay.plans import Choice, Plan, PlanFailed
+from stplay.recipe import Recipe, tomllib
+
+if TYPE_CHECKING:
+    from stplay.engine.fastpath import FastPath
+
+STEPS, SECONDS = 3, 6.0
+MINI_BATCHES = (512, 128, 32, 8)
+
+
+def plan(recipe: Recipe, stages: Stages) -> Plan:
+    """Measure what ``recipe`` takes.
+
+    Raises:
+        UserError: the recipe, its data or its model cannot be used.
+    """
+    from transformers import set_seed
+
+    from stplay.engine.data import load_split
+    from stplay.engine.fastpath import FastPath, why_stock
+    from stplay.engine.memory import available_bytes
+    from stplay.engine.model import load_model
+    from stplay.engine.train import check_batch, precision_of
+
+    split = load_split(recipe.data.train, "train", recipe.data.train_rows, stages)
+    check_batch(recipe, split)
+    set_seed(recipe.training.seed)
+    base = load_model(recipe.model, split, None, stages)
+    training = recipe.training
+    precision, _ = precision_of(recipe)
+    batches = math.ceil(len(split.triplets) / training.per_device_train_batch_size)
+    steps_an_epoch = math.ceil(batches / training.gradient_accumulation_steps)
+    found = Plan(
+        base=base.name,
+        device=worker.device_name(base.model.device),
+        precision=precision,
+        triplets=len(split.triplets),
+        batch_size=training.per_device_train_batch_size * training.gradient_accumulation_steps,
+        steps=training.max_steps or math.ceil(steps_an_epoch * training.num_train_epochs),
+        free_bytes=available_bytes(base.model.device),
+        engine=Engine(name="stock", why=why_stock(base.model, None)),
+    )
+    if training.engine == "stock" or found.engine.why:
+        return found
+    with TemporaryDirectory(prefix="stplay-") as temporary:
+        fast = FastPath(
+            recipe, base.model, {"train": split}, Path(temporary), precision, stages, None
+        )
+        found.engine, found.longest_tokens = fast.engine, fast.longest
+        found.fitting_tokens = fast.fitting_tokens
+        for mini_batch_size in _mini_batch_sizes(recipe, fast):
+            stages.progress(f"measuring loss.mini_batch_size = {mini_batch_size}")
+            found.choices.append(_measure(recipe, fast, mini_batch_size))
+    return found
+
+
+def _mini_batch_sizes(recipe: Recipe, fast: FastPath) -> list[int]:
+    """The sizes worth measuring: one that holds a whole batch, the recipe's own, and smaller."""
+    whole = math.ceil((fast.engine.largest_batch_tokens or 1) / fast.longest)
+    sizes = {whole, *(size for size in MINI_BATCHES if size < whole)}
+    if recipe.loss.mini_batch_size is not None:
+        sizes.add(min(whole, recipe.loss.mini_batch_size))
+    fitting = [size for size in sizes if size * fast.longest <= fast.fitting_tokens]
+    return sorted(fitting or [1], reverse=True)
+
+
+def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
+    """Take steps with this size; a step is that of the training, without its reading of data."""
+    import torch
+    from sentence_transformers.util import cos_sim
+
+    from stplay.engine.trainer import PackedCollator
+
+    model, most_tokens = fast.packed.model.train(), mini_batch_size * fast.longest
+    collator = PackedCollator(preprocess_fn=model.preprocess, most_tokens=most_tokens)
+    batch, rows = recipe.training.per_device_train_batch_size, fast.tokenized["train"].rows
+    loss, optimizer = fast.loss(cos_sim), torch.optim.AdamW(model.parameters(), 0.0, fused=True)
+    forwards, taken = 1, []
+    for number in range(1 + STEPS):
+        first = number * batch % max(1, len(rows) - batch + 1)
+        packings = [
+            packing.to(model.device)
+            for packing in collator([rows[place] for place in range(first, first + batch)])[
+                "packings"
+            ]
+        ]
+        begun = time.perf_counter()
+        loss(packings).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if model.device.type == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - begun)
+        forwards = 1 if len(packings) == 1 else 2 * len(packings)
+        if sum(taken[1:]) > SECONDS:
+            break
+    together = min(most_tokens, fast.engine.largest_batch_tokens or most_tokens)
+    steps = sorted(taken[1:])  # the first takes longer
+    return Choice(
+        mini_batch_size=mini_batch_size,
+        tokens=most_tokens,
+        forwards=forwards,
+        memory_bytes=fast.weight_bytes + together * (fast.engine.bytes_a_token or 0),
+        seconds_a_step=steps[len(steps) // 2] * recipe.training.gradient_accumulation_steps,
+    )
+
+
+class PrintedEvents:
+    """Prints what is told, one JSON object a line."""
+
+    def write(self, told: msgspec.Struct) -> None:
+        """Print it at once."""
+        print(msgspec.json.encode(told).decode(), flush=True)
+
+
+def main() -> int:
+    """Print the plan of the recipe on the standard input."""
+    printed = PrintedEvents()
+    stages = Stages(printed)
+    advice = worker.Advice(
+        disk_full="free some room there.",
+        out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
+    )
+    try:
+        recipe = msgspec.convert(tomllib.loads(sys.stdin.read()), Recipe)
+        worker.quiet_libraries()
+        worker.choose_gpu(use_cpu=recipe.training.use_cpu)
+        stages.progress("importing the libraries")
+        printed.write(plan(recipe, stages))
+    except Exception as error:
+        sentence = worker.user_sentence(error, Path.cwd(), advice)
+        if sentence is None:
+            raise
+        printed.write(PlanFailed(error=sentence))
+        return UserError.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

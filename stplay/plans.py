@@ -1,0 +1,142 @@
+"""What a recipe takes on this machine: measured by a process of its own, told as a table."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from stplay import home
+from stplay.errors import UserError
+from stplay.events import Engine, StageProgressed
+from stplay.recipe import Recipe
+from stplay.text import count, decimals, duration, printable, size
+
+MODULE = "stplay.engine.plan"
+
+
+class Choice(msgspec.Struct, kw_only=True):
+    """One ``loss.mini_batch_size`` and what it takes.
+
+    At most ``tokens`` go through the model together, a step goes forward through it ``forwards``
+    times, and weights, optimizer and activations take about ``memory_bytes``.
+    """
+
+    mini_batch_size: int
+    tokens: int
+    forwards: int
+    memory_bytes: int
+    seconds_a_step: float
+
+
+class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
+    """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``."""
+
+    base: str
+    device: str
+    precision: str
+    triplets: int
+    batch_size: int
+    steps: int
+    free_bytes: int
+    engine: Engine
+    longest_tokens: int | None = None
+    fitting_tokens: int | None = None
+    choices: list[Choice] = []
+
+    @property
+    def best(self) -> Choice | None:
+        """The fastest choice; of equally fast ones (to 3 %) the one that takes the least memory."""
+        fastest = min((choice.seconds_a_step for choice in self.choices), default=0.0)
+        near = [choice for choice in self.choices if choice.seconds_a_step <= 1.03 * fastest]
+        return min(near, key=lambda choice: choice.memory_bytes, default=None)
+
+
+class PlanFailed(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
+    """Why there is no plan, in one sentence."""
+
+    error: str
+
+
+_decoder = msgspec.json.Decoder(Plan | PlanFailed | StageProgressed)
+
+
+def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
+    """Measure what ``recipe`` takes, in a process of its own; ``tell`` hears how far it is.
+
+    Raises:
+        UserError: the recipe, its data or its model cannot be used.
+    """
+    # Python looks for modules in the working folder first: not in the user's.
+    place = home.cache_folder()
+    place.mkdir(parents=True, exist_ok=True)
+    log = place / "plan.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", MODULE],
+            cwd=place,
+            env=home.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(recipe.to_toml().encode())
+        process.stdin.close()
+        for line in process.stdout:
+            match _decoder.decode(line):
+                case Plan() as plan:
+                    return plan
+                case PlanFailed(error=error):
+                    raise UserError(error)
+                case StageProgressed() as stage:
+                    tell(stage)
+    finally:
+        process.kill()
+        process.wait()
+    raise UserError(f"The planning process was killed or failed; its output is in {log}")
+
+
+def lines(plan: Plan) -> Iterator[str]:
+    """The plan as people read it."""
+    yield (
+        f"{printable(plan.base)} on {printable(plan.device)}, {plan.precision}, "
+        f"{size(plan.free_bytes)} free"
+    )
+    yield (
+        f"{count(plan.triplets)} triplets, {count(plan.batch_size)} a step, "
+        f"{count(plan.steps)} steps"
+    )
+    engine = plan.engine
+    if engine.name == "stock":
+        why = f", as {printable(engine.why)}" if engine.why else ""
+        yield f"The library's own path is taken{why}: it is not measured here."
+        return
+    yield (
+        f"A batch has {count(engine.batch_tokens)} tokens, at most "
+        f"{count(engine.largest_batch_tokens)}; {count(plan.fitting_tokens)} fit together"
+    )
+    yield ""
+    head = f"{'mini_batch_size':>15}{'tokens':>10}{'forwards':>10}{'memory':>12}{'s/step':>10}"
+    yield f"{head}  all steps"
+    for choice in plan.choices:
+        mark = "  <- loss.mini_batch_size" if choice == plan.best else ""
+        yield (
+            f"{count(choice.mini_batch_size):>15}{count(choice.tokens):>10}"
+            f"{count(choice.forwards):>10}{size(choice.memory_bytes):>12}"
+            f"{decimals(choice.seconds_a_step, 3):>10}  "
+            f"{duration(plan.steps * choice.seconds_a_step):<12}{mark}".rstrip()
+        )
+    if plan.best is not None and plan.best.forwards == 1:
+        yield ""
+        yield "A batch fits as a whole: each step goes forward through the model once."
+
+
+def stage_line(stage: StageProgressed) -> str:
+    """How far the measuring is."""
+    of = f", {count(stage.done)} of {count(stage.total)} {stage.unit}" if stage.total else ""
+    return f"{printable(stage.stage)}{of}"

@@ -1,0 +1,50 @@
+"""A blank encoder of the reference card's shape, with a tokenizer of the real triplets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from stplay.sources import COLUMNS
+
+LAYERS, WIDTH, INNER, HEADS = 12, 384, 1536, 12
+
+
+def make_card_model(folder: Path, vocabulary: int, sentences: list[str]) -> Path:
+    """An XLM-RoBERTa of 12 layers and 384 dimensions with ``vocabulary`` rows of embeddings."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import XLMRobertaConfig, XLMRobertaModel
+
+    from stplay.engine.vocabulary import train_tokenizer
+
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(sentences)
+    config = XLMRobertaConfig(
+        vocab_size=vocabulary,
+        hidden_size=WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        intermediate_size=INNER,
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+    )
+    bare = folder / "transformer"
+    XLMRobertaModel(config).save_pretrained(bare)
+    tokenizer.save_pretrained(bare)
+    modules = [Transformer(str(bare)), Pooling(WIDTH)]
+    model = SentenceTransformer(modules=modules, device="cpu")
+    model.save_pretrained(str(folder / "model"), create_model_card=False)
+    return folder / "model"
+
+
+def real_sentences(snli: Path) -> list[str]:
+    """All sentences of the real triplets, each once."""
+    found: dict[str, None] = {}
+    for name in ("dev.jsonl", "test.jsonl"):
+        for line in (snli / name).read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            found.update(dict.fromkeys(row[column] for column in COLUMNS))
+    return list(found)
