@@ -6,10 +6,12 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widget import AwaitMount
 
+from stplay.screens import keyboard
 from stplay.screens.commands import KeyCommands
 from stplay.screens.train import TrainScreen
 
@@ -71,8 +73,14 @@ class StplayApp(App[None]):
     def __init__(self, opening: str = "train") -> None:
         self.DEFAULT_MODE = opening  # Textual reads it as it makes the app
         super().__init__()
+        keyboard.tell_alt()
         self.register_theme(THEME)
         self.theme = THEME.name
+
+    async def on_event(self, event: Event) -> None:
+        """Take keys in."""
+        keyboard.take_text_off(event)
+        await super().on_event(event)
 
     async def evaluate(self, model: str) -> None:
         """Offer on the Evaluate screen to evaluate ``model``."""

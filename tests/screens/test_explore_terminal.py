@@ -46,6 +46,23 @@ def test_what_is_typed_is_read_from_the_matrix() -> None:
         assert terminal.wait_for_end() == 0
 
 
+def test_alt_and_a_key_is_no_text_to_the_field_that_has_the_focus() -> None:
+    with Terminal("explore", "--model", "builtin:minilm", size=(120, 40)) as terminal:
+        terminal.wait_for(lambda text: len(matrix_on(text)) == 3)
+        terminal.type(ESCAPE + "Y")
+        terminal.wait_for("Copied the matrix as CSV.")
+        terminal.type(ESCAPE + "z")  # no key of ours; the next one comes at once
+        terminal.type(ESCAPE + "1")
+        terminal.wait_for("Base model")
+        terminal.type("\t" + ESCAPE + "2")
+        terminal.wait_for("Dimensions")
+        terminal.type("\t" + ESCAPE + "3")
+        terminal.wait_for(lambda text: len(matrix_on(text)) == 3)
+        assert re.search("3  The dog has big ears[.] +", terminal.text)
+        terminal.type(ESCAPE + "é£")  # Textual takes alt and 3 for £
+        terminal.wait_for("3  The dog has big ears.£", seconds=10)
+
+
 def test_sentences_come_through_a_pipe_and_keys_from_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "sentences.txt"
     path.write_text("a kitten\n\na cat\n", encoding="utf-8")
