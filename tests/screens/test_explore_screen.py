@@ -464,7 +464,7 @@ async def test_other_screens_hand_sentences_over(warm_home: Path) -> None:
 
 async def test_all_numbers_of_a_vector_are_one_key_away() -> None:
     async with exploring(size=(80, 24)) as (pilot, playground):
-        assert not playground.vector.display
+        assert not playground.selection.vector.display
         await pilot.press("escape", "i")
         await settle_dialog(pilot)
         texts = [str(line.render()) for line in pilot.app.screen.query("Static")]  # type: ignore
