@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event
@@ -14,6 +15,11 @@ from textual.widget import AwaitMount
 from stplay.screens import keyboard
 from stplay.screens.commands import KeyCommands
 from stplay.screens.train import TrainScreen
+
+if TYPE_CHECKING:
+    from stplay.screens.earlyencoder import EarlyEncoder
+
+SETTLED_SECONDS = 1.0
 
 THEME = Theme(
     name="stplay",
@@ -70,12 +76,31 @@ class StplayApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self, opening: str = "train") -> None:
+    def __init__(self, opening: str = "train", *, early_encoder: bool = False) -> None:
         self.DEFAULT_MODE = opening  # Textual reads it as it makes the app
         super().__init__()
+        self._wants_encoder = early_encoder
+        self._encoder: EarlyEncoder | None = None
         keyboard.tell_alt()
         self.register_theme(THEME)
         self.theme = THEME.name
+
+    def on_mount(self) -> None:
+        """Start an encoder once the first screen is painted and filled."""
+        if self._wants_encoder:
+            self.set_timer(SETTLED_SECONDS, self._start_encoder)
+
+    @work(group="early encoder")
+    async def _start_encoder(self) -> None:
+        from stplay.screens.earlyencoder import EarlyEncoder
+
+        self._encoder = EarlyEncoder()
+        await self._encoder.start()
+
+    async def on_unmount(self) -> None:
+        """End the encoder that nobody used."""
+        if self._encoder is not None:
+            await self._encoder.end()
 
     async def on_event(self, event: Event) -> None:
         """Take keys in."""

@@ -134,7 +134,7 @@ def open_app(options: argparse.Namespace) -> int:
         raise UserError("The app needs a terminal; without one, use: stplay train sample")
     from stplay.screens.app import StplayApp
 
-    app = StplayApp()
+    app = StplayApp(early_encoder=True)
     app.run()
     return app.return_code or FINISHED
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from terminal import Terminal
+
+from stplay import encoders
+from stplay.frames import Greeting
 
 CTRL_Q, ESCAPE = "\x11", "\x1b"
 
@@ -83,3 +88,34 @@ def test_a_mistake_of_the_command_line_is_one_sentence() -> None:
     with Terminal("explore", "./nowhere.txt") as terminal:
         assert terminal.wait_for_end() == 2
         assert "./nowhere.txt cannot be read" in terminal.text
+
+
+def warm_encoders(terminal: Terminal) -> list[Greeting]:
+    """The encoding processes that are there, while the app goes on."""
+    terminal.read()
+    return asyncio.run(encoders.warm())
+
+
+def test_an_encoder_starts_with_the_app_and_ends_with_it_where_nobody_used_it(home: Path) -> None:
+    with Terminal(size=(120, 40)) as terminal:
+        terminal.wait_for(lambda text: bool(warm_encoders(terminal)))
+        assert "Base model" in terminal.text
+        (greeting,) = warm_encoders(terminal)
+        assert greeting.model == "builtin:minilm"
+        process = psutil.Process(greeting.pid)
+        terminal.type(CTRL_Q)  # while it is being loaded
+        assert terminal.wait_for_end() == 0
+    process.wait(10)
+    assert asyncio.run(encoders.warm()) == []
+
+
+def test_an_encoder_that_was_used_stays_for_a_while(home: Path) -> None:
+    with Terminal(size=(120, 40)) as terminal:
+        terminal.wait_for(lambda text: bool(warm_encoders(terminal)))
+        (greeting,) = warm_encoders(terminal)
+        terminal.type("3")
+        terminal.wait_for(lambda text: len(matrix_on(text)) == 3)
+        terminal.type(CTRL_Q)
+        assert terminal.wait_for_end() == 0
+    (left,) = asyncio.run(encoders.stop_all())
+    assert left.pid == greeting.pid
