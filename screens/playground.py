@@ -18,7 +18,7 @@ from stplay.encoder import Encoded, Superseded
 from stplay.errors import UserError
 from stplay.screens.corpusview import NEIGHBOURS, CorpusView
 from stplay.screens.grids import ORDERS, View, ends, grids, next_threshold
-from stplay.screens.mapview import MapView, map_title
+from stplay.screens.mapview import MapView
 from stplay.screens.matrix import Grid, Matrix
 from stplay.screens.matrixpane import MatrixPane
 from stplay.screens.modelslot import ModelSlot, kept_steps
@@ -335,14 +335,10 @@ class Playground(Vertical):
         self.find_neighbours()
         self.post_message(self.Changed())
 
-    @work(group="map", exclusive=True)
-    async def _show_map(self) -> None:
-        if self.shown != "map" or not self.grids:
-            return
-        embeddings = self.answers[0].embeddings
-        points = await asyncio.to_thread(similarity.project, embeddings)
-        labels = [f"{sentence.number} {printable(sentence.text)}" for sentence in self.sentences]
-        self.map.show(points, labels, self.pair, map_title(points, embeddings))
+    def _show_map(self) -> None:
+        if self.shown == "map" and self.grids:
+            names = [f"{one.number} {printable(one.text)}" for one in self.sentences]
+            self.map.show(self.answers[0].embeddings, names, self.pair)
 
     # Corpora
 
