@@ -111,6 +111,9 @@ def parser() -> argparse.ArgumentParser:
         "--model", help="a model's name, such as run:<id>; the best at hand unless told"
     )
     sim_.add_argument(
+        "--allow-pickle", action="store_true", help="trust a model that has only a pickle file"
+    )
+    sim_.add_argument(
         "--metric", choices=("cosine", "dot", "euclidean", "manhattan"), default="cosine"
     )
     sim_.add_argument("--format", choices=("table", "json", "csv", "npy"), default="table")
@@ -258,19 +261,10 @@ def sim(options: argparse.Namespace) -> int:
     if options.column is not None and options.against is None:
         raise UserError("--column is a corpus's; name the corpus with --against.")
     sentences = sim.sentences_of(options.file, options.sentences)
+    how = (options.model, options.metric, options.format, options.allow_pickle)
     if options.against is None:
-        return _print(sim.compare(sentences, options.model, options.metric, options.format))
-    return _print(
-        sim.search(
-            sentences,
-            options.against,
-            options.column,
-            options.k,
-            options.model,
-            options.metric,
-            options.format,
-        )
-    )
+        return _print(sim.compare(sentences, *how))
+    return _print(sim.search(sentences, options.against, options.column, options.k, *how))
 
 
 def encoders(options: argparse.Namespace) -> int:
