@@ -128,6 +128,13 @@ def parser() -> argparse.ArgumentParser:
 
     encoders_ = add("encoders", encoders, "List the models that are kept warm for a while.")
     encoders_.add_argument("--stop", action="store_true", help="end them now")
+
+    corpora_ = add("corpora", corpora, "List the encoded corpora that are kept on the disk.")
+    which = corpora_.add_mutually_exclusive_group()
+    which.add_argument(
+        "--remove", action="append", default=[], metavar="CORPUS", help="remove this one"
+    )
+    which.add_argument("--clear", action="store_true", help="remove all of them")
     return top
 
 
@@ -272,6 +279,20 @@ def encoders(options: argparse.Namespace) -> int:
     from stplay import sim
 
     return _print(sim.warm_table(options.stop))
+
+
+def corpora(options: argparse.Namespace) -> int:
+    """List the corpora that are kept, or remove some."""
+    from stplay import corpora, sim
+
+    named = dict.fromkeys(corpora.find(start) for start in options.remove)
+    chosen = list(named) or corpora.kept()
+    removed = bool(options.remove or options.clear)
+    if removed:
+        for corpus in chosen:
+            corpora.remove(corpus)
+        corpora.remove_abandoned()
+    return _print(sim.corpora_table(chosen, removed))
 
 
 def _print(output: str | bytes) -> int:

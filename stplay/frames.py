@@ -107,7 +107,8 @@ class Embedded(msgspec.Struct, tag=True):
 class CorpusFacts(msgspec.Struct, tag=True, frozen=True):
     """A corpus on the disk: ``rows`` with a sentence, of which ``distinct`` were encoded.
 
-    ``seconds`` is what the encoding took when it was done, ``disk`` its size in bytes.
+    ``seconds`` is what the encoding took when it was done, ``disk`` its size in bytes. ``model``
+    and ``source`` name what it was made of, where that is known.
     """
 
     key: str
@@ -115,6 +116,8 @@ class CorpusFacts(msgspec.Struct, tag=True, frozen=True):
     distinct: int
     seconds: float
     disk: int
+    model: str = ""
+    source: str = ""
 
 
 class CorpusLoaded(msgspec.Struct, tag=True):

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,17 +14,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay import exports, models
+from stplay import corpora, exports, models
 from stplay.encoder import Encoder, Neighbour
 from stplay.errors import UserError
 from stplay.similarity import similarity_matrix
-from stplay.text import count, duration, printable
+from stplay.text import count, duration, printable, size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 DECIMALS = 4
 SHOWN_CHARACTERS = 60
+SHOWN_KEY = 8
 
 
 def sentences_of(file: str | None, typed: Iterable[str]) -> list[str]:
@@ -194,6 +196,21 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     return getattr(error, "strerror", None) or str(error)
+
+
+def corpora_table(chosen: list[corpora.Kept], removed: bool) -> str:
+    """The corpora ``chosen``: which one it is, where it is from, its size, and its last use."""
+    if not chosen:
+        return "No corpus is kept.\n"
+    lines = []
+    for facts, used in chosen:
+        state = "removed" if removed else f"used {duration(time.time() - used)} ago"
+        source, model = facts.source or "unknown source", facts.model or "unknown model"
+        lines.append(
+            f"{facts.key[:SHOWN_KEY]}  {size(facts.disk):>9}  {count(facts.rows):>11} rows  "
+            f"{state}  {printable(model)}  {printable(source)}"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def warm_table(stop: bool) -> str:

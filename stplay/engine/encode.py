@@ -288,7 +288,7 @@ class EncodingProcess:
                     done += len(piece)
                     self.used = time.monotonic()
                     tell(stage, done, total)
-                return await asyncio.to_thread(building.finish)
+                return await asyncio.to_thread(building.finish, self.facts.name, request.source)
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self.thread, work)
