@@ -77,7 +77,8 @@ class StplayApp(App[None]):
     ]
 
     def __init__(self, opening: str = "train", *, early_encoder: bool = False) -> None:
-        self.DEFAULT_MODE = opening  # Textual reads it as it makes the app
+        # Textual reads it as it makes the app.
+        self.DEFAULT_MODE = opening  # pyright: ignore[reportAttributeAccessIssue]
         super().__init__()
         self._wants_encoder = early_encoder
         self._encoder: EarlyEncoder | None = None

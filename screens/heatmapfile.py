@@ -129,18 +129,18 @@ def png(grid: Grid, title: str) -> bytes:
     picture = _Picture(grid, title)
     scale = min(SHARPNESS, MOST_PIXELS / max(picture.size))
 
-    def pixels(*lengths: float) -> tuple[int, ...]:
-        return tuple(round(scale * length) for length in lengths)
+    def pixels(x: float, y: float) -> tuple[int, int]:
+        return round(scale * x), round(scale * y)
 
     image = Image.new("RGB", pixels(*picture.size), BACKGROUND)
     palette = np.array([color.rgb for color in ramp.COLORS], np.uint8)
     cells = Image.fromarray(palette[picture.shades])
-    area = [len(grid.order) * length for length in picture.cell]
-    cells = cells.resize(pixels(*area), Image.Resampling.NEAREST)
+    width, height = (len(grid.order) * length for length in picture.cell)
+    cells = cells.resize(pixels(width, height), Image.Resampling.NEAREST)
     image.paste(cells, pixels(LABEL_WIDTH, picture.top))
     draw = ImageDraw.Draw(image)
     anchors = {"start": "ls", "middle": "ms", "end": "rs"}
-    size = max(1, *pixels(picture.font_size))
+    size = max(1, round(scale * picture.font_size))
     for text in picture.texts():
         font, shown = _font_for(text.text, size)
         while font.getlength(shown) > scale * (LABEL_WIDTH - 2 * EDGE) and text.anchor == "end":
@@ -180,5 +180,12 @@ def _fonts(size: int) -> list[FreeTypeFont]:
 @cache
 def _has(font: FreeTypeFont, sign: str) -> bool:
     """Whether ``font`` draws ``sign`` other than one that no font has."""
-    drawn, missing = font.getmask(sign), font.getmask("\U0010fffe")
-    return sign.isspace() or drawn.size != missing.size or bytes(drawn) != bytes(missing)
+    return sign.isspace() or _drawn(font, sign) != _drawn(font, "\U0010fffe")
+
+
+def _drawn(font: FreeTypeFont, sign: str) -> bytes:
+    from PIL import Image, ImageDraw
+
+    image = Image.new("L", (2 * round(font.size), 2 * round(font.size)))
+    ImageDraw.Draw(image).text((0, 0), sign, fill=255, font=font)
+    return image.tobytes()

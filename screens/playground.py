@@ -244,7 +244,8 @@ class Playground(Vertical):
         if len(self.grids) > 1:
             labels = [*(printable(slot.name) for slot in self.models), "difference"]
         values = value_words(self.grids, labels, self.pair)
-        self.selection.show(*(self._vector(place) for place in self.pair), values)
+        first, second = (self._vector(place) for place in self.pair)
+        self.selection.show(first, second, values)
         self.map.choose(self.pair)
         self.find_neighbours()
 
