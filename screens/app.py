@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widget import AwaitMount
 
+from stplay.screens import keyboard
 from stplay.screens.commands import KeyCommands
 from stplay.screens.train import TrainScreen
+
+if TYPE_CHECKING:
+    from stplay.screens.earlyencoder import EarlyEncoder
+
+SETTLED_SECONDS = 1.0
 
 THEME = Theme(
     name="stplay",
@@ -68,11 +76,37 @@ class StplayApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self, opening: str = "train") -> None:
-        self.DEFAULT_MODE = opening  # Textual reads it as it makes the app
+    def __init__(self, opening: str = "train", *, early_encoder: bool = False) -> None:
+        # Textual reads it as it makes the app.
+        self.DEFAULT_MODE = opening  # pyright: ignore[reportAttributeAccessIssue]
         super().__init__()
+        self._wants_encoder = early_encoder
+        self._encoder: EarlyEncoder | None = None
+        keyboard.tell_alt()
         self.register_theme(THEME)
         self.theme = THEME.name
+
+    def on_mount(self) -> None:
+        """Start an encoder once the first screen is painted and filled."""
+        if self._wants_encoder:
+            self.set_timer(SETTLED_SECONDS, self._start_encoder)
+
+    @work(group="early encoder")
+    async def _start_encoder(self) -> None:
+        from stplay.screens.earlyencoder import EarlyEncoder
+
+        self._encoder = EarlyEncoder()
+        await self._encoder.start()
+
+    async def on_unmount(self) -> None:
+        """End the encoder that nobody used."""
+        if self._encoder is not None:
+            await self._encoder.end()
+
+    async def on_event(self, event: Event) -> None:
+        """Take keys in."""
+        keyboard.take_text_off(event)
+        await super().on_event(event)
 
     async def evaluate(self, model: str) -> None:
         """Offer on the Evaluate screen to evaluate ``model``."""

@@ -42,11 +42,12 @@ class ExploreScreen(Screen[None]):
         Binding("i,alt+i", "show_vector", "Vector"),
         Binding("left_square_bracket", "move_threshold(-1)", "Dim less", show=False),
         Binding("right_square_bracket", "move_threshold(1)", "Dim more", show=False),
-        Binding("comma", "open_step(-1)", "Earlier step"),
-        Binding("full_stop", "open_step(1)", "Later step"),
+        Binding("comma,alt+comma", "open_step(-1)", "Earlier step"),
+        Binding("full_stop,alt+full_stop", "open_step(1)", "Later step"),
+        Binding("p,alt+p", "switch_projection", "Projection"),
         Binding("c,alt+c", "choose_corpus", "Another corpus", show=False),
         Binding("y,alt+y", "copy('markdown')", "Copy"),
-        Binding("Y,alt+Y", "copy('csv')", "Copy as CSV", show=False),
+        Binding("Y,alt+shift+y", "copy('csv')", "Copy as CSV", show=False),
         Binding("ctrl+s", "save", "Save"),
         Binding("ctrl+o", "open_file", "Open file", show=False),
         Binding("escape", "leave", "Leave the editor", show=False),
@@ -113,6 +114,8 @@ class ExploreScreen(Screen[None]):
                 return playground.editor.has_focus or playground.shown != "matrices"
             case "open_step":
                 return bool(playground.slider.steps)
+            case "switch_projection":
+                return playground.shown == "map" and playground.map.offers_umap
             case "choose_corpus":
                 return playground.shown == "corpus"
             case "second_model" | "show_answer":
@@ -170,6 +173,10 @@ class ExploreScreen(Screen[None]):
             self.action_choose_corpus()
         else:
             playground.show_answer(shown)
+
+    def action_switch_projection(self) -> None:
+        """Draw the map by UMAP, or by principal components again."""
+        self.playground.map.switch()
 
     @work
     async def action_choose_model(self) -> None:

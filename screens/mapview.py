@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -9,11 +10,15 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import work
 from textual.events import Click, Resize
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from stplay import projector, similarity
+from stplay.errors import UserError
+from stplay.projector import LEAST, NEIGHBOURS, Projector
 from stplay.screens.matrix import fitted
 
 CELL_SHAPE = 2.0  # a terminal's cell is about twice as high as wide
@@ -22,7 +27,7 @@ TOP = 2
 
 
 def map_title(points: NDArray[np.floating], embeddings: NDArray[np.floating]) -> str:
-    """What the map shows, and how much of the differences between the sentences that is."""
+    """What the principal components show: how much of the differences between the sentences."""
     whole = float(((embeddings - embeddings.mean(axis=0)) ** 2).sum())
     share = float((points**2).sum()) / whole if whole else 1.0
     return f"two principal components, {share:.0%} of the spread"
@@ -51,6 +56,10 @@ class MapView(Widget):
 
     def __init__(self) -> None:
         super().__init__(id="map")
+        self.offers_umap = projector.is_installed()
+        self.uses_umap = False
+        self._projector = Projector()
+        self._embeddings = np.empty((0, 0), np.float32)
         self._points = np.empty((0, 2))
         self._labels: list[str] = []
         self._title = ""
@@ -59,16 +68,44 @@ class MapView(Widget):
         self._lines: dict[int, list[_Mark]] = {}
 
     def show(
-        self,
-        points: NDArray[np.floating],
-        labels: list[str],
-        chosen: tuple[int, ...],
-        title: str,
+        self, embeddings: NDArray[np.float32], labels: list[str], chosen: tuple[int, ...]
     ) -> None:
-        """Show ``points``, of shape (sentences, 2), with ``labels`` under a ``title``."""
-        self._points, self._labels, self._chosen, self._title = points, labels, chosen, title
+        """Show where ``embeddings``, of shape (sentences, dimensions), lie under ``labels``."""
+        self._embeddings, self._labels, self._chosen = embeddings, labels, chosen
+        self._project()
+
+    def switch(self) -> None:
+        """Project by UMAP instead of principal components, or the other way round."""
+        self.uses_umap = not self.uses_umap
+        self._project()
+
+    @work(group="map", exclusive=True)
+    async def _project(self) -> None:
+        embeddings, few = self._embeddings, len(self._embeddings) < LEAST
+        known = self._projector.known(embeddings) if self.uses_umap else None
+        if known is None:
+            points = await asyncio.to_thread(similarity.project, embeddings)
+            title = map_title(points, embeddings)
+            if self.uses_umap:
+                title += f"; UMAP needs {LEAST} sentences" if few else "; UMAP is on its way"
+            self._place(points, title)
+        if self.uses_umap and not few:
+            try:
+                points = await self._projector.project(embeddings)
+            except UserError as error:
+                self._place(self._points, error.sentence)
+                return
+            near = min(NEIGHBOURS, len(points) - 1)
+            self._place(points, f"UMAP by cosine, {near} neighbours each; far apart says little")
+
+    def _place(self, points: NDArray[np.floating], title: str) -> None:
+        self._points, self._title = points, title
         self._lay_out()
         self.refresh()
+
+    def on_unmount(self) -> None:
+        """End the projecting process."""
+        self._projector.close()
 
     def choose(self, chosen: tuple[int, ...]) -> None:
         """Let the points of other sentences stand out."""

@@ -64,13 +64,8 @@ class ModelSlot:
         """End the processes of checkpoints looked at long ago, unless others use them."""
         self._checkpoints = [each for each in self._checkpoints if each != name] + [name]
         while len(self._checkpoints) > MOST_CHECKPOINTS:
-            with suppress(OSError, UserError):
-                place = encoders.address(self._checkpoints.pop(0))
-                streams, greeting = await encoders.connect(place.socket)
-                if greeting.clients:
-                    streams[1].close()
-                else:
-                    await encoders.leave(streams)
+            with suppress(UserError):
+                await encoders.end_unused(encoders.address(self._checkpoints.pop(0)))
 
     async def encode(self, sentences: Sequence[str]) -> None:
         """Ask the model about ``sentences``.

@@ -18,15 +18,15 @@ from stplay.encoder import Encoded, Superseded
 from stplay.errors import UserError
 from stplay.screens.corpusview import NEIGHBOURS, CorpusView
 from stplay.screens.grids import ORDERS, View, ends, grids, next_threshold
-from stplay.screens.mapview import MapView, map_title
-from stplay.screens.matrix import Grid, Matrix, decimal_places, written
+from stplay.screens.mapview import MapView
+from stplay.screens.matrix import Grid, Matrix
 from stplay.screens.matrixpane import MatrixPane
 from stplay.screens.modelslot import ModelSlot, kept_steps
-from stplay.screens.ramp import MUTED
+from stplay.screens.selection import Selection, value_words
 from stplay.screens.sentenceeditor import Sentence, SentenceEditor
 from stplay.screens.table import Table
 from stplay.screens.timeslider import TimeSlider
-from stplay.screens.vectorview import MOST_DIMENSIONS, SentenceVector, VectorView
+from stplay.screens.vectorview import SentenceVector
 from stplay.text import count, printable
 
 UNTRAINED = "is untrained: train a model (1) or choose another (m)."
@@ -41,7 +41,7 @@ class Playground(Vertical):
     switcher = getters.query_one(ContentSwitcher)
     map = getters.query_one(MapView)
     corpus = getters.query_one(CorpusView)
-    vector = getters.query_one(VectorView)
+    selection = getters.query_one(Selection)
 
     class Changed(Message):
         """Other keys may work now."""
@@ -77,8 +77,7 @@ class Playground(Vertical):
                 yield MapView()
                 yield CorpusView()
         yield Static(id="notice")
-        yield Static(id="pair")
-        yield VectorView()
+        yield Selection()
 
     def on_mount(self) -> None:
         """Nothing is known yet."""
@@ -238,33 +237,30 @@ class Playground(Vertical):
     # The selection
 
     def _show_selection(self) -> None:
-        pair = self.query_one("#pair", Static)
-        self.vector.set_class(not self.grids, "-empty")
         if not self.grids:
-            pair.update("", layout=False)
+            self.selection.show_nothing()
             return
-        row, column = self.pair
-        first, second = self.sentences[row], self.sentences[column]
-        name = f"{first.number} × {second.number}"
-        width = max(len(str(first.number)), len(str(second.number)))
-        words = [Content.assemble((f"{name}   ", "bold"), self._pair_values())]
-        for sentence in (first, second):
-            number = f"{sentence.number:>{width}}  "
-            words.append(Content.assemble((number, MUTED), printable(sentence.text)))
-        pair.update(Content("\n").join(words), layout=False)
-        self.vector.show(self.selected_vector)
-        embeddings = self.answers[0].embeddings
-        shares = similarity.contributions(embeddings[row], embeddings[column], MOST_DIMENSIONS)
-        self.vector.show_shares(name, shares)
+        labels = [self.view.metric]
+        if len(self.grids) > 1:
+            labels = [*(printable(slot.name) for slot in self.models), "difference"]
+        values = value_words(self.grids, labels, self.pair)
+        first, second = (self._vector(place) for place in self.pair)
+        self.selection.show(first, second, values)
         self.map.choose(self.pair)
         self.find_neighbours()
 
     @property
     def selected_vector(self) -> SentenceVector:
         """The sentence under the cursor as the first model sees it."""
-        row, answer = self.pair[0], self.answers[0]
+        return self._vector(self.pair[0])
+
+    def _vector(self, place: int) -> SentenceVector:
+        answer = self.answers[0]
         return SentenceVector(
-            self.sentences[row], answer.embeddings[row], answer.tokens[row], answer.dropped[row]
+            self.sentences[place],
+            answer.embeddings[place],
+            answer.tokens[place],
+            answer.dropped[place],
         )
 
     @property
@@ -273,16 +269,6 @@ class Playground(Vertical):
         answer = self.answers[0]
         name, metric = self.models[0].name, self.view.metric
         return Table.of(self.grids[0], name, metric, answer.sentences, answer.embeddings)
-
-    def _pair_values(self) -> Content:
-        parts = []
-        names = [printable(slot.name) for slot in self.models] + ["difference"]
-        for grid, name in zip(self.grids, names, strict=False):
-            places = decimal_places(grid.values) + 3
-            value = written(float(grid.values[self.pair]), places, signed=grid.signed)
-            label = self.view.metric if len(self.grids) == 1 else name
-            parts.append(Content.assemble((value, "bold $primary"), (f" {label}", MUTED)))
-        return Content("   ").join(parts)
 
     @on(Matrix.CursorMoved)
     def _choose_pair(self, event: Matrix.CursorMoved) -> None:
@@ -350,14 +336,10 @@ class Playground(Vertical):
         self.find_neighbours()
         self.post_message(self.Changed())
 
-    @work(group="map", exclusive=True)
-    async def _show_map(self) -> None:
-        if self.shown != "map" or not self.grids:
-            return
-        embeddings = self.answers[0].embeddings
-        points = await asyncio.to_thread(similarity.project, embeddings)
-        labels = [f"{sentence.number} {printable(sentence.text)}" for sentence in self.sentences]
-        self.map.show(points, labels, self.pair, map_title(points, embeddings))
+    def _show_map(self) -> None:
+        if self.shown == "map" and self.grids:
+            names = [f"{one.number} {printable(one.text)}" for one in self.sentences]
+            self.map.show(self.answers[0].embeddings, names, self.pair)
 
     # Corpora
 

@@ -60,7 +60,7 @@ class Table(NamedTuple):
         pictures = {
             ".md": lambda: exports.markdown(self.sentences, self.matrix).encode(),
             ".svg": lambda: heatmapfile.svg(self.grid, f"{self.model}, {self.metric}").encode(),
-            ".png": lambda: heatmapfile.png(self.grid),
+            ".png": lambda: heatmapfile.png(self.grid, f"{self.model}, {self.metric}"),
         }
         make = pictures.get(path.suffix.lower())
         if make is None and path.suffix.lower() not in exports.SUFFIXES:

@@ -106,6 +106,9 @@ def parser() -> argparse.ArgumentParser:
         "--model", help="a model's name, such as run:<id>; the best at hand unless told"
     )
     sim_.add_argument(
+        "--allow-pickle", action="store_true", help="trust a model that has only a pickle file"
+    )
+    sim_.add_argument(
         "--metric", choices=("cosine", "dot", "euclidean", "manhattan"), default="cosine"
     )
     sim_.add_argument("--format", choices=("table", "json", "csv", "npy"), default="table")
@@ -120,6 +123,13 @@ def parser() -> argparse.ArgumentParser:
 
     encoders_ = add("encoders", encoders, "List the models that are kept warm for a while.")
     encoders_.add_argument("--stop", action="store_true", help="end them now")
+
+    corpora_ = add("corpora", corpora, "List the encoded corpora that are kept on the disk.")
+    which = corpora_.add_mutually_exclusive_group()
+    which.add_argument(
+        "--remove", action="append", default=[], metavar="CORPUS", help="remove this one"
+    )
+    which.add_argument("--clear", action="store_true", help="remove all of them")
     return top
 
 
@@ -143,7 +153,7 @@ def open_app(options: argparse.Namespace) -> int:
         raise UserError("The app needs a terminal; without one, use: stplay train sample")
     from stplay.screens.app import StplayApp
 
-    app = StplayApp()
+    app = StplayApp(early_encoder=True)
     app.run()
     return app.return_code or FINISHED
 
@@ -296,19 +306,10 @@ def sim(options: argparse.Namespace) -> int:
     if options.column is not None and options.against is None:
         raise UserError("--column is a corpus's; name the corpus with --against.")
     sentences = sim.sentences_of(options.file, options.sentences)
+    how = (options.model, options.metric, options.format, options.allow_pickle)
     if options.against is None:
-        return _print(sim.compare(sentences, options.model, options.metric, options.format))
-    return _print(
-        sim.search(
-            sentences,
-            options.against,
-            options.column,
-            options.k,
-            options.model,
-            options.metric,
-            options.format,
-        )
-    )
+        return _print(sim.compare(sentences, *how))
+    return _print(sim.search(sentences, options.against, options.column, options.k, *how))
 
 
 def encoders(options: argparse.Namespace) -> int:
@@ -316,6 +317,20 @@ def encoders(options: argparse.Namespace) -> int:
     from stplay import sim
 
     return _print(sim.warm_table(options.stop))
+
+
+def corpora(options: argparse.Namespace) -> int:
+    """List the corpora that are kept, or remove some."""
+    from stplay import corpora, sim
+
+    named = dict.fromkeys(corpora.find(start) for start in options.remove)
+    chosen = list(named) or corpora.kept()
+    removed = bool(options.remove or options.clear)
+    if removed:
+        for corpus in chosen:
+            corpora.remove(corpus)
+        corpora.remove_abandoned()
+    return _print(sim.corpora_table(chosen, removed))
 
 
 def _print(output: str | bytes) -> int:

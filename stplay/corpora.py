@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -26,10 +27,12 @@ from stplay import home
 from stplay.errors import UserError
 from stplay.frames import CorpusFacts
 from stplay.similarity import similarity_matrix
+from stplay.text import printable
 
 PIECE = 256
 CHUNK_NUMBERS = 1 << 24  # of the embeddings looked at together: 64 MiB
 CACHED_ROWS = 256  # few enough for their differences to stay in the processor's cache
+ABANDONED_SECONDS = 3600.0
 TINY = np.finfo(np.float32).tiny
 
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -62,7 +65,64 @@ def facts(name: str) -> CorpusFacts | None:
 def _folder(name: str) -> Path:
     if not _KEY.fullmatch(name):
         raise ValueError(f"{name!r} is no corpus key")
-    return home.cache_folder() / "corpora" / name
+    return _place() / name
+
+
+def _place() -> Path:
+    return home.cache_folder() / "corpora"
+
+
+class Kept(NamedTuple):
+    """A corpus on the disk, and when it was last used, in seconds since 1970."""
+
+    facts: CorpusFacts
+    used: float
+
+
+def kept() -> list[Kept]:
+    """The corpora on the disk, the one used last first."""
+    found = []
+    for path in _place().glob("*/facts.json"):
+        if _KEY.fullmatch(path.parent.name) and (known := facts(path.parent.name)):
+            with suppress(OSError):  # it is being removed
+                found.append(Kept(known, path.stat().st_mtime))
+    return sorted(found, key=lambda each: each.used, reverse=True)
+
+
+def find(start: str) -> Kept:
+    """The corpus whose key begins with ``start``.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    found = [each for each in kept() if start and each.facts.key.startswith(start)]
+    if len(found) != 1:
+        many = "Several corpora begin" if found else "No corpus begins"
+        raise UserError(f"{many} with {printable(start)!r}; see: stplay corpora")
+    return found[0]
+
+
+def remove(corpus: Kept) -> None:
+    """Free the disk of ``corpus``; whoever has it open may go on.
+
+    Raises:
+        UserError: it cannot be removed.
+    """
+    folder = _folder(corpus.facts.key)
+    try:
+        (folder / "facts.json").unlink(missing_ok=True)  # from now on nobody finds half of it
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be removed: {error.strerror}.") from None
+
+
+def remove_abandoned() -> None:
+    """Free the disk of what was begun and never finished, by processes that were killed."""
+    for folder in _place().glob("*.partial"):
+        with suppress(OSError):
+            newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+            if time.time() - newest > ABANDONED_SECONDS:
+                shutil.rmtree(folder)
 
 
 class Building:
@@ -113,7 +173,7 @@ class Building:
         """Write the embeddings of the next piece."""
         self.file.write(np.ascontiguousarray(embeddings, np.float32).data)
 
-    def finish(self) -> CorpusFacts:
+    def finish(self, model: str, source: str) -> CorpusFacts:
         """Put the corpus, all of which was appended, in its place."""
         seconds = time.monotonic() - self.begun
         self.file.close()
@@ -122,7 +182,9 @@ class Building:
         np.save(self.partial / "ends.npy", np.cumsum([len(text) for text in encoded], dtype=int))
         np.save(self.partial / "rows.npy", np.array(self.numbers, dtype=int))
         disk = sum(path.stat().st_size for path in self.partial.iterdir())
-        found = CorpusFacts(self.key, self.rows, len(self.texts), seconds, disk)
+        found = CorpusFacts(
+            self.key, self.rows, len(self.texts), seconds, disk, model, printable(source)
+        )
         (self.partial / "facts.json").write_bytes(msgspec.json.encode(found))
         shutil.rmtree(self.folder, ignore_errors=True)
         self.partial.replace(self.folder)
@@ -141,6 +203,8 @@ class Corpus:
             self.sentences = np.memmap(folder / "sentences.txt", np.uint8, "r")
         except (OSError, ValueError):
             raise UserError("The corpus is gone from the cache; load it again.") from None
+        with suppress(OSError):
+            (folder / "facts.json").touch()  # tells when it was last used
 
     def __len__(self) -> int:
         return len(self.embeddings)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stplay import encoders, frames
 from stplay.corpora import Corpus, Neighbour
 from stplay.errors import UserError
-from stplay.frames import CorpusFacts, ModelFacts
+from stplay.frames import CorpusFacts, ModelFacts, Task
 from stplay.sources import absolute
 from stplay.text import printable
 
@@ -67,7 +67,7 @@ class Encoder:
         self._connecting = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._newest: object = None
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known: OrderedDict[tuple[str, Task | None], _Known] = OrderedDict()
         self._corpora: dict[str, Corpus] = {}
 
     async def start(self, progress: Progress | None = None) -> ModelFacts:
@@ -85,7 +85,12 @@ class Encoder:
 
         return await self._ask(ask, progress)
 
-    async def encode(self, sentences: Sequence[str]) -> Encoded:
+    @property
+    def query_task(self) -> Task | None:
+        """The task of what is searched for, once the model is loaded, if it tells tasks apart."""
+        return "query" if self.facts and self.facts.tells_tasks_apart else None
+
+    async def encode(self, sentences: Sequence[str], task: Task | None = None) -> Encoded:
         """The embeddings of ``sentences``, those that are new encoded now.
 
         Raises:
@@ -94,14 +99,14 @@ class Encoder:
         """
         self._newest = turn = object()
         seconds = 0.0
-        if any(sentence not in self._known for sentence in sentences):
+        if any((sentence, task) not in self._known for sentence in sentences):
             async with self._turn:
                 if self._newest is not turn:
                     raise Superseded
-                seconds = await self._learn(sentences)
-        known = [self._known[sentence] for sentence in sentences]
+                seconds = await self._learn(sentences, task)
+        known = [self._known[sentence, task] for sentence in sentences]
         for sentence in sentences:
-            self._known.move_to_end(sentence)
+            self._known.move_to_end((sentence, task))
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
         dimensions = self.facts.dimensions if self.facts else 0
@@ -143,10 +148,12 @@ class Encoder:
         Raises:
             UserError: the corpus is gone, the model cannot be loaded, or its process died twice.
         """
-        if sentence not in self._known:
+        if self.facts is None:
+            await self.start()
+        if (sentence, self.query_task) not in self._known:
             async with self._turn:
-                await self._learn([sentence])
-        query = self._known[sentence].embedding
+                await self._learn([sentence], self.query_task)
+        query = self._known[sentence, self.query_task].embedding
         if corpus_key not in self._corpora:
             self._corpora[corpus_key] = await asyncio.to_thread(Corpus, corpus_key)
         corpus = self._corpora[corpus_key]
@@ -158,19 +165,19 @@ class Encoder:
             self._connection.close()
             self._connection = None
 
-    async def _learn(self, sentences: Sequence[str]) -> float:
+    async def _learn(self, sentences: Sequence[str], task: Task | None) -> float:
         """Have what is new of ``sentences`` encoded; returns the seconds that took."""
 
         async def ask(connection: _Connection) -> float:
-            new = [text for text in dict.fromkeys(sentences) if text not in self._known]
+            new = [text for text in dict.fromkeys(sentences) if (text, task) not in self._known]
             if not new:
                 return 0.0
-            request = frames.Encode(next(connection.numbers), new)
+            request = frames.Encode(next(connection.numbers), new, task)
             answer, body = await connection.ask(request, request.id)
             assert isinstance(answer, frames.Embedded)
             embeddings = np.frombuffer(body, np.float32).reshape(-1, answer.dimensions)
-            for known in zip(new, embeddings, answer.tokens, answer.dropped, strict=True):
-                self._known[known[0]] = _Known(*known[1:])
+            known = map(_Known, embeddings, answer.tokens, answer.dropped)
+            self._known.update(zip([(text, task) for text in new], known, strict=True))
             return answer.seconds
 
         return await self._ask(ask)

@@ -199,6 +199,34 @@ async def reach(place: Address) -> tuple[Streams, frames.Greeting]:
     raise UserError("stplay was changed since this command or app was started; start it again.")
 
 
+async def is_there(place: Address) -> bool:
+    """Whether a process listens at ``place``."""
+    try:
+        (_, writer), _ = await connect(place.socket)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def end_unused(place: Address, since: float | None = None, mine: int = 0) -> None:
+    """End the process at ``place``, unless somebody is connected or has used it lately.
+
+    Args:
+        place: where it listens.
+        since: the ``time.monotonic()`` from which on a use counts; none does without it.
+        mine: how many of its connections are the caller's own.
+    """
+    begun = time.monotonic()
+    with suppress(OSError):
+        streams, greeting = await connect(place.socket)
+        used = since is not None and greeting.idle_seconds < begun - since
+        if greeting.clients > mine or used:
+            streams[1].close()
+        else:
+            await leave(streams)
+
+
 async def warm() -> list[frames.Greeting]:
     """The processes that are there, by the names of their models."""
     found = []

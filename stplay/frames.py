@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import Union
+from typing import Literal, Union
 
 import msgspec
 
-PROTOCOL = 1
+PROTOCOL = 2
 MOST_HEADER_BYTES = 1 << 28
 MOST_BODY_BYTES = 1 << 34
 BUFFER_BYTES = 1 << 20
 
 _LENGTHS = struct.Struct("!IQ")
+
+Task = Literal["query"]
 
 
 class Greeting(msgspec.Struct, tag=True):
@@ -41,10 +43,14 @@ class Open(msgspec.Struct, tag=True):
 
 
 class Encode(msgspec.Struct, tag=True):
-    """Ask for the embeddings of sentences; replaces this client's request that still waits."""
+    """Ask for the embeddings of sentences; replaces this client's request that still waits.
+
+    A ``task`` brings the model's prompt for it with it.
+    """
 
     id: int
     sentences: list[str]
+    task: Task | None = None
 
 
 class LoadCorpus(msgspec.Struct, tag=True):
@@ -65,7 +71,8 @@ class ModelFacts(msgspec.Struct, tag=True, frozen=True):
     """What a loaded model is.
 
     ``max_tokens`` counts special tokens; ``similarity`` is the library's ``similarity_fn_name``;
-    ``revision`` is a Hub model's commit.
+    ``revision`` is a Hub model's commit; ``tells_tasks_apart`` where a query and a document of the
+    same words may have different embeddings.
     """
 
     name: str
@@ -75,6 +82,7 @@ class ModelFacts(msgspec.Struct, tag=True, frozen=True):
     similarity: str
     untrained: bool
     device: str
+    tells_tasks_apart: bool
 
 
 class Progressed(msgspec.Struct, tag=True):
@@ -99,7 +107,8 @@ class Embedded(msgspec.Struct, tag=True):
 class CorpusFacts(msgspec.Struct, tag=True, frozen=True):
     """A corpus on the disk: ``rows`` with a sentence, of which ``distinct`` were encoded.
 
-    ``seconds`` is what the encoding took when it was done, ``disk`` its size in bytes.
+    ``seconds`` is what the encoding took when it was done, ``disk`` its size in bytes. ``model``
+    and ``source`` name what it was made of, where that is known.
     """
 
     key: str
@@ -107,6 +116,8 @@ class CorpusFacts(msgspec.Struct, tag=True, frozen=True):
     distinct: int
     seconds: float
     disk: int
+    model: str = ""
+    source: str = ""
 
 
 class CorpusLoaded(msgspec.Struct, tag=True):

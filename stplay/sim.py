@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,17 +14,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay import exports, models
+from stplay import corpora, exports, models
 from stplay.encoder import Encoder, Neighbour
 from stplay.errors import UserError
 from stplay.similarity import similarity_matrix
-from stplay.text import count, duration, printable
+from stplay.text import count, duration, printable, size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 DECIMALS = 4
 SHOWN_CHARACTERS = 60
+SHOWN_KEY = 8
 
 
 def sentences_of(file: str | None, typed: Iterable[str]) -> list[str]:
@@ -52,7 +54,9 @@ def sentences_of(file: str | None, typed: Iterable[str]) -> list[str]:
     return found
 
 
-def compare(sentences: list[str], model: str | None, metric: str, form: str) -> str | bytes:
+def compare(
+    sentences: list[str], model: str | None, metric: str, form: str, allow_pickle: bool
+) -> str | bytes:
     """The similarities of all pairs of ``sentences``; as a table, one pair is one number.
 
     Raises:
@@ -60,7 +64,7 @@ def compare(sentences: list[str], model: str | None, metric: str, form: str) -> 
     """
     if len(sentences) < 2:
         raise UserError('Two sentences are needed, as in: stplay sim "a cat" "a kitten"')
-    name, embeddings = asyncio.run(_embeddings(model, sentences))
+    name, embeddings = asyncio.run(_embeddings(model, sentences, allow_pickle))
     matrix = similarity_matrix(embeddings, embeddings, metric)
     match form:
         case "json":
@@ -82,8 +86,8 @@ def compare(sentences: list[str], model: str | None, metric: str, form: str) -> 
     return "\n".join(lines) + "\n"
 
 
-async def _embeddings(model: str | None, sentences: list[str]):
-    async with _started(model) as encoder:
+async def _embeddings(model: str | None, sentences: list[str], allow_pickle: bool):
+    async with _started(model, allow_pickle) as encoder:
         return encoder.model, (await encoder.encode(sentences)).embeddings
 
 
@@ -95,6 +99,7 @@ def search(
     model: str | None,
     metric: str,
     form: str,
+    allow_pickle: bool,
 ) -> str:
     """The ``k`` sentences of ``corpus`` that are most like each of ``queries``.
 
@@ -105,7 +110,7 @@ def search(
         raise UserError('A sentence is needed, as in: stplay sim --against corpus.txt "a cat"')
     if form == "npy":
         raise UserError("Neighbours have no npy form; use --format json or csv.")
-    name, found = asyncio.run(_neighbours(queries, corpus, column, k, model, metric))
+    name, found = asyncio.run(_neighbours(queries, corpus, column, k, model, metric, allow_pickle))
     if form == "json":
         answers = [
             {"sentence": query, "neighbours": [one._asdict() for one in neighbours]}
@@ -129,19 +134,26 @@ def search(
 
 
 async def _neighbours(
-    queries: list[str], corpus: str, column: str | None, k: int, model: str | None, metric: str
+    queries: list[str],
+    corpus: str,
+    column: str | None,
+    k: int,
+    model: str | None,
+    metric: str,
+    allow_pickle: bool,
 ) -> tuple[str, list[list[Neighbour]]]:
-    async with _started(model) as encoder:
+    async with _started(model, allow_pickle) as encoder:
         with _Status() as status:
             facts = await encoder.load_corpus(corpus, column, status.tell)
-        await encoder.encode(queries)
+        await encoder.encode(queries, encoder.query_task)
         found = [await encoder.neighbours(facts.key, query, k, metric) for query in queries]
         return encoder.model, found
 
 
 @asynccontextmanager
-async def _started(model: str | None) -> AsyncIterator[Encoder]:
-    encoder = Encoder(model or next(one.name for one in models.offered() if one.here))
+async def _started(model: str | None, allow_pickle: bool) -> AsyncIterator[Encoder]:
+    name = model or next(one.name for one in models.offered() if one.here)
+    encoder = Encoder(name, allow_pickle)
     try:
         with _Status() as status:
             facts = await encoder.start(status.tell)
@@ -184,6 +196,21 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     return getattr(error, "strerror", None) or str(error)
+
+
+def corpora_table(chosen: list[corpora.Kept], removed: bool) -> str:
+    """The corpora ``chosen``: which one it is, where it is from, its size, and its last use."""
+    if not chosen:
+        return "No corpus is kept.\n"
+    lines = []
+    for facts, used in chosen:
+        state = "removed" if removed else f"used {duration(time.time() - used)} ago"
+        source, model = facts.source or "unknown source", facts.model or "unknown model"
+        lines.append(
+            f"{facts.key[:SHOWN_KEY]}  {size(facts.disk):>9}  {count(facts.rows):>11} rows  "
+            f"{state}  {printable(model)}  {printable(source)}"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def warm_table(stop: bool) -> str:

@@ -212,5 +212,5 @@ def check_model_folder(folder: Path, *, allow_pickle: bool) -> None:
         raise UserError(
             f"{printable(str(pickled[0]))} has only a pickle checkpoint ({PICKLE_WEIGHTS}), which "
             "can run code when it is read. If you trust it, allow it with "
-            "--set model.allow_pickle=true"
+            "--allow-pickle; for a training, with --set model.allow_pickle=true"
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from widemodel import make_wide_model
 
 from stplay import encoders, frames, home
 from stplay.encoder import CorpusFacts, Encoder, Superseded
@@ -243,6 +244,26 @@ async def test_a_corpus_is_a_column_too(tmp_path: Path):
     with pytest.raises(UserError, match="line 1 is not UTF-8 text"):
         await load(client, tmp_path / "binary.txt")
     await client.close()
+
+
+async def test_a_query_and_a_corpus_bring_the_prompts_of_the_model(tmp_path: Path):
+    folder = make_wide_model(tmp_path / "prompted")
+    settings = {"prompts": {"query": "look for a horse: ", "document": "two cats say "}}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings))
+    client = Encoder(str(folder))
+    facts = await load(client, write_lines(tmp_path / "corpus.txt", CARD))
+    found = await client.neighbours(facts.key, CARD[0], 3, "cosine")
+    plain = await client.encode(CARD)
+    await client.close()
+
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu")
+    expected = model.similarity(model.encode_query([CARD[0]]), model.encode_document(CARD))[0]
+    assert [one.score for one in sorted(found)] == pytest.approx(expected.tolist(), abs=1e-5)
+    alike = model.similarity(model.encode([CARD[0]]), model.encode(CARD))[0]
+    assert abs(alike - expected).max() > 0.01
+    assert plain.embeddings == pytest.approx(model.encode(CARD), abs=1e-5)
 
 
 async def test_typing_goes_on_while_a_corpus_is_encoded_and_giving_it_up_leaves_nothing(

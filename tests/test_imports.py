@@ -35,6 +35,7 @@ def imported(*arguments: str) -> set[str]:
         ("runs",),
         ("sim", "a", "b", "--model", "./there/is/none"),
         ("encoders",),
+        ("corpora",),
         ("train", "sample", "--set", "model.base=./there/is/none"),
         ("train", "all-nli", "--name", "../unfit"),
     ],

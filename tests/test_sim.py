@@ -17,6 +17,7 @@ import pytest
 from conftest import run_stplay
 from terminal import Terminal
 from test_cli import assert_mistake
+from widemodel import make_wide_model
 
 from stplay import cli
 from stplay.similarity import METRICS
@@ -99,6 +100,21 @@ def test_an_untrained_model_is_told(warm_home: Path):
     )
     listed = run_stplay("encoders").stdout
     assert "builtin:tiny  process" in listed
+
+
+def test_a_pickle_is_read_only_where_it_is_trusted(tmp_path: Path):
+    import torch
+    from safetensors.torch import load_file
+
+    folder = make_wide_model(tmp_path / "pickled")
+    weights = folder / "model.safetensors"
+    torch.save(load_file(weights), folder / "pytorch_model.bin")
+    weights.unlink()
+    arguments = ("sim", "--model", str(folder), "a cat", "a dog")
+    assert_mistake(run_stplay(*arguments), "allow it with --allow-pickle")
+    done = run_stplay(*arguments, "--allow-pickle")
+    assert done.returncode == 0, done.stderr
+    assert -1 <= float(done.stdout) <= 1
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,7 @@ class EncodingProcess:
             similarity=str(opened.model.similarity_fn_name),
             untrained=self.model == UNTRAINED,
             device=str(opened.model.device),
+            tells_tasks_apart=self.encoder.tells_tasks_apart,
         )
 
     async def _encode_newest(self, client: Client) -> None:
@@ -231,7 +232,7 @@ class EncodingProcess:
     def _encode(self, request: frames.Encode) -> tuple[frames.Embedded, bytes]:
         """Encode sentences, in the model's thread."""
         begun = time.perf_counter()
-        embeddings = self.encoder.encode(request.sentences)
+        embeddings = self.encoder.encode(request.sentences, request.task)
         seconds = time.perf_counter() - begun
         tokens, dropped = self.tokens.of(request.sentences)
         dimensions = embeddings.shape[1]
@@ -268,7 +269,9 @@ class EncodingProcess:
         async with self.turn:
             if self.facts is None:
                 raise UserError("The model could not be loaded.")
-        model = f"{self.facts.name}@{self.facts.revision or ''} {self.fingerprint}"
+        task = "document" if self.facts.tells_tasks_apart else None
+        parts = [f"{self.facts.name}@{self.facts.revision or ''}", self.fingerprint, task or ""]
+        model = " ".join(parts).rstrip()
         key = await asyncio.to_thread(corpora.key, model, found.first)
         async with self.loading_corpora[key]:
             if facts := corpora.facts(key):
@@ -278,13 +281,14 @@ class EncodingProcess:
             tell(stage, 0, total)
             with corpora.Building(key, found.first, found.rows, self.facts.dimensions) as building:
                 for piece in building.pieces():
+                    encode = partial(self.encoder.encode, piece, task)
                     async with self.turn:
-                        embeddings = await self._in_thread(partial(self.encoder.encode, piece))
+                        embeddings = await self._in_thread(encode)
                     building.append(embeddings)
                     done += len(piece)
                     self.used = time.monotonic()
                     tell(stage, done, total)
-                return await asyncio.to_thread(building.finish)
+                return await asyncio.to_thread(building.finish, self.facts.name, request.source)
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self.thread, work)

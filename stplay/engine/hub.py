@@ -62,7 +62,7 @@ def model_folder(source: ModelSource, allow_pickle: bool, stages: Stages) -> tup
         raise UserError(
             f"The Hub model {source.place} has only a pickle checkpoint ({PICKLE_WEIGHTS}), which "
             "can run code when it is read. If you trust it, allow it with "
-            "--set model.allow_pickle=true"
+            "--allow-pickle; for a training, with --set model.allow_pickle=true"
         )
     if not pickles and not any(name.endswith(".safetensors") for name in names):
         raise repository.lacks(f"The Hub model {source.place} has no weights.")

@@ -21,7 +21,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 from widemodel import make_wide_model
 
-from stplay import encoders, sources
+from stplay import encoders, projector, sources
 from stplay.events import CheckpointSaved, EventWriter
 from stplay.screens.app import StplayApp
 from stplay.screens.explore import CARD_SENTENCES, ExploreScreen
@@ -369,6 +369,35 @@ async def test_the_map_is_linked_to_the_selection() -> None:
         assert playground.shown == "matrices"
 
 
+def map_title(playground: Playground) -> str:
+    """The first line of the map."""
+    width = playground.map.size.width
+    return playground.map.render_lines(Region(0, 0, width, 1))[0].text
+
+
+@pytest.mark.skipif(projector.is_installed(), reason="umap-learn is installed")
+async def test_umap_is_not_offered_where_it_is_not_installed() -> None:
+    async with exploring() as (pilot, playground):
+        await pilot.press("escape", "v")
+        await eventually(pilot, lambda: playground.shown == "map" and bool(playground.map._places))
+        assert "p" not in pilot.app.screen.active_bindings
+        await pilot.press("p")
+        assert "principal" in map_title(playground)
+
+
+@pytest.mark.skipif(not projector.is_installed(), reason="umap-learn is not installed")
+async def test_umap_draws_the_map_too() -> None:
+    async with exploring() as (pilot, playground):
+        await pilot.press("escape", "v", "p")
+        await eventually(pilot, lambda: "UMAP needs 4 sentences" in map_title(playground))
+        playground.editor.text = "\n".join([*CARD_SENTENCES, "a cat", "two cats"])
+        await eventually(pilot, lambda: "UMAP is on its way" in map_title(playground))
+        await eventually(pilot, lambda: "UMAP by cosine" in map_title(playground), seconds=90)
+        assert len(playground.map._places) == 5
+        await pilot.press("p")
+        await eventually(pilot, lambda: "principal" in map_title(playground))
+
+
 async def test_neighbours_in_a_corpus_as_you_type(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus.txt"
     lines = [f"The number {number} is a number." for number in range(50)]
@@ -464,7 +493,7 @@ async def test_other_screens_hand_sentences_over(warm_home: Path) -> None:
 
 async def test_all_numbers_of_a_vector_are_one_key_away() -> None:
     async with exploring(size=(80, 24)) as (pilot, playground):
-        assert not playground.vector.display
+        assert not playground.selection.vector.display
         await pilot.press("escape", "i")
         await settle_dialog(pilot)
         texts = [str(line.render()) for line in pilot.app.screen.query("Static")]  # type: ignore

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from terminal import Terminal
+
+from stplay import encoders
+from stplay.frames import Greeting
 
 CTRL_Q, ESCAPE = "\x11", "\x1b"
 
@@ -46,6 +51,23 @@ def test_what_is_typed_is_read_from_the_matrix() -> None:
         assert terminal.wait_for_end() == 0
 
 
+def test_alt_and_a_key_is_no_text_to_the_field_that_has_the_focus() -> None:
+    with Terminal("explore", "--model", "builtin:minilm", size=(120, 40)) as terminal:
+        terminal.wait_for(lambda text: len(matrix_on(text)) == 3)
+        terminal.type(ESCAPE + "Y")
+        terminal.wait_for("Copied the matrix as CSV.")
+        terminal.type(ESCAPE + "z")  # no key of ours; the next one comes at once
+        terminal.type(ESCAPE + "1")
+        terminal.wait_for("Base model")
+        terminal.type("\t" + ESCAPE + "2")
+        terminal.wait_for("Dimensions")
+        terminal.type("\t" + ESCAPE + "3")
+        terminal.wait_for(lambda text: len(matrix_on(text)) == 3)
+        assert re.search("3  The dog has big ears[.] +", terminal.text)
+        terminal.type(ESCAPE + "é£")  # Textual takes alt and 3 for £
+        terminal.wait_for("3  The dog has big ears.£", seconds=10)
+
+
 def test_sentences_come_through_a_pipe_and_keys_from_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "sentences.txt"
     path.write_text("a kitten\n\na cat\n", encoding="utf-8")
@@ -66,3 +88,34 @@ def test_a_mistake_of_the_command_line_is_one_sentence() -> None:
     with Terminal("explore", "./nowhere.txt") as terminal:
         assert terminal.wait_for_end() == 2
         assert "./nowhere.txt cannot be read" in terminal.text
+
+
+def warm_encoders(terminal: Terminal) -> list[Greeting]:
+    """The encoding processes that are there, while the app goes on."""
+    terminal.read()
+    return asyncio.run(encoders.warm())
+
+
+def test_an_encoder_starts_with_the_app_and_ends_with_it_where_nobody_used_it(home: Path) -> None:
+    with Terminal(size=(120, 40)) as terminal:
+        terminal.wait_for(lambda text: bool(warm_encoders(terminal)))
+        assert "Base model" in terminal.text
+        (greeting,) = warm_encoders(terminal)
+        assert greeting.model == "builtin:minilm"
+        process = psutil.Process(greeting.pid)
+        terminal.type(CTRL_Q)  # while it is being loaded
+        assert terminal.wait_for_end() == 0
+    process.wait(10)
+    assert asyncio.run(encoders.warm()) == []
+
+
+def test_an_encoder_that_was_used_stays_for_a_while(home: Path) -> None:
+    with Terminal(size=(120, 40)) as terminal:
+        terminal.wait_for(lambda text: bool(warm_encoders(terminal)))
+        (greeting,) = warm_encoders(terminal)
+        terminal.type("3")
+        terminal.wait_for(lambda text: len(matrix_on(text)) == 3)
+        terminal.type(CTRL_Q)
+        assert terminal.wait_for_end() == 0
+    (left,) = asyncio.run(encoders.stop_all())
+    assert left.pid == greeting.pid

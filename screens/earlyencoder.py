@@ -1,0 +1,45 @@
+"""The encoder that is started before anyone asks for it, so that Explore finds it warm."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+from stplay import encoders, frames, models, runs
+from stplay.errors import UserError
+
+
+class EarlyEncoder:
+    """The encoding process of the best model at hand, kept for as long as the app is open."""
+
+    def __init__(self) -> None:
+        self._place: encoders.Address | None = None
+        self._streams: encoders.Streams | None = None
+        self._loaded: float | None = None
+
+    async def start(self) -> None:
+        """Launch the process where there is none; what fails is told where the model is used."""
+        with suppress(UserError, OSError):
+            if await asyncio.to_thread(runs.running):  # a training needs cores and memory more
+                return
+            offered = await asyncio.to_thread(models.offered)
+            best = next(model.name for model in offered if model.here)
+            place = await asyncio.to_thread(encoders.address, best)
+            if await encoders.is_there(place):
+                return
+            self._place = place
+            self._streams, _ = await encoders.reach(place)
+            while not isinstance(await self._told(), frames.ModelFacts):
+                pass
+            self._loaded = time.monotonic()
+
+    async def _told(self) -> frames.Answer:
+        assert self._streams is not None
+        answer, _ = await frames.read_answer(self._streams[0])
+        return answer
+
+    async def end(self) -> None:
+        """End the process, unless others are connected to it or it was used since it was loaded."""
+        if self._place is not None:
+            await encoders.end_unused(self._place, self._loaded, int(self._streams is not None))

@@ -1,0 +1,102 @@
+"""The client of the projecting process: places on the map by UMAP, where it is installed."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stplay import home
+from stplay.errors import UserError
+from stplay.text import printable
+
+MODULE = "stplay.engine.project"
+REQUEST = struct.Struct("!II")  # rows and dimensions, before the numbers
+ANSWER = struct.Struct("!?Q")  # whether it failed and how many bytes follow
+NEIGHBOURS = 15
+LEAST = 4  # fewer have no neighbourhoods to tell apart
+
+
+def is_installed() -> bool:
+    """Whether UMAP is at hand."""
+    try:
+        metadata.version("umap-learn")
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+class Projector:
+    """Projects with UMAP in a process of its own, which is launched when it is first needed."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)  # what was given up before its turn is never begun
+        self._process: subprocess.Popen[bytes] | None = None
+        self._last: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        self._closed = False
+
+    def known(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The places of ``embeddings``, if they were the last ones asked for."""
+        if self._last is not None and np.array_equal(self._last[0], embeddings):
+            return self._last[1]
+        return None
+
+    async def project(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The places of ``embeddings``, at least ``LEAST``, as an array of shape (sentences, 2).
+
+        Raises:
+            UserError: UMAP failed.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._project, embeddings)
+
+    def _project(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        if (known := self.known(embeddings)) is not None:
+            return known
+        failed, body = self._ask(embeddings)
+        if failed:
+            raise UserError(f"UMAP failed: {printable(body.decode(errors='replace').strip())}")
+        points = np.frombuffer(body, np.float32).reshape(-1, 2)
+        self._last = embeddings, points
+        return points
+
+    def _ask(self, embeddings: NDArray[np.float32]) -> tuple[bool, bytes]:
+        if self._closed:
+            raise UserError("The map was closed.")
+        if self._process is None or self._process.poll() is not None:
+            folder = home.cache_folder()
+            folder.mkdir(parents=True, exist_ok=True)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", MODULE],
+                # Python looks for modules in the working folder first: not in the user's.
+                cwd=folder,
+                env=home.environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # ctrl+c is a key of the app
+            )
+        source, target = self._process.stdout, self._process.stdin
+        assert source is not None
+        assert target is not None
+        try:
+            numbers = np.ascontiguousarray(embeddings, np.float32)
+            target.write(REQUEST.pack(*numbers.shape) + numbers.tobytes())
+            target.flush()
+            failed, length = ANSWER.unpack(source.read(ANSWER.size))
+            return failed, source.read(length)
+        except (OSError, struct.error):
+            raise UserError("UMAP's process ended (killed, or out of memory).") from None
+
+    def close(self) -> None:
+        """End the process."""
+        self._closed = True
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
