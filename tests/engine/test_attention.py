@@ -97,6 +97,12 @@ def test_dropout_is_of_the_probabilities() -> None:
     torch.testing.assert_close(found[~dropped], value[~dropped] / 0.75, rtol=1e-5, atol=1e-5)
 
 
+def test_all_is_dropped() -> None:
+    packing = packing_of([4, 90, 2])
+    found = packed_attention(*parts_of(packing), packing, SCALING, dropout=1.0)
+    assert torch.equal(found, torch.zeros_like(found))
+
+
 @pytest.mark.parametrize("dropout", [0.0])
 def test_elsewhere_nothing_comes_from_the_cpu(dropout: float) -> None:
     packing = packing_of([3, 130, 7, 60]).to(torch.device("meta"))

@@ -101,7 +101,16 @@ def test_a_probability_of_nought_keeps_all(probability: float) -> None:
     assert torch.equal(dropped(values, probability), values)
 
 
-@pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("probability", [1.0, 1 - 1e-9])
+def test_a_probability_of_one_keeps_nothing(probability: float) -> None:
+    values = torch.randn(999, requires_grad=True)
+    found = dropped(values, probability)
+    assert torch.equal(found, torch.zeros(999))
+    (gradient,) = torch.autograd.grad(found.sum(), values)
+    assert torch.equal(gradient, torch.zeros(999))
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.3, 1.0, 1 - 1e-9])
 def test_the_module_while_training_and_not(probability: float) -> None:
     values = torch.ones(20_000)
     module = QuickDropout(probability)
