@@ -71,7 +71,7 @@ def _attend(
     if bias is not None:
         bias = bias[:, : block.longest, : block.longest].to(query.dtype)
         mask = bias if mask is None else mask + bias
-    if dropout and not query.is_cuda:
+    if dropout and query.device.type == "cpu":
         attended = _attend_with_quick_dropout(query, key, value, mask, scaling, dropout)
     else:
         attended = scaled_dot_product_attention(

@@ -103,7 +103,7 @@ def test_all_is_dropped() -> None:
     assert torch.equal(found, torch.zeros_like(found))
 
 
-@pytest.mark.parametrize("dropout", [0.0])
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
 def test_elsewhere_nothing_comes_from_the_cpu(dropout: float) -> None:
     packing = packing_of([3, 130, 7, 60]).to(torch.device("meta"))
     query, key, value = (torch.empty(200, HEADS, SIZE, device="meta") for _ in range(3))
