@@ -117,7 +117,7 @@ def why_not(model: SentenceTransformer) -> str | None:
         return "it is a decoder"
     if not isinstance(model.tokenizer, PreTrainedTokenizerBase):
         return "it has no tokenizer of transformers"
-    if first.transformer_task != "feature-extraction" or first.query_expansion is not None:
+    if not _is_plain(first):
         return "it is no plain sentence encoder"
     if len(modules) < 2 or type(modules[1]) is not Pooling:
         return "its transformer is not followed by pooling"
@@ -125,3 +125,17 @@ def why_not(model: SentenceTransformer) -> str | None:
         if type(module) not in AFTER_POOLING:
             return f"it has a module of another kind, {type(module).__name__}"
     return None
+
+
+def _is_plain(transformer: Transformer) -> bool:
+    """Whether the last hidden states are what is pooled, and each task reads alike."""
+    tasks = (transformer.query_expansion, transformer.query_length, transformer.document_length)
+    return (
+        transformer.transformer_task == "feature-extraction"
+        and transformer.module_output_name == "token_embeddings"
+        and all(
+            (way["method"], way["method_output_name"]) == ("forward", "last_hidden_state")
+            for way in transformer.modality_config.values()
+        )
+        and all(setting is None for setting in tasks)
+    )

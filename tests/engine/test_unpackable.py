@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine.architectures import WIDTH, encoder, network_of, tokenizer_of
+from engine.architectures import WIDTH, encoder, network_of, texts, tokenizer_of
 from engine.test_evaluation_equality import exact_model
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Router
 from sentence_transformers.sentence_transformer.modules import (
@@ -84,6 +85,32 @@ def decoder(size: int) -> PreTrainedModel:
     network = network_of("bert", size)
     network.config.is_decoder = True
     return network
+
+
+def encode_both(
+    model: SentenceTransformer, sentences: list[str]
+) -> list[tuple[NDArray[np.floating], NDArray[np.floating]]]:
+    """Ours and the library's embeddings, for each task."""
+    encoding = Encoder(model)
+    return [
+        (encoding.encode(sentences), model.encode(sentences)),
+        (encoding.encode(sentences, "query"), model.encode_query(sentences)),
+        (encoding.encode(sentences, "document"), model.encode_document(sentences)),
+    ]
+
+
+@pytest.mark.parametrize("setting", ["query_length", "document_length", "output"])
+def test_settings_of_the_transformer_that_a_packing_has_not(setting: str, tmp_path: Path) -> None:
+    model = encoder("bert", tmp_path)
+    first = model[0]
+    assert isinstance(first, Transformer)
+    if setting == "output":
+        first.modality_config["text"]["method_output_name"] = ["hidden_states", -2]  # pyright: ignore
+    else:
+        setattr(first, setting, 5)
+    assert why_not(model) == "it is no plain sentence encoder"
+    for found, expected in encode_both(model, texts([30, 4], "bert")):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
