@@ -117,6 +117,8 @@ def why_not(model: SentenceTransformer) -> str | None:
         return "it is a decoder"
     if not isinstance(model.tokenizer, PreTrainedTokenizerBase):
         return "it has no tokenizer of transformers"
+    if not model.tokenizer.num_special_tokens_to_add():
+        return "its tokenizer makes no token of an empty sentence"
     if not _is_plain(first):
         return "it is no plain sentence encoder"
     if len(modules) < 2 or type(modules[1]) is not Pooling:

@@ -113,6 +113,14 @@ def test_settings_of_the_transformer_that_a_packing_has_not(setting: str, tmp_pa
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
+def test_a_tokenizer_that_makes_nothing_of_an_empty_sentence(tmp_path: Path) -> None:
+    model = encoder("bert", tmp_path, pooling="cls")
+    model.tokenizer.backend_tokenizer.post_processor = None
+    assert why_not(model) == "its tokenizer makes no token of an empty sentence"
+    for found, expected in encode_both(model, ["a b", "", "c", *texts([30, 4], "bert")]):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
