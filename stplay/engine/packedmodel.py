@@ -115,6 +115,10 @@ def why_not(model: SentenceTransformer) -> str | None:
         return f"its architecture, {kind}, is none of {', '.join(ARCHITECTURES)}"
     if getattr(first.auto_model.config, "is_decoder", False):
         return "it is a decoder"
+    # It would happen outside of ``_packed``, and every sentence would attend to all others.
+    layers = first.auto_model.modules()
+    if any(getattr(layer, "gradient_checkpointing", False) for layer in layers):
+        return "it computes its activations again (gradient checkpointing)"
     if not isinstance(model.tokenizer, PreTrainedTokenizerBase):
         return "it has no tokenizer of transformers"
     if not model.tokenizer.num_special_tokens_to_add():

@@ -121,6 +121,16 @@ def test_a_tokenizer_that_makes_nothing_of_an_empty_sentence(tmp_path: Path) -> 
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
+def test_activations_computed_again_would_not_be_packed(tmp_path: Path) -> None:
+    model = encoder("bert", tmp_path)
+    first = model[0]
+    assert isinstance(first, Transformer)
+    first.model._set_gradient_checkpointing(enable=True)
+    assert why_not(model) == "it computes its activations again (gradient checkpointing)"
+    first.model._set_gradient_checkpointing(enable=False)
+    assert why_not(model) is None
+
+
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
