@@ -88,7 +88,7 @@ class PackedModel:
             return mpnet.token_embeddings(self.transformer, packing, positions)
         with _packed(self.transformer.config):
             output = self.transformer(
-                input_ids=packing.ids, position_ids=positions, packing=packing
+                input_ids=packing.ids, position_ids=positions, packing=packing, return_dict=True
             )
         return output.last_hidden_state
 

@@ -231,6 +231,19 @@ def test_a_failed_forward_leaves_the_model_as_it_was(tmp_path: Path) -> None:
     assert attention_of(model) == before
 
 
+@pytest.mark.parametrize("setting", ["return_dict", "output_hidden_states", "output_attentions"])
+@all_architectures
+def test_outputs_that_nobody_reads(
+    architecture: Architecture, setting: str, tmp_path: Path
+) -> None:
+    model = encoder(architecture, tmp_path)
+    first = model[0]
+    assert isinstance(first, Transformer)
+    first.model.set_attn_implementation("eager")  # no other gives attentions
+    setattr(first.model.config, setting, setting != "return_dict")
+    assert_equal(model, texts([3, 50, 7], architecture))
+
+
 def gradients(model: SentenceTransformer, embeddings: Tensor) -> dict[str, Tensor | None]:
     """What each parameter gets of a loss in which every number counts."""
     random = torch.Generator().manual_seed(1)
