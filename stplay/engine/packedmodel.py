@@ -119,6 +119,8 @@ def why_not(model: SentenceTransformer) -> str | None:
     layers = first.auto_model.modules()
     if any(getattr(layer, "gradient_checkpointing", False) for layer in layers):
         return "it computes its activations again (gradient checkpointing)"
+    if first.can_flatten_inputs:  # flash-attn is installed and asked for: nothing is padded
+        return "the library packs its sentences by itself"
     if not isinstance(model.tokenizer, PreTrainedTokenizerBase):
         return "it has no tokenizer of transformers"
     if not model.tokenizer.num_special_tokens_to_add():

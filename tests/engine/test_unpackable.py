@@ -131,6 +131,14 @@ def test_activations_computed_again_would_not_be_packed(tmp_path: Path) -> None:
     assert why_not(model) is None
 
 
+def test_what_the_library_packs_by_itself(tmp_path: Path) -> None:
+    model = encoder("bert", tmp_path)
+    first = model[0]
+    assert isinstance(first, Transformer)
+    first.can_flatten_inputs = True  # as with flash-attn, which needs a GPU
+    assert why_not(model) == "the library packs its sentences by itself"
+
+
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
