@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from stplay.engine.attention import packed_attention
+from stplay.engine.attention import _torch_varlen, _varlen, packed_attention
 from stplay.engine.packing import Packing
 
 HEADS, SIZE, SCALING = 3, 8, 0.3
@@ -124,3 +124,15 @@ def test_other_numbers(dtype: torch.dtype, dropout: float) -> None:
     expected = alone(packing, (query.double(), key.double(), value.double()), bias.double())
     error = (found.double() - expected).abs()
     assert error.mean() < torch.finfo(dtype).eps * 4 + 1e-8
+
+
+def test_torchs_own_takes_what_it_is_given() -> None:
+    varlen = _torch_varlen()
+    if varlen is None:
+        pytest.skip("this torch has no attention over packed sentences")
+    packing = packing_of([3, 130, 7, 60]).to(torch.device("meta"))
+    parts = (torch.empty(200, HEADS, SIZE, device="meta", dtype=torch.bfloat16) for _ in range(3))
+    starts, longest = packing.starts, packing.longest
+    found = varlen(*parts, starts, starts, longest, longest, scale=SCALING)
+    assert (found.shape, found.dtype) == ((200, HEADS, SIZE), torch.bfloat16)
+    assert _varlen(torch.empty(200, HEADS, SIZE, dtype=torch.bfloat16)) is None
