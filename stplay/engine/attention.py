@@ -1,12 +1,15 @@
 """Attention over packed sentences, under the name ``PACKED`` in transformers' attention interface.
 
-On a GPU in half precision it is ``torch.nn.attention.varlen``. That has no dropout and no bias:
-with them, and elsewhere, sentences are padded for as long as they attend, in blocks of about the
-same length.
+On a GPU from Ampere on in half precision it is ``torch.nn.attention.varlen``. That has no dropout
+and no bias: with them, and elsewhere, sentences are padded for as long as they attend, in blocks of
+about the same length.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from inspect import signature
 from typing import Any
 
 import torch
@@ -35,18 +38,32 @@ def packed_attention(
     ``query``, ``key``, ``value`` and the result have shape (tokens, heads, head size); ``bias``
     (heads, longest, longest) is added to the scores, ``dropout`` is that of the probabilities.
     """
-    half = query.dtype in (torch.float16, torch.bfloat16)
-    if query.is_cuda and half and not dropout and bias is None:
-        from torch.nn.attention.varlen import varlen_attn
-
+    varlen = None if dropout or bias is not None else _varlen(query)
+    if varlen is not None:
         starts, longest = packing.starts, packing.longest
-        attended = varlen_attn(query, key, value, starts, starts, longest, longest, scale=scaling)
-        assert isinstance(attended, Tensor)
-        return attended
+        return varlen(query, key, value, starts, starts, longest, longest, scale=scaling)
     attended = [
         _attend(query, key, value, block, scaling, dropout, bias) for block in packing.blocks
     ]
     return attended[0] if len(attended) == 1 else torch.cat(attended)
+
+
+def _varlen(query: Tensor) -> Callable[..., Tensor] | None:
+    """The attention of ``torch.nn.attention.varlen``, where it can take ``query``."""
+    half = query.dtype in (torch.float16, torch.bfloat16)
+    fits = query.shape[-1] <= 256 and query.shape[-1] % 8 == 0
+    if not (query.is_cuda and half and fits):
+        return None
+    return _torch_varlen() if torch.cuda.get_device_capability(query.device) >= (8, 0) else None
+
+
+@cache
+def _torch_varlen() -> Callable[..., Any] | None:
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:  # new in torch 2.10
+        return None
+    return varlen_attn if "scale" in signature(varlen_attn).parameters else None
 
 
 def _attend(
@@ -71,7 +88,7 @@ def _attend(
     if bias is not None:
         bias = bias[:, : block.longest, : block.longest].to(query.dtype)
         mask = bias if mask is None else mask + bias
-    if dropout and not query.is_cuda:
+    if dropout and query.device.type == "cpu":
         attended = _attend_with_quick_dropout(query, key, value, mask, scaling, dropout)
     else:
         attended = scaled_dot_product_attention(

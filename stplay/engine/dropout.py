@@ -35,7 +35,8 @@ class _Drop(torch.autograd.Function):
 
 def drop(values: Tensor, probability: float) -> Tensor:
     """``values`` with dropout: to the nearest 1/65536 of ``probability``, and scaled to match."""
-    return _Drop.apply(values, round(probability * LEVELS))
+    dropped = round(probability * LEVELS)
+    return values * 0 if dropped == LEVELS else _Drop.apply(values, dropped)
 
 
 class QuickDropout(nn.Dropout):
@@ -43,7 +44,7 @@ class QuickDropout(nn.Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         """``input`` with dropout while training."""
-        if not self.training or not self.p or input.device.type != "cpu" or self.p == 1:
+        if not self.training or not self.p or input.device.type != "cpu":
             return super().forward(input)
         return drop(input, self.p)
 

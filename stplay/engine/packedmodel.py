@@ -100,7 +100,7 @@ class PackedModel:
             return mpnet.token_embeddings(self.transformer, packing, positions)
         with _packed(self.transformer.config):
             output = self.transformer(
-                input_ids=packing.ids, position_ids=positions, packing=packing
+                input_ids=packing.ids, position_ids=positions, packing=packing, return_dict=True
             )
         return output.last_hidden_state
 
@@ -127,9 +127,17 @@ def why_not(model: SentenceTransformer) -> str | None:
         return f"its architecture, {kind}, is none of {', '.join(ARCHITECTURES)}"
     if getattr(first.auto_model.config, "is_decoder", False):
         return "it is a decoder"
+    # It would happen outside of ``_packed``, and every sentence would attend to all others.
+    layers = first.auto_model.modules()
+    if any(getattr(layer, "gradient_checkpointing", False) for layer in layers):
+        return "it computes its activations again (gradient checkpointing)"
+    if first.can_flatten_inputs:  # flash-attn is installed and asked for: nothing is padded
+        return "the library packs its sentences by itself"
     if not isinstance(model.tokenizer, PreTrainedTokenizerBase):
         return "it has no tokenizer of transformers"
-    if first.transformer_task != "feature-extraction" or first.query_expansion is not None:
+    if not model.tokenizer.num_special_tokens_to_add():
+        return "its tokenizer makes no token of an empty sentence"
+    if not _is_plain(first):
         return "it is no plain sentence encoder"
     if len(modules) < 2 or type(modules[1]) is not Pooling:
         return "its transformer is not followed by pooling"
@@ -137,3 +145,17 @@ def why_not(model: SentenceTransformer) -> str | None:
         if type(module) not in AFTER_POOLING:
             return f"it has a module of another kind, {type(module).__name__}"
     return None
+
+
+def _is_plain(transformer: Transformer) -> bool:
+    """Whether the last hidden states are what is pooled, and each task reads alike."""
+    tasks = (transformer.query_expansion, transformer.query_length, transformer.document_length)
+    return (
+        transformer.transformer_task == "feature-extraction"
+        and transformer.module_output_name == "token_embeddings"
+        and all(
+            (way["method"], way["method_output_name"]) == ("forward", "last_hidden_state")
+            for way in transformer.modality_config.values()
+        )
+        and all(setting is None for setting in tasks)
+    )
