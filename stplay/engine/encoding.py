@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,12 +14,14 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Router
 from sentence_transformers.util import truncate_embeddings
 
+from stplay.engine.cores import on_each_core
 from stplay.engine.packedmodel import PackedModel, Tokenized, why_not
 from stplay.engine.packing import Packing, split
 
+Encoded = tuple[Sequence[int], NDArray[np.floating]]
 Task = Literal["query", "document"]
 
-TOKENS_A_BATCH = {"cpu": 2048}
+TOKENS_A_BATCH = {"cpu": 512}
 GPU_TOKENS_A_BATCH = 16384
 BYTES_A_TOKEN = 3
 
@@ -96,35 +100,56 @@ class Encoder:
         """The embeddings of what was prepared; see ``encode``."""
         embeddings: NDArray[np.floating] | None = None
         done = 0
-        for places, encoded in self._embed(prepared):
-            if embeddings is None:
-                embeddings = np.empty((len(prepared.sentences), encoded.shape[1]), encoded.dtype)
-            embeddings[places] = encoded
-            done += len(places)
-            if progress is not None:
-                progress(done)
+        with closing(self._embed(prepared)) as batches:
+            for places, encoded in batches:
+                if embeddings is None:
+                    shape = (len(prepared.sentences), encoded.shape[1])
+                    embeddings = np.empty(shape, encoded.dtype)
+                embeddings[places] = encoded
+                done += len(places)
+                if progress is not None:
+                    progress(done)
         if embeddings is None:
             return np.empty((0, self.dimensions or 0), np.float32)
         return embeddings[prepared.places]
 
-    def _embed(self, prepared: Prepared) -> Iterator[tuple[Sequence[int], NDArray[np.floating]]]:
+    def _embed(self, prepared: Prepared) -> Generator[Encoded, None, None]:
         """Batch by batch, which of the distinct sentences are encoded, and their embeddings."""
         if self.packed is None or prepared.tokenized is None:
             for places in self._batches(prepared.sentences):
                 batch = [prepared.sentences[place] for place in places]
                 yield places, self._encode_batch(batch, prepared.task)
             return
-        tokens, device = prepared.tokenized.sentences, self.model.eval().device
+        yield from self._embed_packed(self.packed, prepared.tokenized)
+
+    def _embed_packed(self, packed: PackedModel, tokenized: Tokenized) -> Iterator[Encoded]:
+        """As ``_embed``; on a CPU many batches go side by side, a core to each."""
+        tokens, device = tokenized.sentences, self.model.eval().device
         order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
-        for batch in split([len(tokens[place]) for place in order], self.most_tokens):
-            places = order[batch.start : batch.stop]
+        lengths = [len(tokens[place]) for place in order]
+        most, cores = self.most_tokens, 1
+        if device.type == "cpu" and sum(lengths) > most:
+            cores = torch.get_num_threads()
+            rounds = math.ceil(sum(lengths) / (most * cores))
+            most = min(
+                most, sum(lengths) // (rounds * cores) + lengths[0]
+            )  # none is idle at the end
+        batches = [order[batch.start : batch.stop] for batch in split(lengths, most)]
+
+        def embed(places: list[int]) -> NDArray[np.floating]:
             packing = Packing([tokens[place] for place in places]).to(device)
             with torch.inference_mode():
-                embeddings = self.packed.embed(packing, prepared.tokenized.prompt_length)
+                embeddings = packed.embed(packing, tokenized.prompt_length)
                 embeddings = truncate_embeddings(embeddings, self.truncate_dim)
             if embeddings.dtype == torch.bfloat16:  # numpy has no such numbers
                 embeddings = embeddings.float()
-            yield places, embeddings.cpu().numpy()
+            return embeddings.cpu().numpy()
+
+        if cores == 1:
+            yield from ((places, embed(places)) for places in batches)
+            return
+        with packed.reading(), closing(on_each_core(embed, batches)) as embedded:
+            yield from zip(batches, embedded, strict=True)
 
     def _prompt(self, task: Task | None) -> str | None:
         """The prompt that the library puts before a sentence of ``task``."""

@@ -55,6 +55,20 @@ class PackedModel:
         by_padding = ARCHITECTURES[config.model_type]
         self._padding_id = self.transformer.embeddings.padding_idx if by_padding else None
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Have attention take packed sentences; only now, as others call the same model padded.
+
+        Threads that read side by side do so within one such context around all of them.
+        """
+        config: PretrainedConfig = self.transformer.config
+        before = config._attn_implementation
+        config._attn_implementation = PACKED
+        try:
+            yield
+        finally:
+            config._attn_implementation = before
+
     @property
     def tokenizer_state(self) -> bytes:
         """All that decides what a sentence's tokens are."""
@@ -98,22 +112,11 @@ class PackedModel:
         positions = packing.positions(self._padding_id)
         if isinstance(self.transformer, MPNetModel):
             return mpnet.token_embeddings(self.transformer, packing, positions)
-        with _packed(self.transformer.config):
+        with self.reading():
             output = self.transformer(
                 input_ids=packing.ids, position_ids=positions, packing=packing, return_dict=True
             )
         return output.last_hidden_state
-
-
-@contextmanager
-def _packed(config: PretrainedConfig) -> Iterator[None]:
-    """Have attention take packed sentences; only now, as others call the same model padded."""
-    before = config._attn_implementation
-    config._attn_implementation = PACKED
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
 
 
 def why_not(model: SentenceTransformer) -> str | None:
