@@ -1,0 +1,118 @@
+"""``stplay plan``: what fits, how fast it is, and which mini-batch to use, measured for real."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import run_stplay, write_triplets
+
+from stplay import plans
+from stplay.events import Engine, StageProgressed
+from stplay.plans import Choice, Plan
+
+
+def choice(size: int, seconds: float, memory: int, forwards: int = 1) -> Choice:
+    return Choice(
+        mini_batch_size=size,
+        tokens=size * 20,
+        forwards=forwards,
+        memory_bytes=memory,
+        seconds_a_step=seconds,
+    )
+
+
+def plan_of(*choices: Choice, engine: Engine | None = None) -> Plan:
+    return Plan(
+        base="builtin:tiny",
+        device="CPU, 2 threads",
+        precision="float32",
+        triplets=6400,
+        batch_size=32,
+        steps=200,
+        free_bytes=3 << 30,
+        engine=engine
+        or Engine(name="fast", batch_tokens=1219, largest_batch_tokens=1777, most_tokens=1800),
+        longest_tokens=25,
+        fitting_tokens=250_000,
+        choices=[*choices],
+    )
+
+
+def test_the_fastest_is_best_and_among_equals_the_smallest() -> None:
+    big, small, slow = choice(72, 0.50, 900), choice(32, 0.51, 400), choice(8, 0.9, 100)
+    assert plan_of(big, small, slow).best == small
+    assert plan_of(big, slow).best == big
+    assert plan_of().best is None
+
+
+def test_what_people_read() -> None:
+    whole, parts = choice(72, 0.5, 130 << 20), choice(8, 0.9, 80 << 20, forwards=14)
+    assert [*plans.lines(plan_of(whole, parts))] == [
+        "builtin:tiny on CPU, 2 threads, float32, 3.0 GiB free",
+        "6,400 triplets, 32 a step, 200 steps",
+        "A batch has 1,219 tokens, at most 1,777; 250,000 fit together",
+        "",
+        "mini_batch_size    tokens  forwards      memory    s/step  all steps",
+        "             72     1,440         1   130.0 MiB     0.500  1 min 40 s    "
+        "<- loss.mini_batch_size",
+        "              8       160        14    80.0 MiB     0.900  3 min 00 s",
+        "",
+        "A batch fits as a whole: each step goes forward through the model once.",
+    ]
+
+
+def test_a_model_of_another_kind_is_told() -> None:
+    engine = Engine(name="stock", why="its architecture, albert, is none of bert\x1b[2J")
+    (line,) = [*plans.lines(plan_of(engine=engine))][2:]
+    assert line.startswith("The library's own path is taken, as its architecture, albert, is")
+    assert "\x1b" not in line
+
+
+@pytest.fixture(scope="module")
+def home_of_plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def test_the_command_measures_real_steps(home_of_plans: Path, tmp_path: Path) -> None:
+    data = write_triplets(tmp_path / "train.jsonl", 200)
+    settings = [f"--set=data.train={data}", "--set=loss.mini_batch_size=4"]
+    done = run_stplay(
+        "plan", "sample", "--json", *settings, env={"STPLAY_HOME": str(home_of_plans)}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # nothing moves where there is no terminal
+    found = json.loads(done.stdout)
+    assert (found["triplets"], found["batch_size"], found["steps"]) == (200, 32, 7)
+    assert found["engine"]["name"] == "fast"
+    assert found["engine"]["most_tokens"] == 4 * found["longest_tokens"]
+    assert found["fitting_tokens"] > found["engine"]["largest_batch_tokens"]
+    by_size = {each["mini_batch_size"]: each for each in found["choices"]}
+    assert {4, 8, 32} <= by_size.keys()
+    whole = by_size[max(by_size)]
+    assert whole["forwards"] == 1
+    assert whole["tokens"] >= found["engine"]["largest_batch_tokens"]
+    assert by_size[4]["forwards"] > by_size[8]["forwards"] > 2
+    assert by_size[4]["memory_bytes"] < by_size[8]["memory_bytes"] < whole["memory_bytes"]
+    assert all(each["seconds_a_step"] > 0 for each in found["choices"])
+    assert not [*(home_of_plans / "data").glob("runs/*")]  # a plan is no run
+
+
+def test_mistakes_end_in_one_sentence(home_of_plans: Path, tmp_path: Path) -> None:
+    lacking = tmp_path / "lacking.jsonl"
+    lacking.write_text('{"anchor": "a", "positive": "b"}\n', encoding="utf-8")
+    done = run_stplay(
+        "plan", "sample", f"--set=data.train={lacking}", env={"STPLAY_HOME": str(home_of_plans)}
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "lacks the column negative" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_progress_in_words() -> None:
+    stage = StageProgressed(stage="tokenizing x\x07", done=5, total=10, unit="rows")
+    assert plans.stage_line(stage) == "tokenizing x\N{REPLACEMENT CHARACTER}, 5 of 10 rows"
+    assert plans.stage_line(StageProgressed(stage="importing")) == "importing"
