@@ -86,7 +86,8 @@ def _attend(
     query, key, value = padded(query), padded(key), padded(value)
     mask = None if block.mask is None else block.mask.to(query.dtype)
     if bias is not None:
-        bias = bias[:, : block.longest, : block.longest].to(query.dtype)
+        # With four dimensions even where there is no mask: else no fused attention takes it.
+        bias = bias[None, :, : block.longest, : block.longest].to(query.dtype)
         mask = bias if mask is None else mask + bias
     if dropout and query.device.type == "cpu":
         attended = _attend_with_quick_dropout(query, key, value, mask, scaling, dropout)
