@@ -12,7 +12,6 @@ from stplay.text import count, printable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 EVENTS = "events.jsonl"
-VOCABULARY = "vocabulary.partial"  # the word embeddings, while some of their rows are trained
 
 
 def every() -> list[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,8 @@ from stplay.engine.vocabularyinuse import VocabularyInUse
 from stplay.errors import UserError
 from stplay.events import Engine, RunStarted
 from stplay.recipe import Recipe
-from stplay.runfolders import VOCABULARY
 
-MEASURED_TOKENS = 1024
+MEASURED_TOKENS = 256
 SCORED_TOGETHER = 256  # rows of scores, where the recipe leaves it to us
 
 
@@ -50,7 +48,6 @@ class FastPath:
         recipe: Recipe,
         model: SentenceTransformer,
         splits: dict[str, Split],
-        folder: Path,
         precision: str,
         stages: Stages,
         begun: RunStarted | None,
@@ -65,11 +62,10 @@ class FastPath:
             name: TokenizedSplit(self.packed, split, stages) for name, split in splits.items()
         }
         self.vocabulary = None
-        transformer = self.packed.transformer
         if not recipe.training.weight_decay:
             used = [split.used for split in self.tokenized.values()]
             ids = np.unique(np.concatenate([*used, model.tokenizer.all_special_ids]))
-            self.vocabulary = VocabularyInUse(transformer, ids, folder / VOCABULARY)
+            self.vocabulary = VocabularyInUse(self.packed.transformer, ids)
         if model.device.type == "cpu":
             dropout.make_quick(model)
         self.loss_settings = recipe.loss
@@ -103,11 +99,6 @@ class FastPath:
     def whole(self) -> AbstractContextManager[None]:
         """The model as it is to be saved."""
         return nullcontext() if self.vocabulary is None else self.vocabulary.whole()
-
-    def close(self) -> None:
-        """Remove the files that were needed meanwhile."""
-        if self.vocabulary is not None:
-            self.vocabulary.close()
 
     def loss(
         self, similarity: Callable[[Tensor, Tensor], Tensor]

@@ -10,7 +10,6 @@ import math
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,15 +62,12 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
     )
     if training.engine == "stock" or found.engine.why:
         return found
-    with TemporaryDirectory(prefix="stplay-") as temporary:
-        fast = FastPath(
-            recipe, base.model, {"train": split}, Path(temporary), precision, stages, None
-        )
-        found.engine, found.longest_tokens = fast.engine, fast.longest
-        found.fitting_tokens = fast.fitting_tokens
-        for mini_batch_size in _mini_batch_sizes(recipe, fast):
-            stages.progress(f"measuring loss.mini_batch_size = {mini_batch_size}")
-            found.choices.append(_measure(recipe, fast, mini_batch_size))
+    fast = FastPath(recipe, base.model, {"train": split}, precision, stages, None)
+    found.engine, found.longest_tokens = fast.engine, fast.longest
+    found.fitting_tokens = fast.fitting_tokens
+    for mini_batch_size in _mini_batch_sizes(recipe, fast):
+        stages.progress(f"measuring loss.mini_batch_size = {mini_batch_size}")
+        found.choices.append(_measure(recipe, fast, mini_batch_size))
     return found
 
 

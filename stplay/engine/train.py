@@ -20,7 +20,6 @@ from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.events import Engine, EventWriter, RunResumed, RunStarted
 from stplay.recipe import Recipe
-from stplay.runfolders import VOCABULARY
 from stplay.runs import Run
 
 if TYPE_CHECKING:
@@ -68,7 +67,6 @@ def remove_partial_checkpoints(run: Run) -> None:
         if path not in completed:
             shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(run.folder / "model.partial", ignore_errors=True)
-    (run.folder / VOCABULARY).unlink(missing_ok=True)
 
 
 def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
@@ -118,7 +116,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         begun = run.read_log().started if checkpoint else None
         engine.why = why_stock(model, begun)
         if engine.why is None:
-            fast = FastPath(recipe, model, splits, run.folder, precision, stages, begun)
+            fast = FastPath(recipe, model, splits, precision, stages, begun)
             engine = fast.engine
     evaluators = {
         name: TripletEvaluator(
@@ -210,8 +208,6 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
     stages.progress("saving the model")
     with fast.whole() if fast else nullcontext():
         save_model(model, run.folder / "model")
-    if fast:
-        fast.close()
 
 
 def training_arguments(

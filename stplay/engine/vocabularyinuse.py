@@ -1,14 +1,14 @@
 """Only the rows of the word embeddings that the sentences at hand use.
 
 Without weight decay a row that no sentence uses never changes, so that it needs no gradient, no
-optimizer state and no clipping. The whole table waits in a file until it is saved.
+optimizer state and no clipping. The whole table waits until it is saved: where it was loaded from
+safetensors, in that file, which is mapped and not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,33 +37,27 @@ class EmbeddingInUse(nn.Embedding):
 class VocabularyInUse:
     """The word embeddings of ``transformer``, narrowed to the rows ``used``."""
 
-    def __init__(self, transformer: Any, used: NDArray[np.integer], table: Path) -> None:
-        """Narrow them; the whole table goes into the file ``table``."""
+    def __init__(self, transformer: Any, used: NDArray[np.integer]) -> None:
+        """Narrow them; the model goes on taking the ids it knows, of those in use."""
         whole: nn.Embedding = transformer.get_input_embeddings()
-        self.transformer, self.table = transformer, table
-        self.shape, self.dtype, self.padding = whole.weight.shape, whole.weight.dtype, None
-        self.padding = whole.padding_idx
+        self.transformer = transformer
+        self.padding_id = whole.padding_idx
         if whole.padding_idx is not None:
             used = np.union1d(used, [whole.padding_idx])
         self.used = torch.from_numpy(used.astype(np.int64))
-        table.parent.mkdir(parents=True, exist_ok=True)
-        # Written, not mapped: on a full disk, writing to mapped memory kills the process.
-        whole.weight.detach().cpu().view(torch.uint8).numpy().tofile(table)
         self.narrow = EmbeddingInUse(whole, self.used)
+        self.table = whole.weight.detach().cpu()
         transformer.set_input_embeddings(self.narrow)
 
     @contextmanager
     def whole(self) -> Iterator[None]:
         """The model with all rows, those in use as they are trained, to be saved."""
-        rows = torch.from_numpy(np.fromfile(self.table, np.uint8)).view(self.dtype).view(self.shape)
-        rows[self.used] = self.narrow.weight.detach().cpu()
-        embedding = nn.Embedding.from_pretrained(rows, padding_idx=self.padding)
+        rows = self.narrow.weight.detach()
+        self.table[self.used] = rows.cpu()
+        table = self.table.to(rows.device)
+        embedding = nn.Embedding.from_pretrained(table, padding_idx=self.padding_id)
         self.transformer.set_input_embeddings(embedding)
         try:
             yield
         finally:
             self.transformer.set_input_embeddings(self.narrow)
-
-    def close(self) -> None:
-        """Remove the file of the whole table."""
-        self.table.unlink(missing_ok=True)

@@ -18,7 +18,6 @@ from safetensors.numpy import load_file
 
 from stplay import recipe, runs
 from stplay.events import Engine
-from stplay.runfolders import VOCABULARY
 from stplay.runs import Run
 from stplay.traininglog import TrainingLog
 
@@ -176,4 +175,3 @@ def test_rows_that_no_sentence_uses_stay_as_they_are(trained: Callable[[str, str
     assert 0 < len(same) - same.sum() <= rows < len(same)
     checkpoint = load_file(run.folder / "checkpoints" / "checkpoint-25" / "model.safetensors")
     assert checkpoint[table].shape == base[table].shape
-    assert not (run.folder / VOCABULARY).exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from stplay.runs import Run
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One home for the runs of this module."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
@@ -84,7 +85,9 @@ def test_a_run_whose_data_changed_is_not_resumed(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("sleeps", "snores"), encoding="utf-8")
     done = run_stplay("resume", "changed")
     assert done.returncode == 2
-    assert "The training data is no longer what this run began with; start a new run." in done.stderr
+    assert (
+        "The training data is no longer what this run began with; start a new run." in done.stderr
+    )
     assert run.events_path.read_bytes().startswith(before)
     write_triplets(path, 80)
     assert run_stplay("resume", "changed").returncode == 0

@@ -31,7 +31,7 @@ def test_the_rows_in_use_are_looked_up_by_the_same_ids(
 ) -> None:
     whole = embedding_of(model)
     assert whole.padding_idx is not None
-    vocabulary = VocabularyInUse(model[0].auto_model, USED, tmp_path / "table")
+    vocabulary = VocabularyInUse(model[0].auto_model, USED)
     narrow = embedding_of(model)
     used = torch.from_numpy(np.union1d(USED, [whole.padding_idx]))
     assert len(narrow.weight) == len(used) == len(vocabulary.used)
@@ -47,7 +47,7 @@ def test_the_rows_in_use_are_looked_up_by_the_same_ids(
 
 def test_what_is_saved_is_whole(model: SentenceTransformer, tmp_path: Path) -> None:
     before = embedding_of(model).weight.detach().clone()
-    vocabulary = VocabularyInUse(model[0].auto_model, USED, tmp_path / "table")
+    vocabulary = VocabularyInUse(model[0].auto_model, USED)
     narrow = embedding_of(model)
     with torch.no_grad():
         narrow.weight += 1
@@ -65,18 +65,16 @@ def test_what_is_saved_is_whole(model: SentenceTransformer, tmp_path: Path) -> N
 def test_the_model_is_narrow_again_where_the_saving_fails(
     model: SentenceTransformer, tmp_path: Path
 ) -> None:
-    vocabulary = VocabularyInUse(model[0].auto_model, USED, tmp_path / "table")
+    vocabulary = VocabularyInUse(model[0].auto_model, USED)
     narrow = embedding_of(model)
     with pytest.raises(OSError, match="full"), vocabulary.whole():
         raise OSError("full")
     assert embedding_of(model) is narrow
-    vocabulary.close()
-    assert not (tmp_path / "table").exists()
 
 
 def test_half_precision(model: SentenceTransformer, tmp_path: Path) -> None:
     model.bfloat16()
     before = embedding_of(model).weight.detach().clone()
-    vocabulary = VocabularyInUse(model[0].auto_model, USED, tmp_path / "table")
+    vocabulary = VocabularyInUse(model[0].auto_model, USED)
     with vocabulary.whole():
         torch.testing.assert_close(embedding_of(model).weight, before, rtol=0, atol=0)

@@ -1,0 +1,75 @@
+"""Whether dropout is the same dropout: dev accuracy of both engines over five seeds.
+
+    python tests/bench/seeds.py FOLDER
+
+FOLDER holds real triplets, ``dev.jsonl`` to train on and ``test.jsonl`` to be judged by. The random
+numbers of the two engines differ, and so does each run; their means should not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from statistics import mean, stdev
+from tempfile import TemporaryDirectory
+
+from scipy import stats
+
+from stplay import recipe, runs
+
+SEEDS = (1, 2, 3, 4, 5)
+SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean", "max")
+
+
+def dev_accuracies(data: Path, engine: str, seed: int) -> dict[str, float]:
+    """The dev accuracies after one epoch of the built-in model, by similarity."""
+    settings = {
+        "data.train": data / "dev.jsonl",
+        "data.dev": data / "test.jsonl",
+        "data.test": "",
+        "data.train_rows": "",
+        "data.dev_rows": "",
+        "evaluation.eval_strategy": "epoch",
+        "evaluation.eval_on_start": "false",
+        "training.engine": engine,
+        "training.seed": seed,
+        "training.save_steps": 10_000,
+    }
+    chosen = recipe.load("sample", [f"{name}={value}" for name, value in settings.items()])
+    run = runs.create(chosen, None, f"{engine}-{seed}")
+    log, offset = run.launch()
+    for events, _ in run.follow(offset):
+        for event in events:
+            log.apply(event)
+        if not events and not log.active:
+            break
+    assert log.error is None, log.error
+    evaluation = log.evaluations["dev", log.step]
+    return {name: getattr(evaluation, f"{name}_accuracy") for name in SIMILARITIES}
+
+
+def main() -> None:
+    """Print the table."""
+    data = Path(sys.argv[1]).absolute()
+    found: dict[str, list[dict[str, float]]] = {"stock": [], "fast": []}
+    with TemporaryDirectory() as folder:
+        os.environ["STPLAY_HOME"] = folder
+        for seed in SEEDS:
+            for engine, accuracies in found.items():
+                accuracies.append(dev_accuracies(data, engine, seed))
+                print(f"seed {seed}, {engine}: {accuracies[-1]}", file=sys.stderr, flush=True)
+    print("| dev accuracy | stock, mean | its 95 % interval | fast, mean | inside |")
+    print("|---|---|---|---|---|")
+    for name in SIMILARITIES:
+        stock, fast = ([each[name] for each in accuracies] for accuracies in found.values())
+        width = stats.t.ppf(0.975, len(stock) - 1) * stdev(stock) / len(stock) ** 0.5
+        low, high = mean(stock) - width, mean(stock) + width
+        inside = "yes" if low <= mean(fast) <= high else "no"
+        print(
+            f"| {name} | {mean(stock):.4f} | {low:.4f} to {high:.4f} | {mean(fast):.4f} | {inside} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
