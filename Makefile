@@ -1,10 +1,11 @@
-# Two commands do everything: `make play` and `make test`. `make bench` measures.
+# Two commands do everything: `make play` and `make test`. `make bench` measures the engine,
+# `make bench-app` the rest.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: play test check bench clean
+.PHONY: play test check bench bench-app clean
 
 play: $(VENV)/.play
 	@if [ -t 0 ] && [ -t 1 ]; then $(VENV)/bin/stplay; else $(VENV)/bin/stplay train sample; fi
@@ -22,8 +23,14 @@ check: $(VENV)/.test
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports
 
+ENGINE := tests/bench/test_training.py
+BENCH := $(RUN) -m pytest --override-ini norecursedirs= -s
+
 bench: $(VENV)/.test
-	$(RUN) -m pytest tests/bench --override-ini norecursedirs= -s
+	$(BENCH) $(ENGINE)
+
+bench-app: $(VENV)/.test
+	$(BENCH) tests/bench --ignore $(ENGINE)
 
 clean:
 	rm -rf $(VENV)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stplay import recipe, runs
 from stplay.events import (
     CheckpointSaved,
+    Engine,
     Evaluated,
     Event,
     EventWriter,
@@ -35,6 +36,14 @@ def finished_run(name: str = "done", steps: int = 3, **last: object) -> Run:
             synthetic=True,
             total_steps=100 * steps,
             parameters=1,
+            engine=Engine(
+                name="fast",
+                most_tokens=250_000,
+                batch_tokens=1219,
+                largest_batch_tokens=1777,
+                bytes_a_token=50_000,
+                vocabulary_rows=655,
+            ),
         ),
     ]
     for number in range(1, steps + 1):

@@ -11,6 +11,7 @@ import pytest
 from stplay.events import (
     CheckpointSaved,
     Damaged,
+    Engine,
     Evaluated,
     Event,
     Noted,
@@ -28,6 +29,7 @@ from stplay.traininglog import (
     TRAINING_STAGE,
     Row,
     TrainingLog,
+    engine_words,
 )
 from stplay.worklog import Status, stage_words, status_words
 
@@ -314,3 +316,32 @@ def test_the_newest_of_each_is_kept():
 )
 def test_stage_words(stage: StageProgressed, words: str):
     assert stage_words(stage) == words
+
+
+def engine(**settings: int | None) -> Engine:
+    return Engine(name="fast", **settings)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (None, ""),
+        (Engine(name="stock"), "the library's own path"),
+        (
+            engine(most_tokens=800, batch_tokens=700, largest_batch_tokens=800),
+            "one forward a step",
+        ),
+        (
+            engine(most_tokens=750, batch_tokens=700, largest_batch_tokens=800, vocabulary_rows=7),
+            "mostly one forward a step, 7 rows of the vocabulary",
+        ),
+        (
+            engine(
+                most_tokens=600, batch_tokens=700, largest_batch_tokens=800, vocabulary_rows=9999
+            ),
+            "gradient caching by 600 tokens, 9,999 rows of the vocabulary",
+        ),
+    ],
+)
+def test_how_the_steps_go_in_words(told: Engine | None, words: str) -> None:
+    assert engine_words(told) == words

@@ -66,9 +66,14 @@ def main() -> None:
         width = stats.t.ppf(0.975, len(stock) - 1) * stdev(stock) / len(stock) ** 0.5
         low, high = mean(stock) - width, mean(stock) + width
         inside = "yes" if low <= mean(fast) <= high else "no"
-        print(
-            f"| {name} | {mean(stock):.4f} | {low:.4f} to {high:.4f} | {mean(fast):.4f} | {inside} |"
+        cells = (
+            name,
+            f"{mean(stock):.4f}",
+            f"{low:.4f} to {high:.4f}",
+            f"{mean(fast):.4f}",
+            inside,
         )
+        print(f"| {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
