@@ -36,6 +36,6 @@ class TimeSlider(Static):
                 track,
                 "   ",
                 (where, "bold"),
-                (f"   {len(steps)} kept steps", MUTED),
+                (f"   {len(steps)} kept {'step' if len(steps) == 1 else 'steps'}", MUTED),
             )
         )
