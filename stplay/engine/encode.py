@@ -196,8 +196,6 @@ class EncodingProcess:
         """Load the model, in its thread."""
         quiet_libraries()
         choose_gpu(use_cpu=False)
-        # Where cores are shared, threads that spin while they wait take up to 20 times as long.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         stages.progress("importing the libraries")
         from stplay.engine.encoding import Encoder
         from stplay.engine.model import open_model
