@@ -12,7 +12,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from stplay.engine import dropout, memory
+from stplay.engine import dropout, memory, worker
+from stplay.engine.capture import Capture, GraphRecorder
 from stplay.engine.data import Split
 from stplay.engine.encoding import Encoder
 from stplay.engine.loss import CachedMultipleNegativesRankingLoss
@@ -58,6 +59,7 @@ class FastPath:
             UserError: the data is no longer what the run began with.
         """
         self.packed = PackedModel(model)
+        self.stages = stages
         self.tokenized = {
             name: TokenizedSplit(self.packed, split, stages) for name, split in splits.items()
         }
@@ -81,8 +83,16 @@ class FastPath:
     def trainer(self, **named: Any) -> PackedTrainer:
         """The trainer; ``named`` are the arguments of the library's own, its loss among them."""
         assert self.engine.most_tokens is not None
+        loss = self.loss(named["loss"].similarity_fct)
+        if self.packed.model.device.type == "cuda":
+            loss.capture = Capture(
+                loss.embed,
+                self.packed.model.parameters(),
+                GraphRecorder(),
+                lambda text: worker.note(self.stages.events, text),
+            )
         return PackedTrainer(
-            packed_loss=self.loss(named["loss"].similarity_fct),
+            packed_loss=loss,
             tokenized=self.tokenized["train"],
             most_tokens=self.engine.most_tokens,
             vocabulary=self.vocabulary,
