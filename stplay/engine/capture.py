@@ -103,9 +103,10 @@ class Capture:
                 self.sums = Sums(_used(self.embed, packing, self.parameters))
             self.recordings[bucket] = self.record(self.embed, self.sums, packing)
         except Exception as error:  # whatever it is, a training goes on without
-            self.most = len(self.recordings)
+            self.most = 0
+            self.recordings.clear()  # they need memory, which may be what was missing
             why = (str(error) or type(error).__name__).splitlines()[0]
-            self.tell(f"Not all steps can be recorded, which makes them slower: {why}")
+            self.tell(f"Steps are not recorded on this GPU, which makes them slower: {why}")
         return self.recordings.get(bucket)
 
 
@@ -144,6 +145,8 @@ class GraphRecorder:
         packing = packing.copied()
         graphs = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         forward, backward = graphs
+        generator = torch.cuda.default_generators[packing.ids.device.index]
+        spare = generator.clone_state()
         torch.cuda.synchronize()
         try:
             # The outer stream is left even where a capture that failed does not leave its own.
@@ -160,8 +163,10 @@ class GraphRecorder:
                     sums.add(torch.autograd.grad(embeddings, sums.parameters, gradient))
                 torch.cuda.synchronize()
         except BaseException:
-            for graph in graphs:  # else the random numbers wait for the end of the capture
+            for graph in graphs:
                 graph.reset()
+            # The state in use may wait for the end of a capture and give no numbers until then.
+            generator.graphsafe_set_state(spare)
             raise
         return Recording(packing, embeddings.detach(), gradient, forward.replay, backward.replay)
 

@@ -254,6 +254,28 @@ def test_a_failure_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
     assert told[0].endswith(": CUDA error: out of luck")
 
 
+def test_after_a_failure_nothing_is_replayed(
+    capturing: tuple[Any, Capture, Rerun, list[str]],
+) -> None:
+    loss, capture, record, told = capturing
+    _, step = packings_of(loss.model, texts([5, 9, 7], "xlm-roberta"))
+    _, other = packings_of(loss.model, texts([5, 90, 7], "xlm-roberta"))
+    for _ in range(5):
+        loss([step]).backward()
+    assert record.forwards == 3
+    capture.record = fail
+    found = []
+    for _ in range(3):
+        loss.model.zero_grad()
+        for one in (step, other, step):
+            loss([one]).backward()
+        found.append(gradients_of(loss.model))
+    assert record.forwards == 3 + 2 * 2 + 1
+    assert len(told) == 1
+    for name, gradient in found[-1].items():
+        torch.testing.assert_close(gradient, found[0][name], rtol=1e-5, atol=1e-5)
+
+
 Trained = Callable[..., tuple[list[float], dict[str, Tensor], Rerun]]
 
 
