@@ -105,7 +105,10 @@ class Capture:
         except Exception as error:  # whatever it is, a training goes on without
             self.most = 0
             self.recordings.clear()  # they need memory, which may be what was missing
-            why = (str(error) or type(error).__name__).splitlines()[0]
+            first: BaseException = error
+            while first.__context__ is not None:  # a capture that is broken off fails once more
+                first = first.__context__
+            why = (str(first) or type(first).__name__).splitlines()[0]
             self.tell(f"Steps are not recorded on this GPU, which makes them slower: {why}")
         return self.recordings.get(bucket)
 

@@ -16,7 +16,7 @@ from sentence_transformers.util import truncate_embeddings
 
 from stplay.engine.cores import on_each_core
 from stplay.engine.packedmodel import PackedModel, Tokenized, why_not
-from stplay.engine.packing import GPU_MOST_WASTED_CELLS, MOST_WASTED_CELLS, Packing, split
+from stplay.engine.packing import Packing, cells_to_waste, split
 
 Encoded = tuple[Sequence[int], NDArray[np.floating]]
 Task = Literal["query", "document"]
@@ -134,11 +134,11 @@ class Encoder:
             most = min(
                 most, sum(lengths) // (rounds * cores) + lengths[0]
             )  # none is idle at the end
-        most_wasted = MOST_WASTED_CELLS if device.type == "cpu" else GPU_MOST_WASTED_CELLS
         batches = [order[batch.start : batch.stop] for batch in split(lengths, most)]
 
         def embed(places: list[int]) -> NDArray[np.floating]:
-            packing = Packing([tokens[place] for place in places], most_wasted).to(device)
+            packing = Packing([tokens[place] for place in places], cells_to_waste(device))
+            packing = packing.to(device)
             # As the model is, and not in bf16 even where it is trained so: what is saved is read
             # like this, and triplets whose distances are nearly equal would change sides.
             with torch.inference_mode():

@@ -18,7 +18,7 @@ from stplay.engine.data import Split
 from stplay.engine.encoding import Encoder
 from stplay.engine.loss import CachedMultipleNegativesRankingLoss
 from stplay.engine.packedmodel import PackedModel, why_not
-from stplay.engine.packing import Packing
+from stplay.engine.packing import Packing, cells_to_waste
 from stplay.engine.stages import Stages
 from stplay.engine.tokens import TokenizedSplit
 from stplay.engine.trainer import PackedTrainer
@@ -155,8 +155,9 @@ class FastPath:
         totals = accumulate(split.lengths.sum(axis=1).tolist())
         count = next((n for n, total in enumerate(totals, 1) if total >= MEASURED_TOKENS), None)
         rows = split.rows[: count or len(split.lengths)]
-        packing = Packing([ids for column in rows.values() for ids in column])
         model = self.packed.model.train()
+        sentences = [ids for column in rows.values() for ids in column]
+        packing = Packing(sentences, cells_to_waste(model.device))
         packing = packing.to(model.device)
         loss = self.loss(torch.matmul)  # never called: only what embeds is measured
         devices = [model.device] if model.device.type == "cuda" else []

@@ -47,6 +47,11 @@ class Bucket(NamedTuple):
         return self.sentences * self.longest**2
 
 
+def cells_to_waste(device: torch.device) -> int:
+    """What the blocks of packings may waste on ``device``."""
+    return MOST_WASTED_CELLS if device.type == "cpu" else GPU_MOST_WASTED_CELLS
+
+
 def _rounded_up(number: int, to: int) -> int:
     return -(-number // to) * to
 

@@ -17,6 +17,8 @@ from engine.architectures import ARCHITECTURES, WIDTH, Architecture, encoder, te
 from engine.test_evaluation_equality import small_model
 from sentence_transformers.util import cos_sim
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from stplay import recipe as recipes
 from stplay.engine.capture import RECORDED_WHEN_SEEN, Capture, Embed, Recording, Sums
@@ -104,6 +106,41 @@ def test_a_bucket_changes_nothing(
     assert gradients.keys() == expected.keys()
     for name, gradient in gradients.items():
         torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-4, msg=name)
+
+
+class CpuOperations(TorchDispatchMode):
+    """The names of all operations that take or give what is on the CPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        found = func(*args, **(kwargs or {}))
+        leaves = tree_leaves((args, kwargs, found))
+        if any(isinstance(leaf, Tensor) and leaf.device.type == "cpu" for leaf in leaves):
+            self.names.append(str(func))
+        return found
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max", "lasttoken"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_step_asks_for_nothing_that_is_on_the_device(
+    architecture: Architecture, pooling: str, tmp_path: Path
+) -> None:
+    model = encoder(architecture, tmp_path, pooling=pooling).train()
+    packings = packings_of(model, texts([9, 30, 7, 2, 45, 8], architecture))
+    # Where there are no numbers at all, asking for one fails.
+    meta = torch.device("meta")
+    loss = loss_of(model.to(meta))
+    for packing in packings:
+        moved = packing.to(meta)
+        with CpuOperations() as operations:
+            loss.calculate_loss([[loss.packed.embed(moved)]]).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        assert operations.names == []
 
 
 @pytest.mark.parametrize("bucketed", [False, True])
