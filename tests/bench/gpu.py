@@ -172,7 +172,7 @@ class Bench:
         make, encoder = Trainer, None
         if engine != "stock":
             splits = {"train": train, "dev": dev}
-            fast = FastPath(chosen, model, splits, self.folder, precision, STAGES, None)
+            fast = FastPath(chosen, model, splits, precision, STAGES, None)
             make, encoder = fast.trainer, fast.encoder()
         set_seed(0)
         made: Any = make(

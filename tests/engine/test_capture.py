@@ -342,7 +342,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("STPLAY_HOME", str(folder / "home"))
             split = load_split(str(folder), "train", None, NOTHING)
-            fast = FastPath(chosen, model, {"train": split}, folder, "float32", NOTHING, None)
+            fast = FastPath(chosen, model, {"train": split}, "float32", NOTHING, None)
             writer = EventWriter(Path(os.devnull))
             arguments, _ = training_arguments(chosen, folder / "checkpoints", writer)
             trainer = fast.trainer(
