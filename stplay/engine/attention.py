@@ -50,11 +50,16 @@ def packed_attention(
 
 def _varlen(query: Tensor) -> Callable[..., Tensor] | None:
     """The attention of ``torch.nn.attention.varlen``, where it can take ``query``."""
-    half = query.dtype in (torch.float16, torch.bfloat16)
-    fits = query.shape[-1] <= 256 and query.shape[-1] % 8 == 0
-    if not (query.is_cuda and half and fits):
-        return None
-    return _torch_varlen() if torch.cuda.get_device_capability(query.device) >= (8, 0) else None
+    capability = torch.cuda.get_device_capability(query.device) if query.is_cuda else None
+    fits = is_for_varlen(query.dtype, query.shape[-1], capability)
+    return _torch_varlen() if fits else None
+
+
+def is_for_varlen(dtype: torch.dtype, head_size: int, capability: tuple[int, int] | None) -> bool:
+    """Whether it takes such heads, on a GPU of ``capability`` or, with ``None``, elsewhere."""
+    half = dtype in (torch.float16, torch.bfloat16)
+    fits = head_size <= 256 and head_size % 8 == 0
+    return half and fits and capability is not None and capability >= (8, 0)
 
 
 @cache

@@ -140,12 +140,12 @@ class EventCallback(TrainerCallback, ExportableState):
         then, samples_then, tokens_then = self._counted
         seconds = max(now - then, 1e-9)
         self._counted = (now, samples, tokens)
-        gradient_norm = logs.get("grad_norm")
+        loss, gradient_norm = _finite(logs["loss"]), logs.get("grad_norm")
         self.events.write(
             TrainLogged(
                 step=state.global_step,
                 epoch=state.epoch or 0.0,
-                loss=_finite(logs["loss"]),
+                loss=loss,
                 learning_rate=logs["learning_rate"],
                 gradient_norm=None if gradient_norm is None else _finite(gradient_norm),
                 samples_per_second=(samples - samples_then) / seconds,
@@ -154,6 +154,8 @@ class EventCallback(TrainerCallback, ExportableState):
         )
         if gradient_norm is not None and _finite(gradient_norm) is None:
             note(self.events, f"The gradient of step {state.global_step} is not finite.")
+        elif loss is None:
+            note(self.events, f"A loss up to step {state.global_step} is not finite.")
 
     def on_prediction_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

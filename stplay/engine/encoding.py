@@ -16,7 +16,7 @@ from sentence_transformers.util import truncate_embeddings
 
 from stplay.engine.cores import on_each_core
 from stplay.engine.packedmodel import PackedModel, Tokenized, why_not
-from stplay.engine.packing import Packing, split
+from stplay.engine.packing import Packing, cells_to_waste, split
 
 Encoded = tuple[Sequence[int], NDArray[np.floating]]
 Task = Literal["query", "document"]
@@ -137,7 +137,10 @@ class Encoder:
         batches = [order[batch.start : batch.stop] for batch in split(lengths, most)]
 
         def embed(places: list[int]) -> NDArray[np.floating]:
-            packing = Packing([tokens[place] for place in places]).to(device)
+            packing = Packing([tokens[place] for place in places], cells_to_waste(device))
+            packing = packing.to(device)
+            # As the model is, and not in bf16 even where it is trained so: what is saved is read
+            # like this, and triplets whose distances are nearly equal would change sides.
             with torch.inference_mode():
                 embeddings = packed.embed(packing, tokenized.prompt_length)
                 embeddings = truncate_embeddings(embeddings, self.truncate_dim)

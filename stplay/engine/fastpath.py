@@ -12,12 +12,13 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from stplay.engine import dropout, memory
+from stplay.engine import dropout, memory, worker
+from stplay.engine.capture import Capture, GraphRecorder
 from stplay.engine.data import Split
 from stplay.engine.encoding import Encoder
 from stplay.engine.loss import CachedMultipleNegativesRankingLoss
 from stplay.engine.packedmodel import PackedModel, why_not
-from stplay.engine.packing import Packing
+from stplay.engine.packing import Packing, cells_to_waste
 from stplay.engine.stages import Stages
 from stplay.engine.tokens import TokenizedSplit
 from stplay.engine.trainer import PackedTrainer
@@ -58,6 +59,7 @@ class FastPath:
             UserError: the data is no longer what the run began with.
         """
         self.packed = PackedModel(model)
+        self.stages = stages
         self.tokenized = {
             name: TokenizedSplit(self.packed, split, stages) for name, split in splits.items()
         }
@@ -81,8 +83,16 @@ class FastPath:
     def trainer(self, **named: Any) -> PackedTrainer:
         """The trainer; ``named`` are the arguments of the library's own, its loss among them."""
         assert self.engine.most_tokens is not None
+        loss = self.loss(named["loss"].similarity_fct)
+        if self.packed.model.device.type == "cuda":
+            loss.capture = Capture(
+                loss.embed,
+                self.packed.model.parameters(),
+                GraphRecorder(),
+                lambda text: worker.note(self.stages.events, text),
+            )
         return PackedTrainer(
-            packed_loss=self.loss(named["loss"].similarity_fct),
+            packed_loss=loss,
             tokenized=self.tokenized["train"],
             most_tokens=self.engine.most_tokens,
             vocabulary=self.vocabulary,
@@ -145,8 +155,9 @@ class FastPath:
         totals = accumulate(split.lengths.sum(axis=1).tolist())
         count = next((n for n, total in enumerate(totals, 1) if total >= MEASURED_TOKENS), None)
         rows = split.rows[: count or len(split.lengths)]
-        packing = Packing([ids for column in rows.values() for ids in column])
         model = self.packed.model.train()
+        sentences = [ids for column in rows.values() for ids in column]
+        packing = Packing(sentences, cells_to_waste(model.device))
         packing = packing.to(model.device)
         loss = self.loss(torch.matmul)  # never called: only what embeds is measured
         devices = [model.device] if model.device.type == "cuda" else []

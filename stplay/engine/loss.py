@@ -11,6 +11,7 @@ from sentence_transformers.base.losses.gradcache import RandContext
 from sentence_transformers.sentence_transformer import losses
 from torch import Tensor
 
+from stplay.engine.capture import Capture
 from stplay.engine.packedmodel import PackedModel
 from stplay.engine.packing import Packing
 
@@ -37,20 +38,23 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
         super().__init__(packed.model, scale, similarity_fct, mini_batch_size)
         self.packed = packed
         self.precision = precision
+        self.capture: Capture | None = None
 
     def forward(self, sentence_features: Any, labels: Tensor | None = None) -> Tensor:
         """The loss of a batch of packings: all anchors, then all positives, then all negatives."""
         packings: list[Packing] = list(sentence_features)
         if len(packings) == 1:
-            return self.calculate_loss([[self.embed(packings[0])]])
+            embed = self.capture or self.embed
+            return self.calculate_loss([[embed(packings[0])]])
         # To the library each packing is a column of one row, so that it never splits one.
         columns: list[Any] = [{"packing": packing, "cu_seq_lens_q": (0, 1)} for packing in packings]
         return self.forward_cached(columns)
 
     def embed(self, packing: Packing) -> Tensor:
         """The embeddings of a packing, (sentences, dimensions), in single precision."""
-        kind = packing.ids.device.type
-        with torch.autocast(kind, self.precision, enabled=self.precision != torch.float32):
+        kind, half = packing.ids.device.type, self.precision != torch.float32
+        # No weight is read twice, and a recorded step must not look for one in a cache.
+        with torch.autocast(kind, self.precision, enabled=half, cache_enabled=False):
             return self.packed.embed(packing).float()
 
     def embed_minibatch(

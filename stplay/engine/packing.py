@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -15,8 +16,44 @@ TokenIds = NDArray[np.int32]
 Move = Callable[[Tensor], Tensor]
 
 # Cells of an attention matrix, for one head, that a block may waste on padding before it costs
-# less to begin another one.
+# less to begin another one. On a GPU that costs the launch of a dozen kernels a layer.
 MOST_WASTED_CELLS = 6144
+GPU_MOST_WASTED_CELLS = 1 << 20
+
+TOKENS_ROUNDED_TO = 128
+LONGEST_ROUNDED_TO = 32
+
+
+class Bucket(NamedTuple):
+    """A shape that packings are padded to, so that a training has only a few shapes.
+
+    The ``tokens`` are more than those of its ``sentences``, of which none is longer than
+    ``longest``: what is left over is a sentence of its own, which no embedding comes from.
+    """
+
+    sentences: int
+    tokens: int
+    longest: int
+
+    @classmethod
+    def of(cls, lengths: Sequence[int]) -> Bucket:
+        """The bucket of sentences of ``lengths``."""
+        tokens = _rounded_up(sum(lengths) + 1, TOKENS_ROUNDED_TO)
+        return cls(len(lengths), tokens, _rounded_up(max(lengths), LONGEST_ROUNDED_TO))
+
+    @property
+    def cells(self) -> int:
+        """The cells of its attention matrix, for one head."""
+        return self.sentences * self.longest**2
+
+
+def cells_to_waste(device: torch.device) -> int:
+    """What the blocks of packings may waste on ``device``."""
+    return MOST_WASTED_CELLS if device.type == "cpu" else GPU_MOST_WASTED_CELLS
+
+
+def _rounded_up(number: int, to: int) -> int:
+    return -(-number // to) * to
 
 
 class Block(NamedTuple):
@@ -45,32 +82,67 @@ class Block(NamedTuple):
 class Packing:
     """Sentences as one sequence of tokens, the longest first.
 
-    ``ids`` (1, tokens) are the tokens, ``sentences`` (1, tokens) the sentence of each of them,
-    ``starts`` (sentences + 1) where each sentence begins, and ``places`` where the sentences as
-    they were given stand. What the lengths alone decide is known without asking the device.
+    ``ids`` (1, tokens) are the tokens, ``sentences`` (1, tokens) the sentence of each of them and
+    ``firsts`` (1, tokens) that sentence's first token, ``starts`` (sentences + 1) where each
+    sentence begins, and ``places`` where the sentences as they were given stand. What the lengths
+    alone decide is known without asking the device, and the same for all packings of a ``bucket``,
+    but for the ``lengths``.
     """
 
-    def __init__(self, sentences: Sequence[TokenIds | Sequence[int]]) -> None:
-        """Lay out ``sentences``, each the ids of its tokens, of which it has at least one."""
+    def __init__(
+        self,
+        sentences: Sequence[TokenIds | Sequence[int]],
+        most_wasted: int = MOST_WASTED_CELLS,
+        bucket: Bucket | None = None,
+    ) -> None:
+        """Lay out ``sentences``, each the ids of its tokens, of which it has at least one.
+
+        Either their attention is in blocks that waste ``most_wasted`` cells each, or all of it is
+        padded to the shape of their ``bucket``.
+        """
         order = sorted(range(len(sentences)), key=lambda place: -len(sentences[place]))
         self.lengths = [len(sentences[place]) for place in order]
-        self.tokens = sum(self.lengths)
-        lengths = torch.tensor(self.lengths)
-        flat = np.concatenate([sentences[place] for place in order])
-        self.ids = torch.from_numpy(flat.astype(np.int64)).unsqueeze(0)
-        self.sentences = torch.repeat_interleave(lengths).unsqueeze(0)
-        self.starts = torch.tensor([0, *accumulate(self.lengths)], dtype=torch.int32)
+        self.bucket = bucket
+        laid_out, tokens = list(self.lengths), sum(self.lengths)
+        flat = np.concatenate([sentences[place] for place in order]).astype(np.int64)
+        self.tokens, self.longest = tokens, self.lengths[0]
+        if bucket is not None:
+            # Any token that the model knows does: nothing reads what becomes of it.
+            flat = np.pad(flat, (0, bucket.tokens - tokens), constant_values=flat[0])
+            laid_out.append(bucket.tokens - tokens)
+            self.tokens = bucket.tokens
+            self.longest = max(bucket.longest, TOKENS_ROUNDED_TO)
+        self.ids = torch.from_numpy(flat).unsqueeze(0)
+        self.starts = torch.tensor([0, *accumulate(laid_out)], dtype=torch.int32)
+        self.sentences = torch.repeat_interleave(torch.tensor(laid_out)).unsqueeze(0)
+        self.firsts = self.starts.long()[self.sentences]
+        # Each at the first position: there may be more of them than the model has positions.
+        self.firsts[:, tokens:] = torch.arange(tokens, self.tokens)
         self.places = torch.empty(len(order), dtype=torch.int64)
         self.places[torch.tensor(order)] = torch.arange(len(order))
-        self.blocks = [*_blocks(self.lengths)]
+        if bucket is None:
+            self.blocks = [*_blocks(self.lengths, most_wasted)]
+        else:
+            self.blocks = [_block(self.lengths, 0, bucket)]
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     @property
-    def longest(self) -> int:
-        """The most tokens of a sentence."""
-        return self.lengths[0]
+    def tensors(self) -> list[Tensor]:
+        """All that is on the device."""
+        of_blocks = [part for block in self.blocks for part in block if isinstance(part, Tensor)]
+        return [self.ids, self.sentences, self.firsts, self.starts, self.places, *of_blocks]
+
+    def take(self, other: Packing) -> None:
+        """Become ``other``, of the same bucket, in the memory that this one has."""
+        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
+            mine.copy_(theirs, non_blocking=True)
+        self.lengths = other.lengths
+
+    def copied(self) -> Packing:
+        """The same, in memory of its own."""
+        return self._moved(torch.clone)
 
     def to(self, device: torch.device, non_blocking: bool = False) -> Packing:
         """This packing on ``device``."""
@@ -81,9 +153,8 @@ class Packing:
         return self._moved(lambda tensor: tensor.pin_memory())
 
     def _moved(self, move: Move) -> Packing:
-        moved = object.__new__(Packing)
-        moved.lengths, moved.tokens = self.lengths, self.tokens
-        for name in ("ids", "sentences", "starts", "places"):
+        moved = copy(self)
+        for name in ("ids", "sentences", "firsts", "starts", "places"):
             setattr(moved, name, move(getattr(self, name)))
         moved.blocks = [block.moved(move) for block in self.blocks]
         return moved
@@ -94,35 +165,39 @@ class Packing:
         They count from 0, or, with ``padding_id``, as the RoBERTa family counts them: from the one
         after it, and leaving out what looks like padding.
         """
-        starts = self.starts.long()[self.sentences]
         if padding_id is None:
-            return torch.arange(self.tokens, device=self.ids.device).unsqueeze(0) - starts
+            return torch.arange(self.tokens, device=self.ids.device).unsqueeze(0) - self.firsts
         counts = self.ids != padding_id
         before = torch.nn.functional.pad(counts.cumsum(1), (1, 0))
-        return (before[:, 1:] - before[0, starts]) * counts + padding_id
+        return (before[:, 1:] - before[0, self.firsts]) * counts + padding_id
 
 
-def _blocks(lengths: Sequence[int]) -> Iterator[Block]:
+def _blocks(lengths: Sequence[int], most_wasted: int = MOST_WASTED_CELLS) -> Iterator[Block]:
     begin = first = wasted = 0
     for place, length in enumerate(lengths):
         wasted += lengths[begin] ** 2 - length**2
-        if wasted > MOST_WASTED_CELLS:
+        if wasted > most_wasted:
             yield _block(lengths[begin:place], first)
             first += sum(lengths[begin:place])
             begin, wasted = place, 0
     yield _block(lengths[begin:], first)
 
 
-def _block(lengths: Sequence[int], first: int) -> Block:
+def _block(lengths: Sequence[int], first: int, bucket: Bucket | None = None) -> Block:
     count, longest, tokens = len(lengths), lengths[0], sum(lengths)
-    if longest == lengths[-1]:
-        return Block(first, first + tokens, count, longest)
+    last = first + tokens
+    if bucket is not None:
+        longest, last = bucket.longest, first + bucket.tokens
+    elif longest == lengths[-1]:
+        return Block(first, last, count, longest)
     held = torch.arange(longest) < torch.tensor(lengths).unsqueeze(1)
     places = held.flatten().nonzero().squeeze(1)
     cells = torch.zeros(count * longest, dtype=torch.int64)
     cells[places] = torch.arange(tokens)
+    # What fills a bucket up is in no cell, and reads the first.
+    places = torch.nn.functional.pad(places, (0, last - first - tokens))
     mask = torch.zeros(count, 1, 1, longest).masked_fill_(~held[:, None, None], -torch.inf)
-    return Block(first, first + tokens, count, longest, cells, places, mask)
+    return Block(first, last, count, longest, cells, places, mask)
 
 
 def split(sentences: Sequence[int], most_tokens: int) -> Iterator[range]:

@@ -89,7 +89,10 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
     from stplay.engine.trainer import PackedCollator
 
     model, most_tokens = fast.packed.model.train(), mini_batch_size * fast.longest
-    collator = PackedCollator(preprocess_fn=model.preprocess, most_tokens=most_tokens)
+    on_gpu = model.device.type == "cuda"
+    collator = PackedCollator(
+        preprocess_fn=model.preprocess, most_tokens=most_tokens, on_gpu=on_gpu
+    )
     batch, rows = recipe.training.per_device_train_batch_size, fast.tokenized["train"].rows
     loss, optimizer = fast.loss(cos_sim), torch.optim.AdamW(model.parameters(), 0.0, fused=True)
     forwards, taken = 1, []
@@ -106,7 +109,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        if model.device.type == "cuda":
+        if on_gpu:
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - begun)
         forwards = 1 if len(packings) == 1 else 2 * len(packings)

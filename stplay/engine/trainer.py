@@ -18,7 +18,7 @@ from torch.utils.data import BatchSampler, DataLoader
 from transformers.trainer_utils import EvalLoopOutput
 
 from stplay.engine.loss import CachedMultipleNegativesRankingLoss
-from stplay.engine.packing import Packing, split
+from stplay.engine.packing import GPU_MOST_WASTED_CELLS, Bucket, Packing, split
 from stplay.engine.tokens import TokenizedSplit
 from stplay.engine.tripletevaluator import TripletEvaluator
 from stplay.engine.vocabularyinuse import VocabularyInUse
@@ -46,15 +46,31 @@ class Trainer(SentenceTransformerTrainer):
 
 @dataclass
 class PackedCollator(SentenceTransformerDataCollator):
-    """Packs the token ids of a batch: at most ``most_tokens`` together, or a sentence alone."""
+    """Packs the token ids of a batch: at most ``most_tokens`` together, or a sentence alone.
+
+    For a GPU, a batch so small that the launches of its kernels take the time has a bucket's shape.
+    """
 
     most_tokens: int = 1
+    on_gpu: bool = False
 
     def __call__(self, features: list[dict[str, Any]]) -> dict[str, list[Packing]]:
         """The packings of a batch: all its anchors, then its positives, then its negatives."""
         sentences = [row[column] for column in COLUMNS for row in features]
-        ranges = split([len(sentence) for sentence in sentences], self.most_tokens)
-        return {"packings": [Packing(sentences[each.start : each.stop]) for each in ranges]}
+        lengths = [len(sentence) for sentence in sentences]
+        ranges = [*split(lengths, self.most_tokens)]
+        if not self.on_gpu:
+            return {"packings": [Packing(sentences[each.start : each.stop]) for each in ranges]}
+        bucket = Bucket.of(lengths)
+        # What is recorded keeps its memory, and steps that are not need as much again.
+        fits = 2 * bucket.tokens <= self.most_tokens
+        if not fits or bucket.cells > GPU_MOST_WASTED_CELLS:
+            bucket = None
+        packings = [
+            Packing(sentences[each.start : each.stop], GPU_MOST_WASTED_CELLS, bucket)
+            for each in ranges
+        ]
+        return {"packings": packings}
 
 
 class PackedTrainer(Trainer):
@@ -77,8 +93,16 @@ class PackedTrainer(Trainer):
     ) -> None:
         """``arguments`` are those of the library's trainer, its own loss among them."""
         model = arguments["model"]
-        collator = PackedCollator(preprocess_fn=model.preprocess, most_tokens=most_tokens)
+        collator = PackedCollator(
+            preprocess_fn=model.preprocess,
+            most_tokens=most_tokens,
+            on_gpu=model.device.type == "cuda",
+        )
         super().__init__(**arguments, data_collator=collator)
+        # Both would have the host wait for the GPU in each step: the library looks whether a loss
+        # is finite, to hide one that is not, and copies a batch before it goes on.
+        self.args.logging_nan_inf_filter = False
+        self.accelerator.dataloader_config.non_blocking = True
         # Only now: the library has written its model card from its own loss and the triplets.
         self.loss = packed_loss
         self.triplets = self.train_dataset
@@ -97,7 +121,13 @@ class PackedTrainer(Trainer):
     def _count(self, inputs: dict[str, Any]) -> None:
         packings: list[Packing] = inputs["packings"]
         self.samples_seen += sum(map(len, packings)) // len(COLUMNS)
-        self.tokens_seen = self.tokens_seen + sum(packing.tokens for packing in packings)
+        self.tokens_seen = self.tokens_seen + sum(sum(packing.lengths) for packing in packings)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Tell ``logs``; a loss that was not finite does not spoil the figures after it."""
+        if "loss" in logs:
+            self._tr_loss.zero_()  # the library has subtracted it from itself
+        super().log(logs, start_time)
 
     def get_optimizer_cls_and_kwargs(self, args: Any, model: Any = None) -> tuple[Any, Any]:
         """The library's optimizer, AdamW in its fused form, which computes the same."""

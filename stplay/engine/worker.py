@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 
 from stplay import __version__
-from stplay.engine.stages import Stages
+from stplay.engine.stages import Stages, Writes
 from stplay.errors import UserError
 from stplay.events import (
     EventWriter,
@@ -244,7 +244,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def note(events: EventWriter, text: str) -> None:
+def note(events: Writes, text: str) -> None:
     """Write a warning into the log."""
     events.write(Noted(level="warning", text=text))
 

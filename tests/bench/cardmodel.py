@@ -10,7 +10,9 @@ from stplay.sources import COLUMNS
 LAYERS, WIDTH, INNER, HEADS = 12, 384, 1536, 12
 
 
-def make_card_model(folder: Path, vocabulary: int, sentences: list[str]) -> Path:
+def make_card_model(
+    folder: Path, vocabulary: int, sentences: list[str], layers: int = LAYERS
+) -> Path:
     """An XLM-RoBERTa of 12 layers and 384 dimensions with ``vocabulary`` rows of embeddings."""
     import torch
     from sentence_transformers import SentenceTransformer
@@ -24,7 +26,7 @@ def make_card_model(folder: Path, vocabulary: int, sentences: list[str]) -> Path
     config = XLMRobertaConfig(
         vocab_size=vocabulary,
         hidden_size=WIDTH,
-        num_hidden_layers=LAYERS,
+        num_hidden_layers=layers,
         num_attention_heads=HEADS,
         intermediate_size=INNER,
         max_position_embeddings=514,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from stplay.engine.attention import _torch_varlen, _varlen, packed_attention
+from stplay.engine.attention import _torch_varlen, _varlen, is_for_varlen, packed_attention
 from stplay.engine.packing import Packing
 
 HEADS, SIZE, SCALING = 3, 8, 0.3
@@ -136,3 +136,22 @@ def test_torchs_own_takes_what_it_is_given() -> None:
     found = varlen(*parts, starts, starts, longest, longest, scale=SCALING)
     assert (found.shape, found.dtype) == ((200, HEADS, SIZE), torch.bfloat16)
     assert _varlen(torch.empty(200, HEADS, SIZE, dtype=torch.bfloat16)) is None
+
+
+@pytest.mark.parametrize(
+    ("dtype", "head_size", "capability", "expected"),
+    [
+        (torch.bfloat16, 32, (8, 0), True),
+        (torch.float16, 8, (8, 9), True),
+        (torch.bfloat16, 256, (12, 0), True),
+        (torch.bfloat16, 32, (7, 5), False),  # before Ampere
+        (torch.bfloat16, 32, None, False),  # no GPU
+        (torch.float32, 32, (9, 0), False),
+        (torch.bfloat16, 264, (9, 0), False),
+        (torch.bfloat16, 12, (9, 0), False),
+    ],
+)
+def test_what_torchs_own_is_for(
+    dtype: torch.dtype, head_size: int, capability: tuple[int, int] | None, expected: bool
+) -> None:
+    assert is_for_varlen(dtype, head_size, capability) is expected

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 
-from stplay.engine.packing import MOST_WASTED_CELLS, Block, Packing, _blocks, split
+from stplay.engine.packing import (
+    LONGEST_ROUNDED_TO,
+    MOST_WASTED_CELLS,
+    TOKENS_ROUNDED_TO,
+    Block,
+    Bucket,
+    Packing,
+    _blocks,
+    split,
+)
 
 LENGTHS = [
     [1],
@@ -121,7 +132,7 @@ def test_moved_is_the_same_packing() -> None:
     moved = packing.to(torch.device("meta"))
     assert len(moved) == 4
     assert (moved.tokens, moved.lengths, moved.longest) == (102, packing.lengths, 90)
-    for name in ("ids", "sentences", "starts", "places"):
+    for name in ("ids", "sentences", "firsts", "starts", "places"):
         found, before = getattr(moved, name), getattr(packing, name)
         assert (found.device.type, found.shape, found.dtype) == ("meta", before.shape, before.dtype)
     for found, before in zip(moved.blocks, packing.blocks, strict=True):
@@ -130,6 +141,82 @@ def test_moved_is_the_same_packing() -> None:
             assert (there is None) == (here is None)
             assert there is None or there.device.type == "meta"
     assert moved.positions(1).shape == moved.positions(None).shape == (1, 102)
+
+
+def bucketed(lengths: Sequence[int]) -> Packing:
+    return Packing(sentences_of(lengths), bucket=Bucket.of(lengths))
+
+
+@lengths_of_all_kinds
+def test_a_bucket_holds_its_sentences_and_a_little_more(lengths: list[int]) -> None:
+    bucket = Bucket.of(lengths)
+    assert bucket.sentences == len(lengths)
+    assert 0 < bucket.tokens - sum(lengths) <= TOKENS_ROUNDED_TO
+    assert 0 <= bucket.longest - max(lengths) < LONGEST_ROUNDED_TO
+    assert bucket.tokens >= bucket.longest
+    assert bucket.cells == len(lengths) * bucket.longest**2
+
+
+@lengths_of_all_kinds
+def test_what_fills_a_bucket_is_a_sentence_that_no_place_tells(lengths: list[int]) -> None:
+    plain, found = Packing(sentences_of(lengths)), bucketed(lengths)
+    tokens = plain.tokens
+    assert (len(found), found.lengths) == (len(plain), plain.lengths)
+    assert found.places.tolist() == plain.places.tolist()
+    for name in ("ids", "sentences", "firsts"):
+        assert getattr(found, name)[:, :tokens].equal(getattr(plain, name))
+    assert found.starts[:-1].equal(plain.starts)
+    assert found.starts[-1] == found.tokens
+    assert set(found.sentences[0, tokens:].tolist()) == {len(lengths)}
+    assert set(found.ids[0, tokens:].tolist()) == {int(found.ids[0, 0])}
+    for padding_id in (None, 1):
+        positions = found.positions(padding_id)
+        assert positions[:, :tokens].equal(plain.positions(padding_id))
+        first = 0 if padding_id is None else padding_id + 1
+        assert set(positions[0, tokens:].tolist()) == {first}
+
+
+@lengths_of_all_kinds
+def test_a_bucket_attends_in_one_block_that_lacks_what_fills_it(lengths: list[int]) -> None:
+    packing = bucketed(lengths)
+    (block,) = packing.blocks
+    bucket = Bucket.of(lengths)
+    assert block[:4] == (0, bucket.tokens, bucket.sentences, bucket.longest)
+    kept = [[cell for cell in row if cell is not None] for row in padded(block)]
+    assert [token for row in kept for token in row] == [*range(sum(lengths))]
+    assert block.cells is not None
+    assert block.tokens is not None
+    assert block.tokens.shape == (bucket.tokens,)
+    read = block.cells[block.tokens]
+    assert read[: sum(lengths)].tolist() == [*range(sum(lengths))]
+    assert not read[sum(lengths) :].any()
+
+
+def test_of_a_bucket_only_contents_differ() -> None:
+    one, other = bucketed([3, 20, 7]), bucketed([18, 1, 31])
+    assert one.bucket == other.bucket
+    assert (one.tokens, one.longest) == (other.tokens, other.longest)
+    taken = one.copied()
+    places = [tensor.data_ptr() for tensor in taken.tensors]
+    taken.take(other)
+    assert taken.lengths == other.lengths
+    assert [tensor.data_ptr() for tensor in taken.tensors] == places
+    for found, expected in zip(taken.tensors, other.tensors, strict=True):
+        assert found.equal(expected)
+    assert one.ids.equal(bucketed([3, 20, 7]).ids)
+
+
+@pytest.mark.parametrize(("batch", "most"), [(16, 12), (32, 16), (64, 20)])
+def test_a_training_has_few_buckets(batch: int, most: int) -> None:
+    # Lengths as those of SNLI: 21 tokens on average in a premise, 11 in a hypothesis.
+    source = np.random.default_rng(0)
+    seen = Counter[Bucket]()
+    for _ in range(1000):
+        means = np.repeat([[20.0], [10.5], [11.5]], batch, axis=1)
+        lengths = np.clip(source.lognormal(np.log(means), 0.4).round(), 3, 80).astype(int)
+        seen[Bucket.of(lengths.ravel().tolist())] += 1
+    assert len(seen) <= most
+    assert sum(count for _, count in seen.most_common(8)) > 950
 
 
 @pytest.mark.parametrize("most_tokens", [1, 7, 10, 100, 10_000])

@@ -221,6 +221,17 @@ def test_training_outlives_the_terminal_it_was_started_from(home: Path, data: Pa
     assert run.read_log().status == "completed"
 
 
+def test_a_loss_that_is_not_finite_is_told(home: Path, data: Path) -> None:
+    made = small_recipe(data, training__learning_rate="1e38", evaluation__eval_strategy="no")
+    done = run_stplay(*made, "--name=diverged", env={"STPLAY_HOME": str(home)})
+    assert done.returncode == 0, done.stderr
+    told = events_of(runs.find("diverged"))
+    losses = [event.loss for event in told if isinstance(event, events.TrainLogged)]
+    assert losses[-1] is None
+    notes = [event.text for event in told if isinstance(event, events.Noted)]
+    assert any("is not finite" in note for note in notes)
+
+
 def test_users_mistake_ends_in_one_sentence_and_exit_code_2(home: Path, tmp_path: Path) -> None:
     recipe = small_recipe(tmp_path / "few", training__per_device_train_batch_size="81")
     failed = run_stplay(*recipe, "--name=few")
