@@ -131,9 +131,8 @@ class Encoder:
         if device.type == "cpu" and sum(lengths) > most:
             cores = torch.get_num_threads()
             rounds = math.ceil(sum(lengths) / (most * cores))
-            most = min(
-                most, sum(lengths) // (rounds * cores) + lengths[0]
-            )  # none is idle at the end
+            even = sum(lengths) // (rounds * cores) + lengths[0]  # no core is idle at the end
+            most = min(most, even)
         batches = [order[batch.start : batch.stop] for batch in split(lengths, most)]
 
         def embed(places: list[int]) -> NDArray[np.floating]:
