@@ -73,8 +73,7 @@ class FastPath:
         self.loss_settings = recipe.loss
         self.precision = torch.bfloat16 if precision == "bf16" else torch.float32
         self.longest = int(self.tokenized["train"].lengths.max())
-        self.fitting_tokens = self.longest
-        self.engine = self._measure(recipe, stages, begun.engine if begun else None)
+        self.engine = self._measure(recipe, begun.engine if begun else None)
 
     def encoder(self) -> Encoder:
         """What evaluates the model while it is trained."""
@@ -120,9 +119,9 @@ class FastPath:
             self.packed, settings.scale, similarity, rows, self.precision
         )
 
-    def _measure(self, recipe: Recipe, stages: Stages, begun: Engine | None) -> Engine:
+    def _measure(self, recipe: Recipe, begun: Engine | None) -> Engine:
         """What goes through the model together, for the memory that is there."""
-        stages.progress("measuring the memory")
+        self.stages.progress("measuring the memory")
         rows = np.sort(self.tokenized["train"].lengths.sum(axis=1))
         batch = recipe.training.per_device_train_batch_size
         bytes_a_token = self._bytes_a_token()
