@@ -18,7 +18,9 @@ class _Drop(torch.autograd.Function):
         count = values.numel()
         words = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)
         numbers = words.view(torch.int16)[:count].view(values.shape)
-        keep = numbers >= dropped - LEVELS // 2
+        # One where a value is kept. To compare would be slower: torch has no vectors of booleans.
+        lowest = dropped - LEVELS // 2
+        keep = numbers.clamp_(lowest - 1, lowest).sub_(lowest - 1).to(torch.int8)
         ctx.save_for_backward(keep)
         ctx.scale = LEVELS / (LEVELS - dropped)
         return _Drop._kept(values, keep, ctx.scale)
@@ -30,13 +32,15 @@ class _Drop(torch.autograd.Function):
 
     @staticmethod
     def _kept(values: Tensor, keep: Tensor, scale: float) -> Tensor:
-        return torch.where(keep, values, 0.0).mul_(scale)
+        return (values * keep).mul_(scale)
 
 
 def drop(values: Tensor, probability: float) -> Tensor:
     """``values`` with dropout: to the nearest 1/65536 of ``probability``, and scaled to match."""
     dropped = round(probability * LEVELS)
-    return values * 0 if dropped == LEVELS else _Drop.apply(values, dropped)
+    if not 0 < dropped < LEVELS:
+        return values * (dropped == 0)
+    return _Drop.apply(values, dropped)
 
 
 class QuickDropout(nn.Dropout):
