@@ -33,7 +33,9 @@ class Terminal:
         self.pid, self.file = pty.fork()
         if self.pid == 0:
             command = [*program, *arguments]
-            os.execve(command[0], command, {**os.environ, "TERM": "xterm-256color", **(env or {})})
+            # pytest-xdist says how wide its own terminal is, which this one is not.
+            inherited = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+            os.execve(command[0], command, {**inherited, "TERM": "xterm-256color", **(env or {})})
         self.resize(*size)
 
     def __enter__(self) -> Terminal:
