@@ -22,10 +22,21 @@ SHARED = Path(__file__).parents[2] / "shared"
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def make_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new home; the built-in model, which takes long to make, is made once for all of them."""
+    folder = tmp_path_factory.mktemp("home")  # a short path: sockets have their place in it
+    base = tmp_path_factory.getbasetemp()
+    models = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "models"
+    models.mkdir(exist_ok=True)
+    (folder / "cache").mkdir()
+    (folder / "cache" / "models").symlink_to(models)
+    return folder
+
+
 @pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home for runs that is the test's own; made models are shared by all tests."""
-    folder = tmp_path_factory.mktemp("home")  # a short path: sockets have their place in it
+    """A home for runs that is the test's own."""
+    folder = make_home(tmp_path_factory)
     monkeypatch.setenv("STPLAY_HOME", str(folder))
     return folder
 
@@ -58,7 +69,7 @@ def stplay(home: Path) -> Iterator[Command]:
 @pytest.fixture(scope="session")
 def encoders_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home whose encoding processes all tests share; they are ended with the tests."""
-    folder = tmp_path_factory.mktemp("warm")
+    folder = make_home(tmp_path_factory)
     yield folder
     from stplay import encoders
 

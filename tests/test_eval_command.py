@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Command, run_stplay, write_triplets
+from conftest import Command, make_home, run_stplay, write_triplets
 from hub import Hub, hub_environment, parquet_dataset
 from terminal import Terminal
 from test_cli import assert_mistake
@@ -79,7 +79,7 @@ def worker_of(evaluation: Evaluation) -> psutil.Process:
 def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One home for the tests that start evaluations, so that built-in models are made once."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("home")
+        folder = make_home(tmp_path_factory)
         patch.setenv("STPLAY_HOME", str(folder))
         yield folder
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import run_stplay, write_triplets
+from conftest import make_home, run_stplay, write_triplets
 
 from stplay import plans
 from stplay.events import Engine, StageProgressed
@@ -72,7 +72,7 @@ def test_a_model_of_another_kind_is_told() -> None:
 
 @pytest.fixture(scope="module")
 def home_of_plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+    return make_home(tmp_path_factory)
 
 
 def test_the_command_measures_real_steps(home_of_plans: Path, tmp_path: Path) -> None:

@@ -44,10 +44,11 @@ def test_it_holds_the_screens_and_the_assets(wheel: Path) -> None:
 
 def test_it_trains_in_a_new_environment_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    create = [sys.executable, "-m", "venv", "--without-pip", str(environment)]
+    subprocess.run(create, check=True)
     python = environment / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
-    subprocess.run([*install, str(wheel)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
     # The libraries are those of this environment; the checkout it links to is not among them,
     # as a folder that is added this way has its own .pth files left unread.
     site = subprocess.check_output(

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from stplay import __version__, corpora, frames, home
 from stplay.engine.stages import Stages
-from stplay.engine.worker import choose_gpu, is_out_of_memory, quiet_libraries
+from stplay.engine.worker import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
 from stplay.errors import UserError
 from stplay.frames import CorpusFacts, ModelFacts
 from stplay.models import UNTRAINED
@@ -197,6 +197,7 @@ class EncodingProcess:
         quiet_libraries()
         choose_gpu(use_cpu=False)
         stages.progress("importing the libraries")
+        import_quickly("sentence_transformers")
         from stplay.engine.encoding import Encoder
         from stplay.engine.model import open_model
         from stplay.engine.seentokens import SeenTokens

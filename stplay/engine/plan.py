@@ -147,6 +147,7 @@ def main() -> int:
         worker.quiet_libraries()
         worker.choose_gpu(use_cpu=recipe.training.use_cpu)
         stages.progress("importing the libraries")
+        worker.import_quickly("sentence_transformers")
         printed.write(plan(recipe, stages))
     except Exception as error:
         sentence = worker.user_sentence(error, Path.cwd(), advice)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import run_stplay, write_triplets
+from conftest import make_home, run_stplay, write_triplets
 from engine.runner import logged, small_recipe, start, wait_for
 from engine.test_unpackable import unpackable
 
@@ -19,7 +19,7 @@ from stplay.runs import Run
 @pytest.fixture(scope="module", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One home for the runs of this module."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = make_home(tmp_path_factory)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STPLAY_HOME", str(folder))
         yield folder
