@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 
-from stplay import encoders, frames, models, runs
+from stplay import encoders, models, runs
 from stplay.errors import UserError
 
 
@@ -16,7 +16,7 @@ class EarlyEncoder:
     def __init__(self) -> None:
         self._place: encoders.Address | None = None
         self._streams: encoders.Streams | None = None
-        self._loaded: float | None = None
+        self._reached: float | None = None
 
     async def start(self) -> None:
         """Launch the process where there is none; what fails is told where the model is used."""
@@ -30,16 +30,9 @@ class EarlyEncoder:
                 return
             self._place = place
             self._streams, _ = await encoders.reach(place)
-            while not isinstance(await self._told(), frames.ModelFacts):
-                pass
-            self._loaded = time.monotonic()
-
-    async def _told(self) -> frames.Answer:
-        assert self._streams is not None
-        answer, _ = await frames.read_answer(self._streams[0])
-        return answer
+            self._reached = time.monotonic()
 
     async def end(self) -> None:
-        """End the process, unless others are connected to it or it was used since it was loaded."""
+        """End the process, unless others are connected to it or it was used meanwhile."""
         if self._place is not None:
-            await encoders.end_unused(self._place, self._loaded, int(self._streams is not None))
+            await encoders.end_unused(self._place, self._reached, int(self._streams is not None))

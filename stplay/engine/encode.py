@@ -182,7 +182,6 @@ class EncodingProcess:
                 self._tell_loading(frames.Failed(0, self._sentence(error)))
                 self.over.set()
                 return
-        self.used = time.monotonic()
         for client in self.clients:
             client.send(self.facts)
 

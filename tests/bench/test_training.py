@@ -157,7 +157,7 @@ def dev_evaluation(base: Path, snli: Path, engine: str) -> float:
         16,
         1,
         data={"dev": str(snli / "dev.jsonl"), "dev_rows": DEV_ROWS},
-        eval_on_start=True,
+        eval_on_start=False,
         eval_strategy="steps",
         eval_steps=1,
         per_device_eval_batch_size=16,

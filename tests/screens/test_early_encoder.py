@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stplay import encoders, recipe, runs
+from stplay import encoders, frames, recipe, runs
+from stplay.encoder import Encoder
 from stplay.screens.earlyencoder import EarlyEncoder
+
+
+async def until_alone(model: str) -> None:
+    """Wait until only the early encoder's own connection is left."""
+    while True:
+        (_, writer), greeting = await encoders.connect(encoders.address(model).socket)
+        writer.close()
+        if greeting.clients == 1:
+            return
 
 
 async def test_it_ends_with_the_app_though_it_is_loaded(home: Path) -> None:
     early = EarlyEncoder()
     await early.start()
-    assert list(encoders.socket_folder().glob("*.sock"))
+    (greeting,) = await encoders.warm()
+    (reader, writer), _ = await encoders.reach(encoders.address(greeting.model))
+    while not isinstance((await frames.read_answer(reader))[0], frames.ModelFacts):
+        pass
+    writer.close()
+    await until_alone(greeting.model)
     await early.end()
     assert await encoders.warm() == []
 
@@ -23,3 +38,17 @@ async def test_it_leaves_the_machine_to_a_training(home: Path) -> None:
     await early.start()
     assert await encoders.warm() == []
     await early.end()
+
+
+async def test_it_stays_where_it_was_used_at_once(
+    home: Path,
+) -> None:
+    early = EarlyEncoder()
+    await early.start()
+    (greeting,) = await encoders.warm()
+    encoder = Encoder(greeting.model)
+    await encoder.start()
+    await encoder.encode(["Somebody is quick."])
+    await encoder.close()
+    await early.end()
+    assert [left.pid for left in await encoders.stop_all()] == [greeting.pid]
