@@ -10,12 +10,8 @@ PIP := $(RUN) -m pip --disable-pip-version-check install --quiet --constraint co
 play: $(VENV)/.play
 	@if [ -t 0 ] && [ -t 1 ]; then $(VENV)/bin/stplay; else $(VENV)/bin/stplay train sample; fi
 
-# Tests of keys, and of processes that die at a given moment, have the machine to themselves.
-ALONE := $(wildcard tests/screens/test_explore*.py tests/screens/test_terminal.py) tests/test_sim.py tests/test_encoder.py
-
 test: check
-	$(RUN) -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
-	$(RUN) -m pytest $(ALONE)
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.test
 	$(VENV)/bin/ruff check .

@@ -82,16 +82,19 @@ class PackedModel:
 
     def tokenize(self, sentences: Sequence[str], prompt: str | None = None) -> Tokenized:
         """The tokens of ``sentences`` as the model's own preprocessing finds them."""
-        found: list[TokenIds] = []
+        # By length: the library pads those of one call to the longest of them.
+        order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
+        found: dict[int, TokenIds] = {}
         prompt_length: int | None = None
-        for first in range(0, len(sentences), TOKENIZED_TOGETHER):
-            together = list(sentences[first : first + TOKENIZED_TOGETHER])
-            features = self.model.preprocess(together, prompt=prompt)
+        for first in range(0, len(order), TOKENIZED_TOGETHER):
+            places = order[first : first + TOKENIZED_TOGETHER]
+            features = self.model.preprocess([sentences[each] for each in places], prompt=prompt)
             prompt_length = cast("int | None", features.get("prompt_length"))
             lengths = features["attention_mask"].sum(1).numpy()
             flat = features["input_ids"][features["attention_mask"].bool()].numpy()
-            found += np.split(flat.astype(np.int32), lengths.cumsum()[:-1])
-        return Tokenized(found, prompt_length)
+            ids = np.split(flat.astype(np.int32), lengths.cumsum()[:-1])
+            found.update(zip(places, ids, strict=True))
+        return Tokenized([found[place] for place in range(len(order))], prompt_length)
 
     def embed(self, packing: Packing, prompt_length: int | None = None) -> Tensor:
         """The embeddings of the packed sentences, (sentences, dimensions), as they were given."""

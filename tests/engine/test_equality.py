@@ -16,12 +16,12 @@ from stplay import runs
 RECIPE = {
     "model.dropout": "0",
     "training.max_steps": "12",
-    "training.per_device_train_batch_size": "32",
+    "training.per_device_train_batch_size": "16",
     "training.learning_rate": "5e-4",
     "training.logging_steps": "1",
     "data.test_rows": "200",
     "data.dev": "",
-    "data.train_rows": "",
+    "data.train_rows": "1000",
 }
 
 
