@@ -16,10 +16,8 @@ from sentence_transformers.sentence_transformer.losses import CachedMultipleNega
 from stplay.engine.sample import generate
 
 base, output = sys.argv[1:]
-train, test = (
-    Dataset.from_list([triplet._asdict() for triplet in islice(generate(split), rows)])
-    for split, rows in (("train", 1000), ("test", 200))
-)
+train = Dataset.from_list([triplet._asdict() for triplet in islice(generate("train"), 1000)])
+test = Dataset.from_list([triplet._asdict() for triplet in islice(generate("test"), 200)])
 no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 model = SentenceTransformer(base, config_kwargs=no_dropout, device="cpu")
 evaluator = TripletEvaluator(
