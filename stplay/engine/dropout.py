@@ -18,7 +18,7 @@ class _Drop(torch.autograd.Function):
         count = values.numel()
         words = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)
         numbers = words.view(torch.int16)[:count].view(values.shape)
-        # One where a value is kept. To compare would be slower: torch has no vectors of booleans.
+        # One where a value is kept. Slower to compare: booleans are not vectorized.
         lowest = dropped - LEVELS // 2
         keep = numbers.clamp_(lowest - 1, lowest).sub_(lowest - 1).to(torch.int8)
         ctx.save_for_backward(keep)
