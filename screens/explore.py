@@ -16,6 +16,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from stplay.screens.filling import fill
 from stplay.screens.topbar import TopBar
 from stplay.text import printable
 
@@ -78,7 +79,8 @@ class ExploreScreen(Screen[None]):
         from stplay.screens.playground import Playground
 
         playground = Playground(CARD_SENTENCES)
-        await self.room.mount(playground)
+        if not await fill(self.room, playground):
+            return
         self._playground = playground
         if self._sentences is not None:  # others were handed over meanwhile
             playground.editor.text = "\n".join(self._sentences)

@@ -81,6 +81,8 @@ class Playground(Vertical):
 
     def on_mount(self) -> None:
         """Nothing is known yet."""
+        if not self.children:  # the app is being left
+            return
         self.slider.show([], None)
         self._show_grids()
 

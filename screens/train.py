@@ -18,6 +18,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from stplay.errors import UserError
+from stplay.screens.filling import fill
 from stplay.screens.topbar import TopBar
 from stplay.text import count, printable
 
@@ -85,7 +86,8 @@ class TrainScreen(Screen[None]):
 
         if self._view is None:
             self._view = RunView()
-            await self.room.mount(self._view)
+            if not await fill(self.room, self._view):
+                return
         if self._form is not None:
             self._form.display = False
         self._view.display = True
@@ -101,7 +103,8 @@ class TrainScreen(Screen[None]):
             self._view.display = False
         if self._form is None:
             self._form = NewRun()
-            await self.room.mount(self._form)
+            if not await fill(self.room, self._form):
+                return
         self._form.display = True
         self._form.form.focus_start()
         self.topbar.place = platform.node()

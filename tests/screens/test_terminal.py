@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,15 @@ def test_interrupt_of_the_live_view_says_what_it_does(home: Path, recipe_file: P
     run = runs.find("animals-1")
     wait_until_over(run)
     assert run.read_log().checkpoint is not None
+
+
+@pytest.mark.parametrize("command", ["train", "explore"])
+def test_quitting_before_the_screen_is_filled_is_no_mistake(home: Path, command: str) -> None:
+    screen = () if command == "train" else (command,)
+    with Terminal(*screen, size=(120, 40)) as terminal:
+        while not terminal.output:
+            terminal.read()
+        while terminal.read(0.01):
+            with suppress(OSError):  # it has ended
+                terminal.type(CTRL_Q)
+        assert terminal.wait_for_end() == 0, terminal.text
