@@ -40,9 +40,7 @@ async def test_it_leaves_the_machine_to_a_training(home: Path) -> None:
     await early.end()
 
 
-async def test_it_stays_where_it_was_used_at_once(
-    home: Path,
-) -> None:
+async def test_it_stays_where_it_was_used_at_once(home: Path) -> None:
     early = EarlyEncoder()
     await early.start()
     (greeting,) = await encoders.warm()
