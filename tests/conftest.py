@@ -33,6 +33,13 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """The same random weights whichever tests ran before: what fails can be made to fail again."""
+    if "torch" in sys.modules:  # most of the tests are of an app that never imports it
+        sys.modules["torch"].manual_seed(0)
+
+
 @pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home for runs that is the test's own."""

@@ -24,10 +24,14 @@ def packing_of(lengths: Sequence[int]) -> Packing:
 
 
 def parts_of(packing: Packing, seed: int = 0) -> Parts:
-    """Query, key and value of packed tokens; their scores are far from even."""
+    """Query, key and value of packed tokens; their scores are far from even.
+
+    In double precision, where nothing but a mistake makes a difference.
+    """
     random = torch.Generator().manual_seed(seed)
+    shape = (packing.tokens, HEADS, SIZE)
     query, key, value = (
-        (torch.randn(packing.tokens, HEADS, SIZE, generator=random) * 2).requires_grad_()
+        (torch.randn(shape, generator=random, dtype=torch.double) * 2).requires_grad_()
         for _ in range(3)
     )
     return query, key, value
@@ -35,7 +39,8 @@ def parts_of(packing: Packing, seed: int = 0) -> Parts:
 
 def bias_of(packing: Packing) -> Tensor:
     shape = (HEADS, packing.longest, packing.longest)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(9)).requires_grad_()
+    random = torch.Generator().manual_seed(9)
+    return torch.randn(shape, generator=random, dtype=torch.double).requires_grad_()
 
 
 def alone(packing: Packing, parts: Parts, bias: Tensor | None = None) -> Tensor:
@@ -58,12 +63,12 @@ def test_it_is_each_sentences_own_attention(lengths: list[int], biased: bool) ->
     found = packed_attention(*parts, packing, SCALING, bias=bias)
     expected = alone(packing, parts, bias)
     assert found.shape == (packing.tokens, HEADS, SIZE)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
     weights = torch.randn_like(found)
     inputs = [*parts] if bias is None else [*parts, bias]
     gradients = torch.autograd.grad((found * weights).sum(), inputs)
     torch.testing.assert_close(
-        gradients, torch.autograd.grad((expected * weights).sum(), inputs), rtol=1e-4, atol=1e-4
+        gradients, torch.autograd.grad((expected * weights).sum(), inputs), rtol=1e-9, atol=1e-12
     )
 
 
@@ -73,8 +78,8 @@ def test_a_dropout_near_nought_is_none(lengths: list[int], biased: bool) -> None
     packing = packing_of(lengths)
     parts = parts_of(packing)
     bias = bias_of(packing) if biased else None
-    found = packed_attention(*parts, packing, SCALING, dropout=1e-9, bias=bias)
-    torch.testing.assert_close(found, alone(packing, parts, bias), rtol=0, atol=1e-5)
+    found = packed_attention(*parts, packing, SCALING, dropout=1e-15, bias=bias)
+    torch.testing.assert_close(found, alone(packing, parts, bias), rtol=0, atol=1e-12)
 
 
 def test_dropout_is_of_the_probabilities() -> None:
