@@ -21,7 +21,7 @@ from stplay.engine.packing import Packing, cells_to_waste, split
 Encoded = tuple[Sequence[int], NDArray[np.floating]]
 Task = Literal["query", "document"]
 
-TOKENS_A_BATCH = {"cpu": 512}
+TOKENS_A_BATCH = {"cpu": 768}
 GPU_TOKENS_A_BATCH = 16384
 BYTES_A_TOKEN = 3
 

@@ -23,7 +23,8 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
 
     A batch that comes as one packing is embedded once, with its gradients. One that comes as
     several goes the library's way of gradient caching (Gao et al., 2021,
-    https://huggingface.co/papers/2101.06983), a packing at a time. The loss is the same.
+    https://huggingface.co/papers/2101.06983), a packing at a time; the activations of the first are
+    kept until its gradients come, so that it is embedded once too. The loss is the same.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
             return self.calculate_loss([[embed(packings[0])]])
         # To the library each packing is a column of one row, so that it never splits one.
         columns: list[Any] = [{"packing": packing, "cu_seq_lens_q": (0, 1)} for packing in packings]
+        columns[0]["is_kept"] = True
         return self.forward_cached(columns)
 
     def embed(self, packing: Packing) -> Tensor:
@@ -67,10 +69,17 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
         random_state: RandContext | None = None,
     ) -> tuple[Tensor, RandContext | None]:
         """The embeddings of one packing, and the random state they began with."""
+        if with_grad and "kept" in sentence_feature:
+            return sentence_feature.pop("kept"), None
         packing: Packing = sentence_feature["packing"]
-        with random_state or nullcontext(), nullcontext() if with_grad else torch.no_grad():
+        # Gradients will be asked for where the random state is.
+        keep = copy_random_state and "is_kept" in sentence_feature
+        with random_state or nullcontext(), torch.set_grad_enabled(with_grad or keep):
             begun = RandContext(packing.ids) if copy_random_state else None
-            return self.embed(packing), begun
+            embeddings = self.embed(packing)
+        if keep:
+            sentence_feature["kept"] = embeddings
+        return embeddings, begun
 
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False

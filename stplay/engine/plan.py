@@ -112,7 +112,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
         if on_gpu:
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - begun)
-        forwards = 1 if len(packings) == 1 else 2 * len(packings)
+        forwards = 2 * len(packings) - 1  # the first is kept
         if sum(taken[1:]) > SECONDS:
             break
     together = min(most_tokens, fast.engine.largest_batch_tokens or most_tokens)
