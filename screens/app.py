@@ -59,7 +59,7 @@ class StplayApp(App[None]):
     """The terminal workbench for sentence embeddings."""
 
     TITLE = "stplay"
-    CSS_PATH: ClassVar = ["app.tcss", "train.tcss", "evaluate.tcss", "explore.tcss"]
+    CSS_PATH: ClassVar = "app.tcss"
     MODES: ClassVar = {
         "train": TrainScreen,
         "evaluate": evaluate_screen,

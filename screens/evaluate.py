@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 class EvaluateScreen(Screen[None]):
     """The form, the work, or the result: one of them at a time."""
 
+    CSS_PATH: ClassVar = "evaluate.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [

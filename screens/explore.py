@@ -16,20 +16,20 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from stplay.screens.filling import fill
+from stplay.screens.filling import fill, imported
 from stplay.screens.topbar import TopBar
 from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.screens.playground import Playground, Shown
 
-FRAME_SECONDS = 1 / 60
 CARD_SENTENCES = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
 
 
 class ExploreScreen(Screen[None]):
     """The playground, and the questions that are asked over it."""
 
+    CSS_PATH: ClassVar = "explore.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     # alt and the key also works while sentences are being typed.
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,7 +72,12 @@ class ExploreScreen(Screen[None]):
     def on_mount(self) -> None:
         """Fill the frame once it is painted."""
         self.topbar.place = platform.node()
-        self.set_timer(FRAME_SECONDS, self._fill)
+        self._import()
+
+    @work
+    async def _import(self) -> None:
+        await imported("stplay.screens.playground")
+        self.call_later(self._fill)
 
     async def _fill(self) -> None:
         from stplay import models

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
+
 from textual.containers import Container
 from textual.widget import Widget
 
@@ -12,3 +15,8 @@ async def fill(room: Container, content: Widget) -> bool:
         return False
     await room.mount(content)
     return bool(content.children)
+
+
+async def imported(module: str) -> None:
+    """Import ``module`` in a thread: an import here would hold up the first paint."""
+    await asyncio.to_thread(import_module, module)

@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from stplay.errors import UserError
-from stplay.screens.filling import fill
+from stplay.screens.filling import fill, imported
 from stplay.screens.topbar import TopBar
 from stplay.text import count, printable
 
@@ -28,12 +28,11 @@ if TYPE_CHECKING:
     from stplay.screens.newrun import NewRun
     from stplay.screens.runview import RunView
 
-FRAME_SECONDS = 1 / 60
-
 
 class TrainScreen(Screen[None]):
     """The form before a run, the live view of a run after it."""
 
+    CSS_PATH: ClassVar = "train.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_run", "New run"),
@@ -64,7 +63,12 @@ class TrainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Fill the frame once it is painted."""
         self.topbar.place = platform.node()
-        self.set_timer(FRAME_SECONDS, self._fill)
+        self._import()
+
+    @work
+    async def _import(self) -> None:
+        await imported("stplay.screens.newrun")
+        self.call_later(self._fill)
 
     async def _fill(self) -> None:
         # A run that is at work is shown at once.

@@ -9,24 +9,23 @@ from stplay.encoder import Encoder
 from stplay.screens.earlyencoder import EarlyEncoder
 
 
-async def until_alone(model: str) -> None:
-    """Wait until only the early encoder's own connection is left."""
-    while True:
-        (_, writer), greeting = await encoders.connect(encoders.address(model).socket)
-        writer.close()
-        if greeting.clients == 1:
-            return
+async def gone(streams: encoders.Streams) -> None:
+    """Close a connection, and wait until the process has closed its end too."""
+    reader, writer = streams
+    writer.write_eof()
+    while await reader.read(1 << 16):
+        pass
+    writer.close()
 
 
 async def test_it_ends_with_the_app_though_it_is_loaded(home: Path) -> None:
     early = EarlyEncoder()
     await early.start()
     (greeting,) = await encoders.warm()
-    (reader, writer), _ = await encoders.reach(encoders.address(greeting.model))
-    while not isinstance((await frames.read_answer(reader))[0], frames.ModelFacts):
+    streams, _ = await encoders.reach(encoders.address(greeting.model))
+    while not isinstance((await frames.read_answer(streams[0]))[0], frames.ModelFacts):
         pass
-    writer.close()
-    await until_alone(greeting.model)
+    await gone(streams)
     await early.end()
     assert await encoders.warm() == []
 
