@@ -66,8 +66,8 @@ class Data(Section):
 class Loss(Section):
     """Settings of ``CachedMultipleNegativesRankingLoss``.
 
-    ``mini_batch_size`` sentences of the greatest length are held in memory at most; without it,
-    the memory that is free decides.
+    ``mini_batch_size`` sentences of the greatest length go through the model together at most;
+    without it, the memory that is free decides.
     """
 
     scale: Positive = 20.0

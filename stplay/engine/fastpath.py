@@ -29,6 +29,7 @@ from stplay.recipe import Recipe
 
 MEASURED_TOKENS = 256
 SCORED_TOGETHER = 256  # rows of scores, where the recipe leaves it to us
+RECALLED_SHARE = 0.25  # of what a packing's activations take, held for the second forward of others
 
 
 def why_stock(model: SentenceTransformer, begun: RunStarted | None) -> str | None:
@@ -73,6 +74,8 @@ class FastPath:
         self.loss_settings = recipe.loss
         self.precision = torch.bfloat16 if precision == "bf16" else torch.float32
         self.longest = int(self.tokenized["train"].lengths.max())
+        self.stages.progress("measuring the memory")
+        self.bytes_a_token = self._bytes_a_token()
         self.engine = self._measure(recipe, begun.engine if begun else None)
 
     def encoder(self) -> Encoder:
@@ -82,7 +85,7 @@ class FastPath:
     def trainer(self, **named: Any) -> PackedTrainer:
         """The trainer; ``named`` are the arguments of the library's own, its loss among them."""
         assert self.engine.most_tokens is not None
-        loss = self.loss(named["loss"].similarity_fct)
+        loss = self.loss(named["loss"].similarity_fct, self.engine.most_tokens)
         if self.packed.model.device.type == "cuda":
             loss.capture = Capture(
                 loss.embed,
@@ -110,24 +113,26 @@ class FastPath:
         return nullcontext() if self.vocabulary is None else self.vocabulary.whole()
 
     def loss(
-        self, similarity: Callable[[Tensor, Tensor], Tensor]
+        self, similarity: Callable[[Tensor, Tensor], Tensor], most_tokens: int
     ) -> CachedMultipleNegativesRankingLoss:
-        """The loss over packed sentences that compares by ``similarity``."""
+        """The loss of packings of ``most_tokens`` that compares sentences by ``similarity``."""
         settings = self.loss_settings
-        rows = settings.mini_batch_size or SCORED_TOGETHER
         return CachedMultipleNegativesRankingLoss(
-            self.packed, settings.scale, similarity, rows, self.precision
+            self.packed,
+            settings.scale,
+            similarity,
+            settings.mini_batch_size or SCORED_TOGETHER,
+            self.precision,
+            int(RECALLED_SHARE * most_tokens * self.bytes_a_token),
         )
 
     def _measure(self, recipe: Recipe, begun: Engine | None) -> Engine:
         """What goes through the model together, for the memory that is there."""
-        self.stages.progress("measuring the memory")
         rows = np.sort(self.tokenized["train"].lengths.sum(axis=1))
         batch = recipe.training.per_device_train_batch_size
-        bytes_a_token = self._bytes_a_token()
         model = self.packed.model
         free = memory.SHARE * memory.available_bytes(model.device) - memory.state_bytes(model)
-        self.fitting_tokens = max(int(free / bytes_a_token), self.longest)
+        self.fitting_tokens = max(int(free / self.bytes_a_token), self.longest)
         most_tokens = self.fitting_tokens
         if recipe.loss.mini_batch_size is not None:
             most_tokens = min(most_tokens, recipe.loss.mini_batch_size * self.longest)
@@ -144,7 +149,7 @@ class FastPath:
             most_tokens=most_tokens,
             batch_tokens=round(float(rows.mean()) * batch),
             largest_batch_tokens=int(rows[-batch:].sum()),
-            bytes_a_token=bytes_a_token,
+            bytes_a_token=self.bytes_a_token,
             vocabulary_rows=vocabulary,
         )
 
@@ -158,7 +163,8 @@ class FastPath:
         sentences = [ids for column in rows.values() for ids in column]
         packing = Packing(sentences, cells_to_waste(model.device))
         packing = packing.to(model.device)
-        loss = self.loss(torch.matmul)  # never called: only what embeds is measured
+        # Never called: only what embeds is measured.
+        loss = CachedMultipleNegativesRankingLoss(self.packed, 1.0, torch.matmul, 1, self.precision)
         devices = [model.device] if model.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
             taken = memory.saved_bytes(model, lambda: loss.embed(packing))

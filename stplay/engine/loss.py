@@ -14,6 +14,7 @@ from torch import Tensor
 from stplay.engine.capture import Capture
 from stplay.engine.packedmodel import PackedModel
 from stplay.engine.packing import Packing
+from stplay.engine.recall import Recalling, Recording
 
 COLUMNS = 3
 
@@ -24,7 +25,8 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
     A batch that comes as one packing is embedded once, with its gradients. One that comes as
     several goes the library's way of gradient caching (Gao et al., 2021,
     https://huggingface.co/papers/2101.06983), a packing at a time; the activations of the first are
-    kept until its gradients come, so that it is embedded once too. The loss is the same.
+    kept until its gradients come, so that it is embedded once too, and what the second forward of
+    the others costs most is recalled. The loss is the same.
     """
 
     def __init__(
@@ -34,12 +36,18 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
         similarity_fct: Callable[[Tensor, Tensor], Tensor],
         mini_batch_size: int,
         precision: torch.dtype = torch.float32,
+        most_recalled: int = 0,
     ) -> None:
-        """``mini_batch_size`` rows of scores are looked at together."""
+        """``mini_batch_size`` rows of scores are looked at together.
+
+        About ``most_recalled`` bytes may be held for second forwards.
+        """
         super().__init__(packed.model, scale, similarity_fct, mini_batch_size)
         self.packed = packed
         self.precision = precision
+        self.most_recalled = most_recalled
         self.capture: Capture | None = None
+        self._recorded = 0
 
     def forward(self, sentence_features: Any, labels: Tensor | None = None) -> Tensor:
         """The loss of a batch of packings: all anchors, then all positives, then all negatives."""
@@ -50,6 +58,7 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
         # To the library each packing is a column of one row, so that it never splits one.
         columns: list[Any] = [{"packing": packing, "cu_seq_lens_q": (0, 1)} for packing in packings]
         columns[0]["is_kept"] = True
+        self._recorded = 0
         return self.forward_cached(columns)
 
     def embed(self, packing: Packing) -> Tensor:
@@ -69,17 +78,34 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
         random_state: RandContext | None = None,
     ) -> tuple[Tensor, RandContext | None]:
         """The embeddings of one packing, and the random state they began with."""
-        if with_grad and "kept" in sentence_feature:
-            return sentence_feature.pop("kept"), None
+        if with_grad:
+            return self._embed_again(sentence_feature, random_state), None
         packing: Packing = sentence_feature["packing"]
-        # Gradients will be asked for where the random state is.
-        keep = copy_random_state and "is_kept" in sentence_feature
-        with random_state or nullcontext(), torch.set_grad_enabled(with_grad or keep):
-            begun = RandContext(packing.ids) if copy_random_state else None
+        if not copy_random_state:  # nor will gradients be asked for
+            with torch.no_grad():
+                return self.embed(packing), None
+        begun = RandContext(packing.ids)
+        if "is_kept" in sentence_feature:
+            sentence_feature["kept"] = self.embed(packing)
+            return sentence_feature["kept"], begun
+        recording = Recording() if self._recorded < self.most_recalled else None
+        with torch.no_grad(), recording or nullcontext():
             embeddings = self.embed(packing)
-        if keep:
-            sentence_feature["kept"] = embeddings
+        if recording is not None:
+            sentence_feature["recorded"] = recording.outputs
+            self._recorded += recording.nbytes
         return embeddings, begun
+
+    def _embed_again(
+        self, sentence_feature: dict[str, Any], random_state: RandContext | None
+    ) -> Tensor:
+        """The embeddings of one packing with their gradients."""
+        if "kept" in sentence_feature:
+            return sentence_feature.pop("kept")
+        recorded = sentence_feature.pop("recorded", None)
+        recalling = nullcontext() if recorded is None else Recalling(recorded)
+        with random_state or nullcontext(), torch.enable_grad(), recalling:
+            return self.embed(sentence_feature["packing"])
 
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False

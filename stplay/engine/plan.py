@@ -86,6 +86,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
     import torch
     from sentence_transformers.util import cos_sim
 
+    from stplay.engine.fastpath import RECALLED_SHARE
     from stplay.engine.trainer import PackedCollator
 
     model, most_tokens = fast.packed.model.train(), mini_batch_size * fast.longest
@@ -94,7 +95,8 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
         preprocess_fn=model.preprocess, most_tokens=most_tokens, on_gpu=on_gpu
     )
     batch, rows = recipe.training.per_device_train_batch_size, fast.tokenized["train"].rows
-    loss, optimizer = fast.loss(cos_sim), torch.optim.AdamW(model.parameters(), 0.0, fused=True)
+    loss = fast.loss(cos_sim, most_tokens)
+    optimizer = torch.optim.AdamW(model.parameters(), 0.0, fused=True)
     forwards, taken = 1, []
     for number in range(1 + STEPS):
         first = number * batch % max(1, len(rows) - batch + 1)
@@ -116,12 +118,15 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
         if sum(taken[1:]) > SECONDS:
             break
     together = min(most_tokens, fast.engine.largest_batch_tokens or most_tokens)
+    held = together * fast.bytes_a_token
+    if forwards > 1:
+        held = int(held * (1 + RECALLED_SHARE))
     steps = sorted(taken[1:])  # the first takes longer
     return Choice(
         mini_batch_size=mini_batch_size,
         tokens=most_tokens,
         forwards=forwards,
-        memory_bytes=fast.weight_bytes + together * (fast.engine.bytes_a_token or 0),
+        memory_bytes=fast.weight_bytes + held,
         seconds_a_step=steps[len(steps) // 2] * recipe.training.gradient_accumulation_steps,
     )
 

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from engine.architectures import encoder, texts
+from engine.architectures import (
+    ARCHITECTURES,
+    INNER,
+    LAYERS,
+    WIDTH,
+    Architecture,
+    encoder,
+    texts,
+)
 from sentence_transformers.util import cos_sim
 from torch import Tensor
+from torch.nn.functional import linear
+from torch.overrides import TorchFunctionMode
 
 from stplay.engine.loss import CachedMultipleNegativesRankingLoss
 from stplay.engine.packedmodel import PackedModel
 from stplay.engine.packing import Packing
 
 LENGTHS = [3, 9, 5, 7, 30, 4, 12, 6, 8, 3, 20, 5]
+
+
+class Products(TorchFunctionMode):
+    """Counts the products that are computed of the layers that narrow."""
+
+    count = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func is linear and args[1].shape == (WIDTH, INNER)
+        return func(*args, **(kwargs or {}))
 
 
 class Activation:
@@ -29,8 +50,9 @@ class CountedLoss(CachedMultipleNegativesRankingLoss):
     """Notes of each forward whether it has gradients, and of how many others memory is held."""
 
     def __init__(self, packed: PackedModel) -> None:
-        super().__init__(packed, 20.0, cos_sim, 2)
+        super().__init__(packed, 20.0, cos_sim, 2, most_recalled=1 << 30)
         self.forwards: list[tuple[bool, int]] = []
+        self.products = 0  # those of second forwards
         self._held: list[weakref.WeakSet[Activation]] = []
 
     def embed(self, packing: Packing) -> Tensor:
@@ -46,15 +68,26 @@ class CountedLoss(CachedMultipleNegativesRankingLoss):
         with torch.autograd.graph.saved_tensors_hooks(hold, lambda activation: activation.tensor):
             return super().embed(packing)
 
+    def _embed_again(self, sentence_feature: Any, random_state: Any) -> Tensor:
+        with Products() as products:
+            embeddings = super()._embed_again(sentence_feature, random_state)
+        self.products += products.count
+        return embeddings
+
 
 @pytest.fixture
-def loss(tmp_path: Path) -> CountedLoss:
-    return CountedLoss(PackedModel(encoder("bert", tmp_path).train()))
+def architecture() -> Architecture:
+    return "bert"
 
 
 @pytest.fixture
-def packings(loss: CountedLoss) -> list[Packing]:
-    sentences = loss.packed.tokenize(texts(LENGTHS, "bert")).sentences
+def loss(architecture: Architecture, tmp_path: Path) -> CountedLoss:
+    return CountedLoss(PackedModel(encoder(architecture, tmp_path).train()))
+
+
+@pytest.fixture
+def packings(architecture: Architecture, loss: CountedLoss) -> list[Packing]:
+    sentences = loss.packed.tokenize(texts(LENGTHS, architecture)).sentences
     return [Packing(sentences[first : first + 3]) for first in range(0, len(sentences), 3)]
 
 
@@ -63,9 +96,12 @@ def gradients(loss: CountedLoss) -> dict[str, Tensor]:
     return {name: weight.grad for name, weight in named if weight.grad is not None}
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("most_recalled", [0, 1, 1 << 30])
 def test_several_packings_have_the_loss_and_the_gradients_of_all_at_once(
-    loss: CountedLoss, packings: list[Packing]
+    loss: CountedLoss, packings: list[Packing], most_recalled: int
 ) -> None:
+    loss.most_recalled = most_recalled
     state = torch.get_rng_state()
     # Each draws its dropout where the one before it has left the random numbers.
     expected = loss.calculate_loss([[loss.embed(packing) for packing in packings]])
@@ -110,3 +146,13 @@ def test_a_loss_that_is_not_followed_by_a_step_is_forgotten(
     loss.forwards.clear()
     loss(packings).backward()
     assert loss.forwards == [(True, 0), *[(False, 1)] * 3, *[(True, 0)] * 3]
+
+
+def test_as_much_is_recalled_as_may_be_held(loss: CountedLoss, packings: list[Packing]) -> None:
+    sizes = [packing.tokens * WIDTH * LAYERS * 4 for packing in packings[1:]]
+    # The last that is held may take more than is left.
+    for most, recalled in ((0, 0), (1, 1), (sizes[0], 1), (sizes[0] + 1, 2), (sum(sizes), 3)):
+        loss.most_recalled = most
+        loss.products = 0
+        loss(packings).backward()
+        assert loss.products == (3 - recalled) * LAYERS
