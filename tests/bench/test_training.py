@@ -45,7 +45,7 @@ class Shape(NamedTuple):
 SHAPES = (
     Shape("the card: vocabulary 250,002, 16 triplets", 250_002, 16, 9, 2, 3.0, 2 / 3),
     Shape("the same, vocabulary 30,522", 30_522, 16, 9, 2, 2.2, 1.0),
-    Shape("batch 256, mini-batch 32, vocabulary 250,002", 250_002, 256, 3, 1, 1.6, 1.0),
+    Shape("batch 256, mini-batch 32, vocabulary 250,002", 250_002, 256, 4, 1, 1.6, 1.0),
 )
 
 
@@ -101,12 +101,12 @@ def train(base: Path, snli: Path, engine: str, batch: int, steps: int, **more: A
 
 
 def measure_steps(base: Path, snli: Path, engine: str, shape: Shape) -> Measured:
-    """The seconds of every step but the first two, which take longer."""
+    """The seconds of every step but the first few, which take longer."""
     run = train(base, snli, engine, shape.batch, shape.steps)
     memory = run_process(run)
     logged = [event for event in EventReader(run.events_path).read() if type(event) is TrainLogged]
     times = [event.time for event in logged]
-    skipped = min(2, len(times) - 2)
+    skipped = min(2, len(times) - 3)
     seconds = [b - a for a, b in zip(times[skipped:], times[skipped + 1 :], strict=False)]
     started = run.read_log().started
     assert started is not None
@@ -134,7 +134,7 @@ def floor_seconds(tokens: int, layers: int = LAYERS, *, training: bool = True) -
         return time.perf_counter() - begun
 
     products()
-    return median(products() for _ in range(7))
+    return median(products() for _ in range(5))
 
 
 def tokenizing_seconds(base: Path, rows: list[dict[str, str]]) -> float:
