@@ -43,8 +43,8 @@ async def test_the_matrix_is_the_library_s(minilm: SentenceTransformer, metric: 
     plain = minilm.encode(CARD)
     wanted = minilm.similarity(plain, plain).numpy()
     found = similarity_matrix(embeddings, embeddings, metric)
-    if metric == "manhattan":  # a sum of 384 differences, each rounded
-        np.testing.assert_allclose(found, wanted, rtol=0, atol=5e-5)
+    if metric == "manhattan":  # its numbers are near 20, where a float is no finer
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=5e-6)
     elif metric == "euclidean":
         off = ~np.eye(3, dtype=bool)
         np.testing.assert_allclose(found[off], wanted[off], atol=1e-6)
