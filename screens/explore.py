@@ -16,7 +16,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from stplay.screens.filling import fill, imported
+from stplay.screens.filling import call_once_imported, fill
 from stplay.screens.topbar import TopBar
 from stplay.text import printable
 
@@ -72,12 +72,7 @@ class ExploreScreen(Screen[None]):
     def on_mount(self) -> None:
         """Fill the frame once it is painted."""
         self.topbar.place = platform.node()
-        self._import()
-
-    @work
-    async def _import(self) -> None:
-        await imported("stplay.screens.playground")
-        self.call_later(self._fill)
+        call_once_imported(self, "stplay.screens.playground", self._fill)
 
     async def _fill(self) -> None:
         from stplay import models

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 
 from textual.containers import Container
+from textual.screen import Screen
 from textual.widget import Widget
+
+Callback = Callable[[], Awaitable[None]]
 
 
 async def fill(room: Container, content: Widget) -> bool:
@@ -17,6 +21,11 @@ async def fill(room: Container, content: Widget) -> bool:
     return bool(content.children)
 
 
-async def imported(module: str) -> None:
-    """Import ``module`` in a thread: an import here would hold up the first paint."""
-    await asyncio.to_thread(import_module, module)
+def call_once_imported(screen: Screen[None], module: str, callback: Callback) -> None:
+    """Let ``screen`` call back when ``module`` is imported: in a thread, as it paints meanwhile."""
+
+    async def wait() -> None:
+        await asyncio.to_thread(import_module, module)
+        screen.call_later(callback)
+
+    screen.run_worker(wait())

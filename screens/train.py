@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from stplay.errors import UserError
-from stplay.screens.filling import fill, imported
+from stplay.screens.filling import call_once_imported, fill
 from stplay.screens.topbar import TopBar
 from stplay.text import count, printable
 
@@ -63,12 +63,7 @@ class TrainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Fill the frame once it is painted."""
         self.topbar.place = platform.node()
-        self._import()
-
-    @work
-    async def _import(self) -> None:
-        await imported("stplay.screens.newrun")
-        self.call_later(self._fill)
+        call_once_imported(self, "stplay.screens.newrun", self._fill)
 
     async def _fill(self) -> None:
         # A run that is at work is shown at once.

@@ -85,7 +85,7 @@ class FastPath:
     def trainer(self, **named: Any) -> PackedTrainer:
         """The trainer; ``named`` are the arguments of the library's own, its loss among them."""
         assert self.engine.most_tokens is not None
-        loss = self.loss(named["loss"].similarity_fct, self.engine.most_tokens)
+        loss = self.loss(named["loss"].similarity_fct, self.recalled_bytes(self.engine.most_tokens))
         if self.packed.model.device.type == "cuda":
             loss.capture = Capture(
                 loss.embed,
@@ -113,18 +113,18 @@ class FastPath:
         return nullcontext() if self.vocabulary is None else self.vocabulary.whole()
 
     def loss(
-        self, similarity: Callable[[Tensor, Tensor], Tensor], most_tokens: int
+        self, similarity: Callable[[Tensor, Tensor], Tensor], most_recalled: int = 0
     ) -> CachedMultipleNegativesRankingLoss:
-        """The loss of packings of ``most_tokens`` that compares sentences by ``similarity``."""
+        """The loss over packed sentences that compares by ``similarity``."""
         settings = self.loss_settings
+        rows = settings.mini_batch_size or SCORED_TOGETHER
         return CachedMultipleNegativesRankingLoss(
-            self.packed,
-            settings.scale,
-            similarity,
-            settings.mini_batch_size or SCORED_TOGETHER,
-            self.precision,
-            int(RECALLED_SHARE * most_tokens * self.bytes_a_token),
+            self.packed, settings.scale, similarity, rows, self.precision, most_recalled
         )
+
+    def recalled_bytes(self, most_tokens: int) -> int:
+        """What may be held for second forwards, where ``most_tokens`` go through together."""
+        return int(RECALLED_SHARE * most_tokens * self.bytes_a_token)
 
     def _measure(self, recipe: Recipe, begun: Engine | None) -> Engine:
         """What goes through the model together, for the memory that is there."""
@@ -163,8 +163,7 @@ class FastPath:
         sentences = [ids for column in rows.values() for ids in column]
         packing = Packing(sentences, cells_to_waste(model.device))
         packing = packing.to(model.device)
-        # Never called: only what embeds is measured.
-        loss = CachedMultipleNegativesRankingLoss(self.packed, 1.0, torch.matmul, 1, self.precision)
+        loss = self.loss(torch.matmul)  # never called: only what embeds is measured
         devices = [model.device] if model.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
             taken = memory.saved_bytes(model, lambda: loss.embed(packing))

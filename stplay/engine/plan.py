@@ -86,7 +86,6 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
     import torch
     from sentence_transformers.util import cos_sim
 
-    from stplay.engine.fastpath import RECALLED_SHARE
     from stplay.engine.trainer import PackedCollator
 
     model, most_tokens = fast.packed.model.train(), mini_batch_size * fast.longest
@@ -95,7 +94,8 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
         preprocess_fn=model.preprocess, most_tokens=most_tokens, on_gpu=on_gpu
     )
     batch, rows = recipe.training.per_device_train_batch_size, fast.tokenized["train"].rows
-    loss = fast.loss(cos_sim, most_tokens)
+    recalled = fast.recalled_bytes(most_tokens)
+    loss = fast.loss(cos_sim, recalled)
     optimizer = torch.optim.AdamW(model.parameters(), 0.0, fused=True)
     forwards, taken = 1, []
     for number in range(1 + STEPS):
@@ -118,9 +118,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
         if sum(taken[1:]) > SECONDS:
             break
     together = min(most_tokens, fast.engine.largest_batch_tokens or most_tokens)
-    held = together * fast.bytes_a_token
-    if forwards > 1:
-        held = int(held * (1 + RECALLED_SHARE))
+    held = together * fast.bytes_a_token + (recalled if forwards > 1 else 0)
     steps = sorted(taken[1:])  # the first takes longer
     return Choice(
         mini_batch_size=mini_batch_size,
