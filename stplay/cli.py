@@ -267,7 +267,6 @@ def list_runs(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from stplay.text import count, decimals
-    from stplay.worklog import status_words
 
     found = runs.summaries()
     if not found:
@@ -283,7 +282,7 @@ def list_runs(options: argparse.Namespace) -> int:
         started = time.localtime(summary.started) if summary.started else None
         table.add_row(
             Text(summary.run),
-            Text(status_words(summary.status)),
+            Text(summary.state),
             count(summary.step),
             count(summary.total_steps),
             decimals(summary.dev_max_accuracy, 3),

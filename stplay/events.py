@@ -50,6 +50,28 @@ class Engine(msgspec.Struct, kw_only=True, omit_defaults=True):
     vocabulary_rows: int | None = None
 
 
+class Fingerprints(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a run began with, by content: ``base``, and the ``rows`` of each split in their order.
+
+    ``base`` is the SHA-256 of the files of a folder, the full name of any other model, and absent
+    where an older stplay has begun the run.
+    """
+
+    base: str | None = None
+    rows: dict[str, str]
+
+
+class Epoch(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What an epoch takes of the training split: ``rows`` of them, in ``batches``.
+
+    Not ``exact`` where the batches were too many to make them all in advance.
+    """
+
+    rows: int
+    batches: int
+    exact: bool = True
+
+
 class RunStarted(Event, kw_only=True):
     """The first step is about to be taken: all that is decided by then."""
 
@@ -64,6 +86,8 @@ class RunStarted(Event, kw_only=True):
     total_steps: int
     parameters: int
     engine: Engine | None = None
+    fingerprints: Fingerprints | None = None
+    epoch: Epoch | None = None
     schema: int = msgspec.field(default_factory=lambda: SCHEMA_VERSION)  # a factory: always written
 
 
@@ -114,12 +138,16 @@ class SystemSampled(Event, kw_only=True):
 
 
 class CheckpointSaved(Event, kw_only=True):
-    """A checkpoint is whole on disk. ``path`` is relative to the run's folder."""
+    """A checkpoint is whole on disk. ``path`` is relative to the run's folder.
+
+    ``finite`` tells whether every weight is a number, and the loss since it was last logged.
+    """
 
     step: int
     path: str
     kept: int
     disk_bytes: int
+    finite: bool | None = None
 
 
 class Noted(Event, kw_only=True):

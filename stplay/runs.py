@@ -11,7 +11,7 @@ from stplay.errors import UserError
 from stplay.jobs import Job
 from stplay.recipe import Recipe
 from stplay.text import printable
-from stplay.traininglog import TrainingLog
+from stplay.traininglog import TrainingLog, run_words
 from stplay.worklog import Status
 
 
@@ -27,6 +27,13 @@ class RunSummary(msgspec.Struct):
     started: float | None
     error: str | None
     folder: str
+    diverged: bool
+    synthetic: bool
+
+    @property
+    def state(self) -> str:
+        """The status as a sign and a word, and whether the run has diverged."""
+        return run_words(self.status, self.diverged)
 
 
 class Run(Job[TrainingLog]):
@@ -79,6 +86,8 @@ class Run(Job[TrainingLog]):
             started=log.begun,
             error=log.error,
             folder=str(self.folder),
+            diverged=log.diverged,
+            synthetic=log.started is not None and log.started.synthetic,
         )
 
     def check_resumable(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sentence_transformers import SentenceTransformer
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
-from stplay import home, recipe
+from stplay import home, recipe, runfolders
 from stplay.engine import hub
 from stplay.engine.data import Split
 from stplay.engine.stages import Stages
@@ -54,6 +54,8 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
     else:
         folder = Path(source.place)
     check_model_folder(folder, allow_pickle=allow_pickle)
+    if name.startswith("run:"):
+        runfolders.check_whole(folder)
     stages.progress(f"loading {printable(name)}")
     settings = recipe.Model(base=name, allow_pickle=allow_pickle)
     model = _load(folder, settings, f"model {printable(name)}")
@@ -88,6 +90,8 @@ def load_model(
         else:
             folder = Path(source.place)
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
+        if settings.base.startswith("run:"):
+            runfolders.check_whole(folder)
         stages.progress(STAGE)
         model = _load(folder, settings, f"model {printable(settings.base)}")
     if source.kind == "hub":
