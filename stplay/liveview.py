@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from stplay import output
+from stplay.console import SafeConsole
 from stplay.events import (
     CheckpointSaved,
     Damaged,
@@ -174,7 +175,7 @@ class PlainView:
 class TerminalView:
     """A table that grows, with progress and the time left below it."""
 
-    def __init__(self, run_id: str, console: Console) -> None:
+    def __init__(self, run_id: str, console: SafeConsole) -> None:
         self.run_id = run_id
         self.console = console
         self.live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
