@@ -84,6 +84,7 @@ class Evaluation(Job[EvaluationLog]):
         super().__init__(folder)
         self.request_path = folder / "request.json"
         self.summary_path = folder / SUMMARY
+        self.work_folder = folder / "embeddings"
 
     @property
     def title(self) -> str:
@@ -154,6 +155,13 @@ class Evaluation(Job[EvaluationLog]):
             return kind(path)
         except (OSError, ArrowException):
             raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
+
+    def remove_partial_results(self) -> None:
+        """Remove the large files of one that did not finish; what was asked and told stays."""
+        self.summary_path.unlink(missing_ok=True)  # first: without its files it is none
+        for path in self.folder.glob("*.parquet"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.work_folder, ignore_errors=True)
 
     def discard(self) -> None:
         """Remove the folder and all that is in it."""
