@@ -99,8 +99,10 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
             if interrupted():  # a library's word for being interrupted
                 raise
             facts.error = _sentence(error, evaluation, name)
-            for number in range(len(splits)):
-                evaluation.scores_path(place, number).unlink(missing_ok=True)
+            _remove_results(evaluation, place)  # first: they may have filled the disk
+            if not isinstance(error, UserError):
+                traceback.print_exception(error)
+                sys.stderr.flush()
             worker.note(events, facts.error)
     if not summary.rated():
         raise UserError(" ".join(model.error or "" for model in summary.models))
@@ -118,9 +120,6 @@ def _sentence(error: Exception, evaluation: Evaluation, name: str) -> str:
     """Why the model called ``name`` has no figures; the log has the rest of what was unforeseen."""
     name = printable(name)
     sentence = worker.user_sentence(error, evaluation.folder, ADVICE)
-    if not isinstance(error, UserError):
-        traceback.print_exception(error)
-        sys.stderr.flush()
     if sentence is None:
         reason = " ".join("".join(traceback.format_exception_only(error)).split())[:MOST_REASON]
         reason = reason.rstrip(":.")
@@ -131,6 +130,15 @@ def _sentence(error: Exception, evaluation: Evaluation, name: str) -> str:
     elif name not in sentence:
         sentence = f"{name}: {sentence}"
     return UserError(sentence).sentence
+
+
+def _remove_results(evaluation: Evaluation, place: int) -> None:
+    """Remove what the model at ``place`` has left."""
+    for path in (
+        *evaluation.folder.glob(f"scores-{place + 1}-*"),
+        *evaluation.work_folder.iterdir(),
+    ):
+        path.unlink()
 
 
 def _note_rows(split: EvaluationSplit, events: EventWriter) -> None:
