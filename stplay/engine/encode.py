@@ -205,7 +205,8 @@ class EncodingProcess:
         from stplay.engine.seentokens import SeenTokens
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
-        self.encoder, self.tokens = Encoder(opened.model), SeenTokens(opened.model)
+        self.encoder = Encoder(opened.model, name=self.model)
+        self.tokens = SeenTokens(opened.model)
         first = self.encoder.encode(["The first sentence takes longer."])
         return ModelFacts(
             name=self.model,
