@@ -26,7 +26,7 @@ from stplay.traininglog import (
     engine_words,
     started_epoch_words,
 )
-from stplay.worklog import Status, memory_words, stage_words
+from stplay.worklog import SIGNS, Status, memory_words, stage_words
 
 POLL_SECONDS = 0.2
 PIECE = 1 << 18
@@ -35,6 +35,7 @@ WIDTHS = dict(zip(COLUMNS, (8, 9, 14, 10, 10, 10), strict=True))
 STATUS_STYLES: dict[Status, str] = {
     "starting": "$warning",
     "running": "$success",
+    "lost": "$warning",
     "completed": "$success",
     "stopped": "$warning",
     "failed": "$error",
@@ -279,5 +280,6 @@ class RunView(Vertical):
                 )
             )
         if log.error:
-            lines.append(Content.styled(f"✗ {printable(log.error)}", "$error"))
+            style = STATUS_STYLES[log.status]
+            lines.append(Content.styled(f"{SIGNS[log.status]} {printable(log.error)}", style))
         return Content("\n").join(lines)

@@ -93,7 +93,10 @@ class Summary(msgspec.Struct):
         return [model for model in self.models if model.error is None]
 
     def lines(self) -> list[dict[str, Any]]:
-        """One plain object for each model and split, as ``--json`` prints them."""
+        """One plain object for each model and split, as ``--json`` prints them.
+
+        A model without figures is one object that tells why.
+        """
         lines = []
         for result in self.results:
             split = next(each for each in self.splits if each.split == result.split)
@@ -108,7 +111,8 @@ class Summary(msgspec.Struct):
                 line[metric] = accuracy.value
                 line[f"{metric}_interval"] = [accuracy.low, accuracy.high]
             lines.append(line)
-        return lines
+        failed = [model for model in self.models if model.error is not None]
+        return lines + [{"model": model.name, "error": model.error} for model in failed]
 
 
 class Triplets:
@@ -178,15 +182,15 @@ class Scores:
 
         self._table = parquet.read_table(path)
 
-    def positive(self, similarity: str) -> NDArray[np.float32]:
+    def positive(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its positive."""
         return self._table[f"{similarity}_positive"].to_numpy()
 
-    def negative(self, similarity: str) -> NDArray[np.float32]:
+    def negative(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its negative."""
         return self._table[f"{similarity}_negative"].to_numpy()
 
-    def margins(self, similarity: str) -> NDArray[np.float32]:
+    def margins(self, similarity: str) -> NDArray[np.floating]:
         """How much nearer each positive is than its negative."""
         return self.positive(similarity) - self.negative(similarity)
 

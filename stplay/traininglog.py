@@ -109,7 +109,8 @@ class TrainingLog(WorkLog):
     train: TrainLogged | None = None
     checkpoints: dict[int, CheckpointSaved] = field(default_factory=dict)
     step: int = 0
-    _stood: Status = "starting"
+    _stood: Status = "starting"  # before its newest process
+    _trained: bool = False  # by its newest process
     _training_begin: tuple[float, int] | None = None
     _last_time: float = 0.0
 
@@ -153,8 +154,11 @@ class TrainingLog(WorkLog):
 
     def begin_again(self) -> None:
         """A training process was started, for the first time or to resume."""
-        if self.status != "starting":
-            self._stood = "failed" if self.status == "running" else self.status
+        if not self.active:
+            self._stood = self.status
+        elif self._trained:  # it died without a last word
+            self._stood = "failed"
+        self._trained = False
         super().begin_again()
         self._training_begin = None
 
@@ -170,7 +174,6 @@ class TrainingLog(WorkLog):
 
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
-        before = self.status
         super().apply(event)
         match event:
             case StageProgressed():
@@ -190,10 +193,10 @@ class TrainingLog(WorkLog):
                 self.checkpoints[event.step] = event
                 self._reach(event.step, event.time)
             case RunStarted():
-                self.started, self.status = event, "running"
+                self.started, self.status, self._trained = event, "running", True
             case RunResumed():
                 self._drop_after(event.step)
-            case RunFinished(outcome="failed") if before == "starting" and self._stood == "stopped":
+            case RunFinished(outcome="failed") if self._stood == "stopped" and not self._trained:
                 self.status = "stopped"  # it could not go on, and stands where it stood
 
     def _progress(self, event: StageProgressed) -> None:
