@@ -62,13 +62,15 @@ class Fingerprints(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Epoch(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What an epoch takes of the training split: ``rows`` of them, in ``batches``.
+    """What an epoch takes of the training split: ``rows`` of it, in ``batches``.
 
-    Not ``exact`` where the batches were too many to make them all in advance.
+    A batch has at most ``batch_size`` rows. Not ``exact`` where the batches were too many to make
+    them all in advance.
     """
 
     rows: int
     batches: int
+    batch_size: int
     exact: bool = True
 
 

@@ -186,6 +186,18 @@ def test_the_runs(stplay: Command, home: Path):
     assert (second["run"], second["status"], second["error"]) == ("second", "failed", "It broke.")
 
 
+def test_a_run_that_diverged_is_not_just_finished(stplay: Command):
+    run = finished_run("first")
+    lines = run.events_path.read_text(encoding="utf-8").splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if '"CheckpointSaved"' in line:
+            lines[number] = json.dumps(json.loads(line) | {"finite": False}) + "\n"
+    run.events_path.write_text("".join(lines), encoding="utf-8")
+    assert "✓ finished, diverged" in stplay("runs").stdout
+    told = json.loads(stplay("runs", "--json").stdout)
+    assert (told["status"], told["diverged"], told["synthetic"]) == ("completed", True, True)
+
+
 def test_a_damaged_log_does_not_hide_the_runs(stplay: Command):
     run = finished_run("first")
     with run.events_path.open("ab") as file:
