@@ -8,14 +8,14 @@ import io
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay import corpora, exports, models
-from stplay.encoder import Encoder, Neighbour
+from stplay import corpora, exports, models, output
+from stplay.encoder import Encoder, Neighbour, Progress
 from stplay.errors import UserError
 from stplay.similarity import similarity_matrix
 from stplay.text import count, duration, printable, size
@@ -143,8 +143,8 @@ async def _neighbours(
     allow_pickle: bool,
 ) -> tuple[str, list[list[Neighbour]]]:
     async with _started(model, allow_pickle) as encoder:
-        with _Status() as status:
-            facts = await encoder.load_corpus(corpus, column, status.tell)
+        with output.StatusLine() as status:
+            facts = await encoder.load_corpus(corpus, column, _tells(status))
         await encoder.encode(queries, encoder.query_task)
         found = [await encoder.neighbours(facts.key, query, k, metric) for query in queries]
         return encoder.model, found
@@ -155,41 +155,23 @@ async def _started(model: str | None, allow_pickle: bool) -> AsyncIterator[Encod
     name = model or next(one.name for one in models.offered() if one.here)
     encoder = Encoder(name, allow_pickle)
     try:
-        with _Status() as status:
-            facts = await encoder.start(status.tell)
+        with output.StatusLine() as status:
+            facts = await encoder.start(_tells(status))
         if facts.untrained:
-            _say(f"{encoder.model} is untrained: what it finds alike means nothing.")
+            output.remark(
+                f"stplay: {encoder.model} is untrained: what it finds alike means nothing."
+            )
         yield encoder
     finally:
         await encoder.close()
 
 
-class _Status:
-    """One line on a terminal that tells what is waited for, and goes away."""
-
-    def __init__(self) -> None:
-        self.shown = ""
-
-    def __enter__(self) -> _Status:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._show("")
-
-    def tell(self, stage: str, done: int, total: int | None) -> None:
-        """Tell the stage, and how far it is."""
+def _tells(status: output.StatusLine) -> Progress:
+    def tell(stage: str, done: int, total: int | None) -> None:
         of = f" of {count(total)}" if total else ""
-        self._show(printable(stage) + (f" {count(done)}{of}" if done else ""))
+        status.show(stage + (f" {count(done)}{of}" if done else ""))
 
-    def _show(self, text: str) -> None:
-        if sys.stderr is not None and sys.stderr.isatty() and text != self.shown:
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-            self.shown = text
-
-
-def _say(sentence: str) -> None:
-    with suppress(OSError):
-        print(f"stplay: {printable(sentence)}", file=sys.stderr)
+    return tell
 
 
 def _reason(error: Exception) -> str:

@@ -2,28 +2,63 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Callable
+
+MOST_MARKS = 8  # in a row: a letter of any language has fewer above and below it
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_MARKS = frozenset({"Mn", "Me"})
 _JOINERS = frozenset("\u200c\u200d")  # Persian and Indic words and joined emoji need these
+_JAMO = "\u1160-\u11ff\ud7b0-\ud7ff"  # vowels and finals that are drawn into the cell before
+_ANY_FLOOD = re.compile(rf"(?:[^\w\s]|[{_JAMO}]){{{MOST_MARKS + 1}}}")
+_IS_JAMO = re.compile(f"[{_JAMO}]").match
 
 
 def printable(text: str) -> str:
     """``text`` on one line, with a replacement sign for what could steer a terminal.
 
-    Control, bidirectional-override and other invisible format characters are replaced by U+FFFD;
-    tabs and line ends become one space.
+    Control, bidirectional-override and other invisible format characters are replaced by U+FFFD,
+    and so are floods of combining signs; tabs and line ends become one space.
     """
-    if text.isascii() and text.isprintable():
+    return _replaced(text, lambda sign: " " if sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}")
+
+
+def printable_lines(text: str) -> str:
+    """As ``printable``, but the lines of ``text`` stay lines."""
+    return "\n".join(map(printable, text.replace("\r\n", "\n").split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """JSON lines that decode to the same values, with nothing in them that steers a terminal."""
+    return "\n".join(_replaced(line, _json_escape) for line in text.split("\n"))
+
+
+def ascii_json(text: str) -> str:
+    """The same JSON for a terminal that has no other signs."""
+    return re.sub(r"[^\x00-\x7f]", lambda found: _json_escape(found[0]), text)
+
+
+def _json_escape(sign: str) -> str:
+    if sign in "\t\r":  # only between the tokens: in a string they are escaped already
+        return " "
+    digits = sign.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{digits[start : start + 4]}" for start in range(0, len(digits), 4))
+
+
+def _replaced(text: str, replacement: Callable[[str], str]) -> str:
+    """``text`` with the ``replacement`` of each character that could steer or flood a terminal."""
+    if text.isprintable() and (text.isascii() or not _ANY_FLOOD.search(text)):
         return text
-    shown = []
-    for character in text:
-        if character in "\t\n\r":
-            shown.append(" ")
-        elif unicodedata.category(character) in _UNSAFE and character not in _JOINERS:
-            shown.append("\N{REPLACEMENT CHARACTER}")
-        else:
-            shown.append(character)
+    shown: list[str] = []
+    marks = 0
+    for sign in text:
+        kind = unicodedata.category(sign)
+        is_mark = kind in _MARKS or sign in _JOINERS or _IS_JAMO(sign)
+        marks = marks + 1 if is_mark else 0
+        unsafe = kind in _UNSAFE and sign not in _JOINERS
+        shown.append(replacement(sign) if unsafe or marks > MOST_MARKS else sign)
     return "".join(shown)
 
 

@@ -32,6 +32,26 @@ TRIPLET_SCHEMA = pyarrow.schema(
 )
 
 
+class Embeddings:
+    """The embeddings of the sentences at the places ``order``, a row each in the file ``path``.
+
+    Written from end to end and mapped only to be read: a full disk is an error that can be told,
+    while one that shows in a mapped page kills the process.
+    """
+
+    def __init__(
+        self, path: Path, dtype: np.dtype, dimensions: int, order: NDArray[np.integer]
+    ) -> None:
+        self.dimensions, self.dtype = dimensions, dtype
+        self._rows = np.memmap(path, dtype, "r", shape=(len(order), dimensions))
+        self._row = np.zeros(order.max() + 1, np.intp)
+        self._row[order] = np.arange(len(order))
+
+    def __getitem__(self, places: NDArray[np.integer]) -> NDArray[np.floating]:
+        """The embeddings of the sentences at ``places``, of shape ``(places, dimensions)``."""
+        return self._rows[self._row[places]]
+
+
 class EvaluationSplit:
     """The triplets of a split: in a file, and as places among its distinct ``sentences``."""
 
@@ -119,28 +139,24 @@ class EvaluationSplit:
                     columns[f"{similarity}_positive"] = near
                     columns[f"{similarity}_negative"] = far
                 writer.write_table(pyarrow.table(columns, schema))
-        return right, anchors.shape[1]
+        return right, anchors.dimensions
 
     def _embed(
         self, encoder: Encoder, part: Task | None, progress: Callable[[int], None]
-    ) -> NDArray[np.floating]:
-        """The embeddings of the sentences of ``part``, in a file: zeros for the others."""
+    ) -> Embeddings:
+        """The embeddings of the sentences of ``part``."""
         used = {"query": self._places[:, :1], "document": self._places[:, 1:], None: self._places}
         wanted = np.unique(used[part])
         lengths = np.array([encoder.tokens(self.sentences[place]) for place in wanted])
         order = wanted[np.argsort(-lengths, kind="stable")]
-        embeddings: NDArray[np.floating] | None = None
-        for first in range(0, len(order), PIECE):
-            places = order[first : first + PIECE]
-            prepared = encoder.prepare([self.sentences[place] for place in places], part or "query")
-            encoded = encoder.embed(prepared, lambda done, first=first: progress(first + done))
-            if embeddings is None:
-                embeddings = np.lib.format.open_memmap(
-                    self._work / f"{part or 'all'}.npy",
-                    "w+",
-                    encoded.dtype,
-                    (len(self.sentences), encoded.shape[1]),
+        path = self._work / f"{part or 'all'}.embeddings"
+        encoded = np.empty((0, 0), np.float32)
+        with path.open("wb") as file:
+            for first in range(0, len(order), PIECE):
+                places = order[first : first + PIECE]
+                prepared = encoder.prepare(
+                    [self.sentences[place] for place in places], part or "query"
                 )
-            embeddings[places] = encoded
-        assert embeddings is not None, "a split has at least one triplet"
-        return embeddings
+                encoded = encoder.embed(prepared, lambda done, first=first: progress(first + done))
+                file.write(np.ascontiguousarray(encoded).data)
+        return Embeddings(path, encoded.dtype, encoded.shape[1], order)
