@@ -179,6 +179,8 @@ class EvaluationView(Vertical):
         if len(self.contenders) <= MOST_COLUMNS:
             for contender in self.contenders:
                 words = f"{contender.model.dimensions} dimensions"
+                if contender.model.precision is not None:
+                    words += f", {printable(contender.model.precision)}"
                 words += ", untrained" if contender.model.untrained else ""
                 parts += [
                     Content.assemble(
