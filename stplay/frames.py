@@ -12,6 +12,8 @@ from typing import Literal, Union
 
 import msgspec
 
+from stplay.quantities import Seconds, Whole
+
 PROTOCOL = 2
 MOST_HEADER_BYTES = 1 << 28
 MOST_BODY_BYTES = 1 << 34
@@ -112,10 +114,10 @@ class CorpusFacts(msgspec.Struct, tag=True, frozen=True):
     """
 
     key: str
-    rows: int
-    distinct: int
-    seconds: float
-    disk: int
+    rows: Whole
+    distinct: Whole
+    seconds: Seconds
+    disk: Whole
     model: str = ""
     source: str = ""
 
