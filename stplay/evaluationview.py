@@ -130,6 +130,6 @@ def facts_line(evaluation: Evaluation, summary: Summary) -> str:
     """Where the figures were taken, in one line."""
     sizes = {f"{model.dimensions} dimensions" for model in summary.rated()}
     parts = [evaluation.id, *sorted(sizes), summary.device]
-    if len(summary.precisions()) == 1 or len(summary.rated()) == 1:
+    if len(summary.precisions()) == 1 or len(summary.models) == 1:
         parts.append(summary.precision)  # of several, each stands at its model
     return "   ".join([*map(printable, parts), duration(summary.seconds)])

@@ -42,7 +42,7 @@ class Embeddings:
     def __init__(
         self, path: Path, dtype: np.dtype, dimensions: int, order: NDArray[np.integer]
     ) -> None:
-        self.dimensions, self.dtype = dimensions, dtype
+        self.dtype, self.dimensions = dtype, dimensions
         self._rows = np.memmap(path, dtype, "r", shape=(len(order), dimensions))
         self._row = np.zeros(order.max() + 1, np.intp)
         self._row[order] = np.arange(len(order))
@@ -154,9 +154,8 @@ class EvaluationSplit:
         with path.open("wb") as file:
             for first in range(0, len(order), PIECE):
                 places = order[first : first + PIECE]
-                prepared = encoder.prepare(
-                    [self.sentences[place] for place in places], part or "query"
-                )
+                sentences = [self.sentences[place] for place in places]
+                prepared = encoder.prepare(sentences, part or "query")
                 encoded = encoder.embed(prepared, lambda done, first=first: progress(first + done))
                 file.write(np.ascontiguousarray(encoded).data)
         return Embeddings(path, encoded.dtype, encoded.shape[1], order)
