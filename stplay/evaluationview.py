@@ -74,7 +74,7 @@ def report(evaluation: Evaluation, summary: Summary) -> RenderableType:
             parts.append(Text(card.DOT_NOTE, style="dim"))
     for model in summary.models:
         if model.error is not None:
-            parts.append(Text(f"✗ {printable(model.name)}: {printable(model.error)}", style="red"))
+            parts.append(Text(f"✗ {printable(model.error)}", style="red"))
     parts.append(Text(facts_line(evaluation, summary), style="dim"))
     return Group(*parts)
 

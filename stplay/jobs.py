@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import psutil
 
-from stplay import home, runfolders
+from stplay import process, runfolders
 from stplay.errors import UserError
 from stplay.events import Event, EventReader, WorkerStarted
 from stplay.text import printable
@@ -107,20 +105,10 @@ class Job(Generic[Log]):
         log, offset = self._fold()
         log.begin_again()
         self.events_path.touch()  # the process is late only from now on
-        with self.worker_log_path.open("ab") as worker_log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", self.module, str(self.folder)],
-                # Python looks for modules in the working folder first: not in the user's.
-                cwd=self.folder,
-                env=home.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=worker_log,
-                stderr=worker_log,
-                start_new_session=True,
-            )
+        child = process.start(self.module, str(self.folder), log=self.worker_log_path)
         reader, begun = EventReader(self.events_path, offset), time.monotonic()
         while not any(isinstance(event, WorkerStarted) for event in reader.read()):
-            if process.poll() is not None:
+            if child.poll() is not None:
                 raise UserError(
                     f"The {self.process_title} of {self.id} could not start; its output is in "
                     f"{self.worker_log_path}"
@@ -171,9 +159,9 @@ def is_running(pid: int, started: float, folder: Path) -> bool:
     the job's ``folder`` on its command line.
     """
     try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        found = psutil.Process(pid)
+        if found.status() == psutil.STATUS_ZOMBIE:
             return False
-        return abs(process.create_time() - started) < 1.0 or str(folder) in process.cmdline()
+        return abs(found.create_time() - started) < 1.0 or str(folder) in found.cmdline()
     except psutil.Error:
         return False

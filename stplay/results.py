@@ -109,7 +109,10 @@ class Summary(msgspec.Struct):
         return [model for model in self.models if model.error is None]
 
     def lines(self) -> list[dict[str, Any]]:
-        """One plain object for each model and split, as ``--json`` prints them."""
+        """One plain object for each model and split, as ``--json`` prints them.
+
+        A model without figures is one object that tells why.
+        """
         lines = []
         for result in self.results:
             split = next(each for each in self.splits if each.split == result.split)
@@ -124,7 +127,8 @@ class Summary(msgspec.Struct):
                 line[metric] = accuracy.value
                 line[f"{metric}_interval"] = [accuracy.low, accuracy.high]
             lines.append(line)
-        return lines
+        failed = [model for model in self.models if model.error is not None]
+        return lines + [{"model": model.name, "error": model.error} for model in failed]
 
 
 class Triplets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -119,6 +120,8 @@ def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
                 )
             path = folder / name
             path.mkdir()
+            with suppress(FileExistsError):  # of a run of this name that was removed
+                runfolders.take(path)
         run = Run(path)
         run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")
         run.events_path.touch()

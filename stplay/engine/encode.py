@@ -208,7 +208,7 @@ class EncodingProcess:
             name=self.model,
             revision=opened.revision,
             dimensions=first.shape[1],
-            max_tokens=opened.model.max_seq_length,
+            max_tokens=self.encoder.max_tokens,
             similarity=str(opened.model.similarity_fn_name),
             untrained=self.model == UNTRAINED,
             device=str(opened.model.device),

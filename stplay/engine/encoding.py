@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Literal, NamedTuple
@@ -57,6 +58,13 @@ class Encoder:
         if whole is None or self.truncate_dim is None:
             return whole
         return min(whole, self.truncate_dim)
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The most tokens read of a sentence, special ones too, or ``None`` without a limit."""
+        most = self.model.max_seq_length
+        # Of a static embedding it is infinite; transformers has a number beyond all for none.
+        return None if most is None or most > sys.maxsize else int(most)
 
     @property
     def tells_tasks_apart(self) -> bool:
@@ -192,4 +200,4 @@ class Encoder:
     def tokens(self, sentence: str) -> int:
         """About how many tokens ``sentence`` takes, guessed from its length in bytes."""
         guessed = len(sentence.encode()) // BYTES_A_TOKEN + 2
-        return min(guessed, self.model.max_seq_length or guessed)
+        return min(guessed, self.max_tokens or guessed)

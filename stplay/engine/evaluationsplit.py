@@ -35,6 +35,26 @@ TRIPLET_SCHEMA = pyarrow.schema(
 SCORE_SCHEMA = pyarrow.schema([(name, pyarrow.float32()) for name in SCORE_COLUMNS])
 
 
+class Embeddings:
+    """The embeddings of the sentences at the places ``order``, a row each in the file ``path``.
+
+    Written from end to end and mapped only to be read: a full disk is an error that can be told,
+    while one that shows in a mapped page kills the process.
+    """
+
+    def __init__(
+        self, path: Path, dtype: np.dtype, dimensions: int, order: NDArray[np.integer]
+    ) -> None:
+        self.dimensions = dimensions
+        self._rows = np.memmap(path, dtype, "r", shape=(len(order), dimensions))
+        self._row = np.zeros(order.max() + 1, np.intp)
+        self._row[order] = np.arange(len(order))
+
+    def __getitem__(self, places: NDArray[np.integer]) -> NDArray[np.floating]:
+        """The embeddings of the sentences at ``places``, of shape ``(places, dimensions)``."""
+        return self._rows[self._row[places]]
+
+
 class EvaluationSplit:
     """The triplets of a split: in a file, and as places among its distinct ``sentences``."""
 
@@ -121,35 +141,29 @@ class EvaluationSplit:
                     columns[f"{similarity}_positive"] = near
                     columns[f"{similarity}_negative"] = far
                 writer.write_table(pyarrow.table(columns, SCORE_SCHEMA))
-        return right, anchors.shape[1]
+        return right, anchors.dimensions
 
     def _embed(
         self, encoder: Encoder, name: str, part: Task | None, progress: Callable[[int], None]
-    ) -> NDArray[np.floating]:
-        """The embeddings of the sentences of ``part``, in a file: zeros for the others."""
+    ) -> Embeddings:
+        """The embeddings of the sentences of ``part``."""
         used = {"query": self._places[:, :1], "document": self._places[:, 1:], None: self._places}
         wanted = np.unique(used[part])
         lengths = np.array([encoder.tokens(self.sentences[place]) for place in wanted])
         order = wanted[np.argsort(-lengths, kind="stable")]
-        embeddings: NDArray[np.floating] | None = None
-        for first in range(0, len(order), PIECE):
-            places = order[first : first + PIECE]
-            encoded = encoder.encode(
-                [self.sentences[place] for place in places],
-                part or "query",
-                lambda done, first=first: progress(first + done),
-            )
-            self._check(name, places, encoded)
-            if embeddings is None:
-                embeddings = np.lib.format.open_memmap(
-                    self._work / f"{part or 'all'}.npy",
-                    "w+",
-                    encoded.dtype,
-                    (len(self.sentences), encoded.shape[1]),
+        path = self._work / f"{part or 'all'}.embeddings"
+        encoded = np.empty((0, 0), np.float32)
+        with path.open("wb") as file:
+            for first in range(0, len(order), PIECE):
+                places = order[first : first + PIECE]
+                encoded = encoder.encode(
+                    [self.sentences[place] for place in places],
+                    part or "query",
+                    lambda done, first=first: progress(first + done),
                 )
-            embeddings[places] = encoded
-        assert embeddings is not None, "a split has at least one triplet"
-        return embeddings
+                self._check(name, places, encoded)
+                file.write(np.ascontiguousarray(encoded).data)
+        return Embeddings(path, encoded.dtype, encoded.shape[1], order)
 
     def _check(
         self, name: str, places: NDArray[np.integer], embeddings: NDArray[np.floating]
