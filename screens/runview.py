@@ -19,7 +19,7 @@ from stplay.events import Evaluated, EventReader, Replaced, RunResumed, TrainLog
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
 from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, TrainingLog, engine_words
-from stplay.worklog import Status, memory_words, stage_words
+from stplay.worklog import SIGNS, Status, memory_words, stage_words
 
 POLL_SECONDS = 0.2
 PIECE = 1 << 18
@@ -28,6 +28,7 @@ WIDTHS = dict(zip(COLUMNS, (8, 9, 14, 10, 10, 10), strict=True))
 STATUS_STYLES: dict[Status, str] = {
     "starting": "$warning",
     "running": "$success",
+    "lost": "$warning",
     "completed": "$success",
     "stopped": "$warning",
     "failed": "$error",
@@ -273,5 +274,6 @@ class RunView(Vertical):
                 )
             )
         if log.error:
-            lines.append(Content.styled(f"✗ {printable(log.error)}", "$error"))
+            style = STATUS_STYLES[log.status]
+            lines.append(Content.styled(f"{SIGNS[log.status]} {printable(log.error)}", style))
         return Content("\n").join(lines)

@@ -99,10 +99,14 @@ class PlainView:
         self._stage = ""
         self._share = 0.0
         self._printed = 0.0
+        self._lost = False
 
     def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
         """Print a line for each event that people want to know."""
         self._log = log
+        if self._lost != (log.status == "lost"):
+            self._lost = not self._lost
+            output.say((log.error or "") if self._lost else "heard of again")
         for event in events:
             line = self._line(event)
             if line is not None:
@@ -184,12 +188,14 @@ class TerminalView:
         self.live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self.live.start()
         self._log = TrainingLog()
+        self._status = self._log.status
         self._said = ""
 
     def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
         """Paint the picture anew where something came."""
         self._log = log
-        if events:
+        if events or log.status != self._status:
+            self._status = log.status
             self.live.update(self._picture(log, self._room()), refresh=True)
 
     def _room(self) -> int:
@@ -229,6 +235,8 @@ class TerminalView:
         if log.damaged:
             damaged = f"warning: {count(log.damaged)} damaged in the event log, left out"
             parts.append(Text(damaged, style="yellow"))
+        if log.status == "lost":
+            parts.append(Text(printable(log.error or ""), style="yellow"))
         if self._said and log.active:
             parts.append(Text(self._said))
         return Group(*parts)

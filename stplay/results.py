@@ -198,15 +198,15 @@ class Scores:
 
         self._table = parquet.read_table(path)
 
-    def positive(self, similarity: str) -> NDArray[np.float32]:
+    def positive(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its positive."""
         return self._table[f"{similarity}_positive"].to_numpy()
 
-    def negative(self, similarity: str) -> NDArray[np.float32]:
+    def negative(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its negative."""
         return self._table[f"{similarity}_negative"].to_numpy()
 
-    def margins(self, similarity: str) -> NDArray[np.float32]:
+    def margins(self, similarity: str) -> NDArray[np.floating]:
         """How much nearer each positive is than its negative."""
         return self.positive(similarity) - self.negative(similarity)
 

@@ -19,8 +19,15 @@ from stplay.events import (
 )
 from stplay.text import clipped, count, printable, size
 
-Status = Literal["starting", "running", "completed", "stopped", "failed"]
-SIGNS = {"starting": "◌", "running": "●", "completed": "✓", "stopped": "■", "failed": "✗"}
+Status = Literal["starting", "running", "lost", "completed", "stopped", "failed"]
+SIGNS: dict[Status, str] = {
+    "starting": "◌",
+    "running": "●",
+    "lost": "?",
+    "completed": "✓",
+    "stopped": "■",
+    "failed": "✗",
+}
 WORDS = {"completed": "finished"}
 REPLACED = "The event log was replaced by another one, which is read from its start."
 
@@ -37,15 +44,19 @@ class WorkLog:
     notes: list[Noted] = field(default_factory=list)
     begun: float | None = None
     damaged: int = 0
+    _silence: str | None = None
+    _heard: Status | None = None
 
     @property
     def active(self) -> bool:
-        """Whether a process is, or should be, at work."""
-        return self.status in ("starting", "running")
+        """Whether a process is, should be, or, where it is lost, may be at work."""
+        return self.status in ("starting", "running", "lost")
 
     @property
     def error(self) -> str | None:
-        """Why the job failed, in one sentence."""
+        """Why the job failed, or since when nothing is heard of it, in one sentence."""
+        if self.status == "lost":
+            return self._silence
         error = self.finished.error if self.finished else None
         return clipped(error) if error else error
 
@@ -61,11 +72,23 @@ class WorkLog:
 
     def lose_worker(self, sentence: str) -> None:
         """Tell the job as failed: its process is gone and left no last word."""
-        self.status = "failed"
+        self._heard, self.status = self.status, "failed"
         self.finished = RunFinished(outcome="failed", exit_code=1, error=sentence)
+
+    def lose_sight(self, sentence: str) -> None:
+        """Tell the job as lost: nobody can tell whether its process is still at work."""
+        if self.status != "lost":
+            self._heard, self.status = self.status, "lost"
+            self._silence = sentence
+
+    def _hear(self) -> None:
+        """What was concluded from a silence is refuted by the next event."""
+        if self._heard is not None:
+            self.status, self.finished, self._silence, self._heard = self._heard, None, None, None
 
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
+        self._hear()
         match event:
             case StageProgressed():
                 self.stage = event

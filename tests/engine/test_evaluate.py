@@ -421,5 +421,5 @@ def test_nan_anywhere_is_found_and_names_its_sentence(tmp_path: Path) -> None:
         embedding.weight[number] = float("inf")
     split = EvaluationSplit(str(data), "rows", None, tmp_path / "t.parquet", tmp_path, silent())
     with pytest.raises(UserError) as error:
-        split.judge(Encoder(small), "m", tmp_path / "s.parquet", lambda done: None)
+        split.judge(Encoder(small), tmp_path / "s.parquet", lambda done: None)
     assert "not finite (NaN), such as for 'only {} here'" in error.value.sentence
