@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +16,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from stplay import evaluations, home
+from stplay import evaluations, home, process
 from stplay.errors import UserError
 from stplay.evaluations import CANCELLED, Evaluation
 from stplay.screens.dialog import Choice, Question
@@ -325,15 +324,15 @@ class EvaluateScreen(Screen[None]):
         if not await self.app.push_screen_wait(question):
             return
         for evaluation in self.view.evaluations:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "stplay.engine.modelcard",
-                str(evaluation.folder),
-                stdout=asyncio.subprocess.PIPE,
-                cwd=evaluation.folder,
-                env=home.environment(),
-            )
-            output, _ = await process.communicate()
+            try:
+                output = await process.answer(
+                    "stplay.engine.modelcard",
+                    str(evaluation.folder),
+                    log=home.cache_folder() / "modelcard.log",
+                    title="process that writes the cards",
+                )
+            except UserError as error:
+                self.notify(error.sentence, severity="error", markup=False)
+                continue
             for line in output.decode("utf-8", "replace").splitlines():
                 self.notify(printable(line), markup=False)
