@@ -62,9 +62,11 @@ def key(model: str, sentences: Mapping[str, int]) -> str:
 def facts(name: str) -> CorpusFacts | None:
     """What is known of the corpus of this key, if it is on the disk."""
     try:
-        return msgspec.json.decode((_folder(name) / "facts.json").read_bytes(), type=CorpusFacts)
-    except (OSError, msgspec.DecodeError):
+        text = (_folder(name) / "facts.json").read_bytes()
+        found = msgspec.json.decode(text, type=CorpusFacts)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return found if found.key == name else None  # another's name would remove another
 
 
 def _folder(name: str) -> Path:

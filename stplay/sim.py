@@ -8,15 +8,15 @@ import io
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay import corpora, exports, lines, models
+from stplay import corpora, exports, lines, models, output
 from stplay.encoded import Encoded
-from stplay.encoder import Encoder, Neighbour
+from stplay.encoder import Encoder, Neighbour, Progress
 from stplay.errors import UserError
 from stplay.similarity import similarity_matrix
 from stplay.text import count, duration, printable, size
@@ -176,8 +176,8 @@ async def _neighbours(
 ) -> tuple[Encoded, str, list[list[Neighbour]]]:
     """The encoded queries, why it is their model that answers, and the neighbours of each."""
     async with _started(model, allow_pickle) as (encoder, why):
-        with _Status() as status:
-            facts = await encoder.load_corpus(corpus, column, status.tell)
+        with output.StatusLine() as status:
+            facts = await encoder.load_corpus(corpus, column, _tells(status))
         encoded = await encoder.encode(queries, encoder.query_task)
         found = [await encoder.neighbours(facts.key, query, k, metric) for query in queries]
         return encoded, why, found
@@ -189,8 +189,8 @@ async def _started(model: str | None, allow_pickle: bool) -> AsyncIterator[tuple
     name, why = (model, models.AS_ASKED) if model is not None else models.best()
     encoder = Encoder(name, allow_pickle)
     try:
-        with _Status() as status:
-            facts = await encoder.start(status.tell)
+        with output.StatusLine() as status:
+            facts = await encoder.start(_tells(status))
         yield encoder, why
         _say(models.answering(facts.name, why))  # it has
         if facts.untrained:
@@ -206,32 +206,16 @@ def _cut_mark(dropped: int) -> str:
     return f"  [{count(dropped)} {'token' if dropped == 1 else 'tokens'} not read]"
 
 
-class _Status:
-    """One line on a terminal that tells what is waited for, and goes away."""
-
-    def __init__(self) -> None:
-        self.shown = ""
-
-    def __enter__(self) -> _Status:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._show("")
-
-    def tell(self, stage: str, done: int, total: int | None) -> None:
-        """Tell the stage, and how far it is."""
+def _tells(status: output.StatusLine) -> Progress:
+    def tell(stage: str, done: int, total: int | None) -> None:
         of = f" of {count(total)}" if total else ""
-        self._show(printable(stage) + (f" {count(done)}{of}" if done else ""))
+        status.show(stage + (f" {count(done)}{of}" if done else ""))
 
-    def _show(self, text: str) -> None:
-        if sys.stderr is not None and sys.stderr.isatty() and text != self.shown:
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-            self.shown = text
+    return tell
 
 
 def _say(sentence: str) -> None:
-    with suppress(OSError):
-        print(f"stplay: {printable(sentence)}", file=sys.stderr)
+    output.remark(f"stplay: {sentence}")
 
 
 def corpora_table(chosen: list[corpora.Kept], removed: bool) -> str:

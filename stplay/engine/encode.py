@@ -205,13 +205,14 @@ class EncodingProcess:
         from stplay.engine.seentokens import SeenTokens
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
-        self.encoder, self.tokens = Encoder(opened.model), SeenTokens(opened.model)
+        self.encoder = Encoder(opened.model, name=self.model)
+        self.tokens = SeenTokens(opened.model)
         first = self.encoder.encode(["The first sentence takes longer."])
         return ModelFacts(
             name=self.model,
             revision=opened.revision,
             dimensions=first.shape[1],
-            max_tokens=opened.model.max_seq_length,
+            max_tokens=self.encoder.max_tokens,
             similarity=str(opened.model.similarity_fn_name),
             untrained=self.model == UNTRAINED,
             device=str(opened.model.device),
