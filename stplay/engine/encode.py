@@ -203,7 +203,8 @@ class EncodingProcess:
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
         self.encoder, self.tokens = Encoder(opened.model), SeenTokens(opened.model)
-        first = self.encoder.encode(["The first sentence takes longer."])
+        task = "query" if self.encoder.needs_task else None
+        first = self.encoder.encode(["The first sentence takes longer."], task)
         return ModelFacts(
             name=self.model,
             revision=opened.revision,
@@ -232,7 +233,7 @@ class EncodingProcess:
         begun = time.perf_counter()
         embeddings = self.encoder.encode(request.sentences, request.task)
         seconds = time.perf_counter() - begun
-        tokens, dropped = self.tokens.of(request.sentences)
+        tokens, dropped = self.tokens.of(request.sentences, request.task)
         dimensions = embeddings.shape[1]
         return frames.Embedded(
             request.id, dimensions, tokens, dropped, seconds
