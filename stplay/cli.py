@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from stplay import __version__, evaluationcommand, output
+from stplay import __version__, deletion, evaluationcommand, output
 from stplay.errors import UserError
 
 if TYPE_CHECKING:
+    from stplay.interrupts import Interrupts
     from stplay.runs import Run
     from stplay.traininglog import TrainingLog
 
@@ -79,12 +79,19 @@ def parser() -> argparse.ArgumentParser:
     stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
     stop_.add_argument("run", metavar="RUN")
 
+    deletion.add_to(add)
+
     evaluationcommand.add_to(add)
 
     resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
     resume_.add_argument("run", metavar="RUN")
     resume_.add_argument("--detach", action="store_true", help="start it and come back at once")
     resume_.add_argument("--json", action="store_true", help="print the events, one a line")
+    resume_.add_argument(
+        "--force",
+        action="store_true",
+        help="also where another machine, which is not heard of, may still work on it",
+    )
 
     explore_ = add("explore", explore, "Open the app with sentences to explore, one a line.")
     explore_.add_argument("file", nargs="?", help="a text file; without one, piped lines are read")
@@ -180,12 +187,21 @@ def _read_keys_from_the_terminal() -> None:
 
 def train(options: argparse.Namespace) -> int:
     """Make a run of a recipe, start it, and follow it."""
+    from stplay.interrupts import Interrupts
+
+    interrupts = Interrupts()  # from now on nothing is left half-made
     from stplay import recipe, runs
+    from stplay.jobs import LaunchStoppedError
 
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
     run = runs.create(chosen, options.name, recipe.stem(options.recipe))
-    return _launch(run, options)
+    try:
+        return _launch(run, options, interrupts)
+    except LaunchStoppedError:
+        run.delete()
+        output.remark("stplay: Interrupted before the training began; there is no run.")
+        return INTERRUPTED
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -206,11 +222,19 @@ def plan(options: argparse.Namespace) -> int:
 
 def resume(options: argparse.Namespace) -> int:
     """Go on with a run from its last checkpoint, and follow it."""
+    from stplay.interrupts import Interrupts
+
+    interrupts = Interrupts()
     from stplay import runs
+    from stplay.jobs import LaunchStoppedError
 
     run = runs.find(options.run)
-    run.check_resumable()
-    return _launch(run, options)
+    run.check_resumable(options.force)
+    try:
+        return _launch(run, options, interrupts)
+    except LaunchStoppedError:
+        output.remark(f"stplay: Interrupted; {run.id} does not go on, and is as it was.")
+        return INTERRUPTED
 
 
 def stop(options: argparse.Namespace) -> int:
@@ -241,7 +265,7 @@ def list_runs(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from stplay.text import count, decimals
+    from stplay.text import count, decimals, moment
     from stplay.worklog import status_words
 
     found = runs.summaries()
@@ -255,7 +279,6 @@ def list_runs(options: argparse.Namespace) -> int:
         table.add_column(name, justify="right")
     table.add_column("Started")
     for summary in found:
-        started = time.localtime(summary.started) if summary.started else None
         table.add_row(
             Text(summary.run),
             Text(status_words(summary.status)),
@@ -263,7 +286,7 @@ def list_runs(options: argparse.Namespace) -> int:
             count(summary.total_steps),
             decimals(summary.dev_max_accuracy, 3),
             decimals(summary.test_max_accuracy, 3),
-            time.strftime("%Y-%m-%d %H:%M", started) if started else "-",
+            moment(summary.started),
         )
     output.show(table)
     return FINISHED
@@ -312,29 +335,32 @@ def _print(found: str | bytes, form: output.Form = "table") -> int:
     return FINISHED
 
 
-def _launch(run: Run, options: argparse.Namespace) -> int:
-    log, offset = run.launch()
-    if options.detach and options.json:
+def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> int:
+    told = False
+
+    def stop_asked() -> bool:
+        nonlocal told
+        if interrupts.count and not told:
+            told = True
+            output.remark("stplay: Stopping; the training is only about to begin.")
+        return told
+
+    log, offset = run.launch(stop_asked)
+    interrupts.let_hang_up()
+    detached = options.detach and not interrupts.count
+    if detached and options.json:
         output.json({"run": run.id, "folder": str(run.folder)})
         return FINISHED
-    if options.detach:
+    if detached:
         output.say(run.id)
         return FINISHED
-    return _follow(run, log, offset, options.json)
+    return _follow(run, log, offset, options.json, interrupts)
 
 
-def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool) -> int:
+def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool, interrupts: Interrupts) -> int:
     from stplay.liveview import view_for
     from stplay.traininglog import stopping_words
 
-    interrupts = 0
-
-    def interrupt(number: int, frame: object) -> None:
-        nonlocal interrupts
-        interrupts += 1
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
     view = view_for(run, as_json)
     asked = False
     try:
@@ -344,11 +370,11 @@ def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool) -> int:
             if not events:
                 run.check_worker(log)
             view.show(log, events, lines)
-            if interrupts and not asked:
+            if interrupts.count and not asked:
                 asked = True
                 if run.request_stop():
                     view.say(stopping_words(log))
-            if interrupts > 1:
+            if interrupts.presses > 1:
                 view.say(f"The run goes on by itself; stop it with: stplay stop {run.id}")
                 return INTERRUPTED
             if not events and not log.active:

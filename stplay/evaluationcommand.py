@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +12,7 @@ from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.evaluations import Evaluation, EvaluationLog
+    from stplay.interrupts import Interrupts
 
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 
@@ -80,8 +79,12 @@ def _rows(text: str) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate, show the progress, and print what was found."""
+    from stplay.interrupts import Interrupts
+
+    interrupts = Interrupts()  # from now on nothing is left half-made
     from stplay import evaluations, sources
     from stplay.evaluations import CANCELLED
+    from stplay.jobs import LaunchStoppedError
 
     sources.data_source(options.data)
     models = options.models
@@ -98,7 +101,12 @@ def evaluate(options: argparse.Namespace) -> int:
             write_card=options.write_card,
         )
     )
-    log = _follow(evaluation)
+    try:
+        log = _follow(evaluation, interrupts)
+    except LaunchStoppedError:
+        evaluation.discard()
+        output.remark(f"stplay: {CANCELLED}")
+        return 130
     for noted in log.notes:
         output.remark(f"stplay: {noted.text}")
     assert log.finished is not None
@@ -116,19 +124,12 @@ def evaluate(options: argparse.Namespace) -> int:
     return UserError.exit_code if any(m.error for m in evaluation.summary().models) else 0
 
 
-def _follow(evaluation: Evaluation) -> EvaluationLog:
+def _follow(evaluation: Evaluation, interrupts: Interrupts) -> EvaluationLog:
     """The log of the evaluation once it has ended; Ctrl+C cancels it."""
     from stplay.evaluationview import EvaluationProgress
 
-    interrupts = 0
-
-    def interrupt(number: int, frame: object) -> None:
-        nonlocal interrupts
-        interrupts += 1
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
-    log, offset = evaluation.launch()
+    log, offset = evaluation.launch(lambda: interrupts.count > 0)
+    interrupts.let_hang_up()
     progress, asked = EvaluationProgress(), False
     try:
         for events, _ in evaluation.follow(offset):
@@ -137,7 +138,7 @@ def _follow(evaluation: Evaluation) -> EvaluationLog:
             if not events:
                 evaluation.check_worker(log)
             progress.show(log)
-            if interrupts and not asked:
+            if interrupts.count and not asked:
                 asked = evaluation.request_stop()
             if not events and not log.active:
                 break
@@ -184,7 +185,7 @@ def show(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from stplay.text import count, decimals
+    from stplay.text import count, decimals, moment
 
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Evaluation", "Model", "Data"):
@@ -202,7 +203,7 @@ def show(options: argparse.Namespace) -> int:
                 count(split.rows),
                 decimals(result.accuracies["cosine_accuracy"].value, 3),
                 decimals(result.accuracies["max_accuracy"].value, 3),
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created)),
+                moment(summary.created),
             )
     output.show(table)
     return exit_code

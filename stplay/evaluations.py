@@ -119,7 +119,7 @@ class Evaluation(Job[EvaluationLog]):
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
             raise UserError(f"{self.title} has no {path.name}; evaluate again.") from None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
 
     def triplets_path(self, split: int) -> Path:
@@ -279,9 +279,10 @@ def every() -> list[Evaluation]:
 
 
 def running() -> Evaluation | None:
-    """An evaluation that is at work, where there is one."""
+    """An evaluation that is known to be at work, where there is one."""
     unfinished = [Evaluation(path) for path in _folders() if not (path / SUMMARY).is_file()]
-    return next((each for each in unfinished if each.read_log().active), None)
+    known = ("starting", "running")
+    return next((each for each in unfinished if each.read_log().status in known), None)
 
 
 def _folders() -> list[Path]:

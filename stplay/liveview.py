@@ -18,6 +18,7 @@ from stplay.events import (
     Evaluated,
     Event,
     Noted,
+    Replaced,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -28,7 +29,7 @@ from stplay.events import (
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
 from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog, engine_words
-from stplay.worklog import memory_words, stage_words
+from stplay.worklog import REPLACED, memory_words, stage_words
 
 PLAIN_STAGE_SHARE = 0.25
 PLAIN_SILENCE_SECONDS = 10.0
@@ -98,10 +99,14 @@ class PlainView:
         self._stage = ""
         self._share = 0.0
         self._printed = 0.0
+        self._lost = False
 
     def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
         """Print a line for each event that people want to know."""
         self._log = log
+        if self._lost != (log.status == "lost"):
+            self._lost = not self._lost
+            output.say((log.error or "") if self._lost else "heard of again")
         for event in events:
             line = self._line(event)
             if line is not None:
@@ -151,6 +156,8 @@ class PlainView:
                 )
             case Damaged():
                 return "warning: a damaged line of the event log is left out"
+            case Replaced():
+                return f"warning: {REPLACED}"
             case Noted():
                 return f"{event.level}: {printable(event.text)}"
             case RunResumed():
@@ -181,12 +188,14 @@ class TerminalView:
         self.live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self.live.start()
         self._log = TrainingLog()
+        self._status = self._log.status
         self._said = ""
 
     def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
         """Paint the picture anew where something came."""
         self._log = log
-        if events:
+        if events or log.status != self._status:
+            self._status = log.status
             self.live.update(self._picture(log, self._room()), refresh=True)
 
     def _room(self) -> int:
@@ -226,6 +235,8 @@ class TerminalView:
         if log.damaged:
             damaged = f"warning: {count(log.damaged)} damaged in the event log, left out"
             parts.append(Text(damaged, style="yellow"))
+        if log.status == "lost":
+            parts.append(Text(printable(log.error or ""), style="yellow"))
         if self._said and log.active:
             parts.append(Text(self._said))
         return Group(*parts)

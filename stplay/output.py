@@ -86,6 +86,12 @@ def remark(text: str) -> None:
     _beside(f"{printable_lines(text)}\n")
 
 
+def ask(question: str) -> str:
+    """The line that the person at the terminal answers."""
+    _beside(printable(question))
+    return sys.stdin.readline().strip()
+
+
 def _beside(text: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError):

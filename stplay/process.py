@@ -94,7 +94,7 @@ def ended_words(code: int) -> str:
     except ValueError:  # a real-time signal has no name
         name = f"the signal {-code}"
     if name == "SIGKILL":
-        return "was killed by SIGKILL (a person's, or the system's when memory runs out)"
+        return "was killed (by a person, or by the system when memory ran out)"
     return f"was ended by {name}"
 
 

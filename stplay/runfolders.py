@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import time
 from pathlib import Path
 
 from stplay import home
@@ -12,6 +15,7 @@ from stplay.text import count, printable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 EVENTS = "events.jsonl"
+PARTING = ".removed-"
 
 
 def every() -> list[Path]:
@@ -36,6 +40,34 @@ def find(name: str) -> Path:
     names = [path.name for path in every()][:5]
     there = f"The newest: {', '.join(names)}." if names else "There are no runs yet."
     raise UserError(f"There is no run {printable(name)!r}. {there}")
+
+
+def remove(folder: Path) -> int:
+    """Remove the folder of a run and all that is in it; returns the bytes that its files had.
+
+    It is gone for everybody at once, and from the disk when this returns.
+
+    Raises:
+        UserError: the system refuses it; names what is still there.
+    """
+    parting = folder.with_name(f"{PARTING}{folder.name}-{time.time_ns()}")
+    try:
+        folder.rename(parting)
+        if parting.is_symlink():  # what it leads to is not ours to remove
+            parting.unlink()
+            return 0
+        freed = 0
+        parting.chmod(0o700)
+        for inside, folders, files in os.walk(parting):
+            freed += sum(Path(inside, name).lstat().st_size for name in files)
+            for name in folders:
+                if not Path(inside, name).is_symlink():
+                    Path(inside, name).chmod(0o700)  # of a folder that is read-only nothing goes
+        shutil.rmtree(parting)
+    except OSError as error:
+        there = printable(str(error.filename or folder))
+        raise UserError(f"{there} cannot be removed: {error.strerror}.") from None
+    return freed
 
 
 def model_folder(folder: Path) -> Path:

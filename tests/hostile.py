@@ -39,6 +39,8 @@ COMMANDS: list[tuple[str, ...]] = [
     ("resume", "detached", "--json"),
     ("stop", TEXT),
     ("stop", "detached"),
+    ("delete", TEXT),
+    ("delete", "--yes", "detached", "shown", TEXT),
     ("plan", TEXT),
     ("plan", "sample"),
     ("plan", "sample", "--json"),
@@ -128,7 +130,7 @@ def events():
     yield RunFinished(outcome="failed", exit_code=1, error=TEXT, details=TEXT)
 
 
-def told(run):
+def told(run, stop_asked):
     from stplay.events import EventWriter
     from stplay.traininglog import TrainingLog
 
@@ -158,7 +160,7 @@ def planned(tell):
     )
 
 
-def evaluated(evaluation):
+def evaluated(evaluation, stop_asked):
     from stplay.events import EventWriter, Noted, RunFinished, StageProgressed
 
     evaluation.summary_path.write_bytes(msgspec.json.encode(summary()))

@@ -243,7 +243,9 @@ def test_a_killed_process_is_told(home: Path) -> None:
     assert log.finished is not None
     assert log.finished.exit_code == 1
     assert log.error is not None
-    assert log.error.startswith("The evaluation process was killed")
+    assert log.error.startswith(
+        "The evaluation process ended without a last word: perhaps it was k"
+    )
     assert log.error.endswith("nothing else is lost: try again")
 
 

@@ -171,7 +171,7 @@ def _judge(
 
     request, begun = evaluation.request(), time.time()
     opened = open_model(facts.name, allow_pickle=request.allow_pickle, stages=stages)
-    encoder = Encoder(opened.model, request.truncate_dim)
+    encoder = Encoder(opened.model, request.truncate_dim, facts.name)
     facts.folder, facts.revision = str(opened.folder), opened.revision
     summary.device = worker.device_name(opened.model.device)
     summary.precision = str(opened.model.dtype).removeprefix("torch.")
@@ -182,9 +182,7 @@ def _judge(
         def count(done: int, before: int = before) -> None:
             progress(before + done)
 
-        right, facts.dimensions = split.judge(
-            encoder, facts.name, evaluation.scores_path(place, number), count
-        )
+        right, facts.dimensions = split.judge(encoder, evaluation.scores_path(place, number), count)
         before += len(split.sentences)
         rows = split.facts.rows
         accuracies = {f"{name}_accuracy": accuracy(right[name], rows) for name in SIMILARITIES}
