@@ -13,7 +13,7 @@ from sentence_transformers.sentence_transformer.modules import Transformer, Word
 from torch import nn
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
-from stplay import home, recipe
+from stplay import home, recipe, runfolders
 from stplay.engine import hub, loading
 from stplay.engine.data import Split
 from stplay.engine.inputmodules import input_modules
@@ -64,6 +64,8 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
     else:
         folder = Path(source.place)
     check_model_folder(folder, allow_pickle=allow_pickle)
+    if name.startswith("run:"):
+        runfolders.check_whole(folder)
     stages.progress(f"loading {printable(name)}")
     settings = recipe.Model(base=name, allow_pickle=allow_pickle)
     model, precision, _ = _load(folder, settings, f"model {printable(name)}", train=False)
@@ -101,6 +103,8 @@ def load_model(
         else:
             folder = Path(source.place)
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
+        if settings.base.startswith("run:"):
+            runfolders.check_whole(folder)
         stages.progress(STAGE)
         shown = f"model {printable(settings.base)}"
         loaded = _load(folder, settings, shown, train=True)
