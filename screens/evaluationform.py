@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 
 from textual import on, work
@@ -20,7 +19,7 @@ from stplay import evaluations, models, sources
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation, Request
 from stplay.hardware import has_gpu
-from stplay.text import count, decimals, printable
+from stplay.text import count, decimals, moment, printable
 
 CARD_ROWS = 1000
 DATA = ("all-nli", "builtin:sample")
@@ -113,6 +112,7 @@ class EvaluationForm(Horizontal):
         listed.clear_options()
         options = [Option(words, id=name) for name, words in found.items()]
         listed.add_options(options or [Option(self._teaching(), disabled=True)])
+        self._allow_start()
         if self.display and self.screen.focused is None:
             self.focus_start()
 
@@ -248,8 +248,7 @@ def earlier_words(evaluation: Evaluation) -> Content:
         UserError: its summary is damaged.
     """
     summary = evaluation.summary()
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created))
-    lines = [Content.assemble((evaluation.id, "bold"), (f"  {when}", "dim"))]
+    lines = [Content.assemble((evaluation.id, "bold"), (f"  {moment(summary.created)}", "dim"))]
     for model in summary.rated()[:3]:
         figures = []
         for split in summary.splits:

@@ -265,7 +265,7 @@ def list_runs(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from stplay.text import count, decimals
+    from stplay.text import count, decimals, moment
 
     found = runs.summaries()
     if not found:
@@ -278,7 +278,6 @@ def list_runs(options: argparse.Namespace) -> int:
         table.add_column(name, justify="right")
     table.add_column("Started")
     for summary in found:
-        started = time.localtime(summary.started) if summary.started else None
         table.add_row(
             Text(summary.run),
             Text(summary.state),
@@ -286,7 +285,7 @@ def list_runs(options: argparse.Namespace) -> int:
             count(summary.total_steps),
             decimals(summary.dev_max_accuracy, 3),
             decimals(summary.test_max_accuracy, 3),
-            time.strftime("%Y-%m-%d %H:%M", started) if started else "-",
+            moment(summary.started),
         )
     output.show(table)
     return FINISHED

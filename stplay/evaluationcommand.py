@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -186,7 +185,7 @@ def show(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from stplay.text import count, decimals
+    from stplay.text import count, decimals, moment
 
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Evaluation", "Model", "Data"):
@@ -204,7 +203,7 @@ def show(options: argparse.Namespace) -> int:
                 count(split.rows),
                 decimals(result.accuracies["cosine_accuracy"].value, 3),
                 decimals(result.accuracies["max_accuracy"].value, 3),
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created)),
+                moment(summary.created),
             )
     output.show(table)
     return exit_code

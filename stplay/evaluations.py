@@ -119,7 +119,7 @@ class Evaluation(Job[EvaluationLog]):
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
             raise UserError(f"{self.title} has no {path.name}; evaluate again.") from None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
 
     def triplets_path(self, split: int) -> Path:

@@ -12,6 +12,8 @@ from typing import Literal, Union
 
 import msgspec
 
+from stplay.quantities import Seconds, Whole
+
 PROTOCOL = 3
 MOST_HEADER_BYTES = 1 << 28
 MOST_BODY_BYTES = 1 << 34
@@ -113,13 +115,13 @@ class CorpusFacts(msgspec.Struct, tag=True, frozen=True):
     """
 
     key: str
-    rows: int
-    distinct: int
-    seconds: float
-    disk: int
+    rows: Whole
+    distinct: Whole
+    seconds: Seconds
+    disk: Whole
     model: str = ""
     source: str = ""
-    cut: int | None = None
+    cut: Whole | None = None
 
 
 class CorpusLoaded(msgspec.Struct, tag=True):

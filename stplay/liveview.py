@@ -18,6 +18,7 @@ from stplay.events import (
     Evaluated,
     Event,
     Noted,
+    Replaced,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -34,7 +35,7 @@ from stplay.traininglog import (
     engine_words,
     started_epoch_words,
 )
-from stplay.worklog import memory_words, stage_words
+from stplay.worklog import REPLACED, memory_words, stage_words
 
 PLAIN_STAGE_SHARE = 0.25
 PLAIN_SILENCE_SECONDS = 10.0
@@ -162,6 +163,8 @@ class PlainView:
                 )
             case Damaged():
                 return "warning: a damaged line of the event log is left out"
+            case Replaced():
+                return f"warning: {REPLACED}"
             case Noted():
                 return f"{event.level}: {printable(event.text)}"
             case RunResumed():

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
+import time
 import unicodedata
 from collections.abc import Callable
 
+HUGE = 1e15
+MOST_SHOWN = 4096
+YEAR = 365.25 * 86_400
 MOST_MARKS = 8  # in a row: a letter of any language has fewer above and below it
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -23,6 +28,11 @@ def printable(text: str) -> str:
     and so are floods of combining signs; tabs and line ends become one space.
     """
     return _replaced(text, lambda sign: " " if sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}")
+
+
+def clipped(text: str, most: int = MOST_SHOWN) -> str:
+    """The first ``most`` characters of ``text``, as many as anybody reads in a view."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def printable_lines(text: str) -> str:
@@ -64,17 +74,40 @@ def _replaced(text: str, replacement: Callable[[str], str]) -> str:
 
 def count(value: float | None) -> str:
     """A whole number with thousands separators, ``-`` where there is none."""
-    return "-" if value is None else f"{value:,.0f}"
+    return decimals(value, 0)
 
 
 def decimals(value: float | None, places: int) -> str:
-    """A number with fixed decimals, ``-`` where there is none."""
-    return "-" if value is None else f"{value:,.{places}f}"
+    """A number with fixed decimals, ``-`` where there is none; a huge one by its power of ten."""
+    if value is None:
+        return "-"
+    number = _float(value)
+    return f"{number:,.{places}f}" if abs(number) < HUGE else f"{number:.{places}e}"
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return math.inf if value > 0 else -math.inf
+
+
+def moment(seconds: float | None) -> str:
+    """A time of this place's clocks, ``2023-11-14 22:13``; ``-`` where there is none."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else "-"
+    except (OverflowError, ValueError, OSError):  # beyond what the clocks tell
+        return "-"
 
 
 def duration(seconds: float) -> str:
     """Seconds as people say them: ``34 s``, ``2 min 05 s``, ``3 h 20 min``, ``2 d 4 h``."""
-    whole = max(0, round(seconds))
+    seconds = _float(seconds)
+    if math.isnan(seconds):
+        return "-"
+    if seconds >= 100 * YEAR:
+        return "more than 100 years"
+    whole = max(0, round(max(0.0, seconds)))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -86,8 +119,9 @@ def duration(seconds: float) -> str:
 
 def size(value: float) -> str:
     """A number of bytes in binary units: ``512 B``, ``3.2 MiB``, ``11.2 GiB``."""
+    value = _float(value)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
-    return f"{value:.1f} TiB"
+    return f"{value:.1f} TiB" if value < HUGE else f"{value:.1e} TiB"

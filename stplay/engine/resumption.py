@@ -27,6 +27,7 @@ MAY_CHANGE = (
     "training.use_cpu",
     "loss.mini_batch_size",
     "model.allow_pickle",
+    "model.allow_new_weights",
 )
 
 

@@ -166,9 +166,8 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         if past.resumed:
             events.write(RunResumed(step=state.global_step))
             remove_partial_checkpoints(run)
-        for sentence in past.notes:
-            worker.note(events, sentence)
-        if sentence := epoch_warning(epoch, rows["train"]):
+        warning = epoch_warning(epoch, rows["train"])
+        for sentence in (*past.notes, *base.notes, *([warning] if warning else [])):
             worker.note(events, sentence)
         if engine.why:
             worker.note(
