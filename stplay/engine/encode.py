@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 300.0
 WATCH_SECONDS = 1.0
+UNSPEAKABLE = "The encoder has found what it cannot tell: a fault of stplay, not of the model."
 
 Result = TypeVar("Result")
 
@@ -71,8 +72,15 @@ class Client:
 
     def send(self, answer: frames.Answer, body: bytes = b"") -> None:
         """Send a frame, if anybody still listens."""
-        if not self.writer.is_closing():
+        if self.writer.is_closing():
+            return
+        try:
             frames.write(self.writer, answer, body)
+        except frames.ProtocolError as error:
+            traceback.print_exception(error)
+            sys.stderr.flush()
+            number = getattr(answer, "id", 0)
+            frames.write(self.writer, frames.Failed(number, UNSPEAKABLE))
 
 
 class EncodingProcess:
