@@ -156,6 +156,8 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         )
         if resumed:
             events.write(RunResumed(step=state.global_step))
+        for sentence in base.notes:
+            worker.note(events, sentence)
         if engine.why:
             worker.note(
                 events, f"The library's own path is taken for the training, as {engine.why}."
