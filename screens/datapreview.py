@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from stplay import home, sources
+from stplay import home, process, sources
+from stplay.errors import UserError
 from stplay.sources import COLUMNS
 from stplay.text import count, printable
 
@@ -58,33 +58,23 @@ class DataPreview(Vertical):
             Content.assemble(("First rows of ", "dim"), printable(name), ("  reading", "dim"))
         )
         await asyncio.sleep(PATIENCE_SECONDS)  # a name that is still being typed is not read
-        # Python looks for modules in the working folder first: not in the user's.
-        place = home.cache_folder()
-        place.mkdir(parents=True, exist_ok=True)
         data = sources.absolute(name, Path.cwd())
         arguments = [data] if rows is None else [data, str(rows)]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "stplay.engine.preview",
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=place,
-            env=home.environment(),
-        )
         try:
-            output, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-        try:
+            output = await process.answer(
+                "stplay.engine.preview",
+                *arguments,
+                log=home.cache_folder() / "preview.log",
+                title="process that reads the data",
+            )
             found = msgspec.json.decode(output)
-        except msgspec.DecodeError:
+        except (UserError, msgspec.DecodeError) as error:
             # A fault of ours, not of the data: the training may fare better, and tells if not.
             title.update(Content.assemble(("First rows of ", "dim"), printable(name)))
-            self.query_one("#preview-rows", Static).update("The first rows cannot be shown.")
+            reason = f" {error.sentence}" if isinstance(error, UserError) else ""
+            self.query_one("#preview-rows", Static).update(
+                Content(f"The first rows cannot be shown.{reason}")
+            )
             self.post_message(self.Loaded(name, None, None))
             return
         self._show_found(name, found)

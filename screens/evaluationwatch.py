@@ -11,7 +11,7 @@ from textual.widgets import ProgressBar, Static
 from stplay.evaluations import Evaluation, EvaluationLog
 from stplay.events import EventReader
 from stplay.text import duration, printable
-from stplay.worklog import stage_words
+from stplay.worklog import SIGNS, stage_words
 
 POLL_SECONDS = 0.1
 CHECK_SECONDS = 1.0
@@ -33,6 +33,7 @@ class EvaluationWatch(Vertical):
         self.evaluation: Evaluation | None = None
         self.evaluation_log = EvaluationLog()
         self._reader: EventReader | None = None
+        self._offered = False
 
     def compose(self) -> ComposeResult:
         """The state, the bar, and what is being done."""
@@ -57,8 +58,8 @@ class EvaluationWatch(Vertical):
 
     @property
     def active(self) -> bool:
-        """Whether an evaluation is at work here."""
-        return self._reader is not None
+        """Whether an evaluation is at work here, as far as is known."""
+        return self._reader is not None and self.evaluation_log.status != "lost"
 
     def _poll(self) -> None:
         if self._reader is None:
@@ -67,6 +68,9 @@ class EvaluationWatch(Vertical):
             self.evaluation_log.apply(event)
         self._show()
         self._tell_end()
+        if self.active != self._offered:  # lost, or heard of again: other keys work
+            self._offered = self.active
+            self.screen.refresh_bindings()
 
     def _check_worker(self) -> None:
         if self._reader is None or self.evaluation is None:
@@ -95,9 +99,10 @@ class EvaluationWatch(Vertical):
         words = f"{duration(left)} left" if left is not None else ""
         self.query_one("#watch-left", Static).update(words)
         told = stage_words(stage) if stage else "starting the evaluation process"
-        told = told[0].upper() + told[1:] if log.active else ""
+        told = told[:1].upper() + told[1:] if log.active else ""
         self.query_one("#watch-stage", Static).update(Content(told))
         notes = [Content.styled(f"! {printable(note.text)}", "$warning") for note in log.notes[-4:]]
         if log.error and not any(note.text == log.error for note in log.notes):
-            notes.append(Content.styled(f"✗ {printable(log.error)}", "$error"))
+            style = "$warning" if log.status == "lost" else "$error"
+            notes.append(Content.styled(f"{SIGNS[log.status]} {printable(log.error)}", style))
         self.query_one("#watch-notes", Static).update(Content("\n").join(notes))

@@ -117,7 +117,8 @@ class TrainScreen(Screen[None]):
             case "stop":
                 return view is not None and view.training_log.active
             case "resume":
-                return view is not None and view.training_log.status in ("stopped", "failed")
+                resumable = ("stopped", "failed", "lost")
+                return view is not None and view.training_log.status in resumable
             case "evaluate":
                 return view is not None and view.training_log.checkpoint is not None
             case "toggle_log" | "new_run":
@@ -207,13 +208,26 @@ class TrainScreen(Screen[None]):
             except UserError as error:
                 self.notify(error.sentence, severity="error", markup=False)
 
+    @work
     async def action_resume(self) -> None:
-        """Go on with the run that is shown."""
-        run = self._view.run if self._view is not None else None
-        if run is None:
+        """Go on with the run that is shown; a lost one once the person has said that it is dead."""
+        from stplay.screens.dialog import Question
+
+        run, log = (self._view.run, self._view.training_log) if self._view else (None, None)
+        if run is None or log is None:
             return
+        lost = log.status == "lost"
+        if lost:
+            question = Question(
+                f"{run.title} may be at work on {printable(log.worker.host if log.worker else '')} "
+                "still. Two processes would spoil it. Is nothing of it at work there?",
+                yes="Nothing is: go on",
+                no="Leave it",
+            )
+            if not await self.app.push_screen_wait(question):
+                return
         try:
-            await asyncio.to_thread(run.check_resumable)
+            await asyncio.to_thread(run.check_resumable, lost)
             await asyncio.to_thread(run.launch)
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)

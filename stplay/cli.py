@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
-import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from stplay import __version__, evaluationcommand
+from stplay import __version__, deletion, evaluationcommand, output
 from stplay.errors import UserError
-from stplay.text import printable
 
 if TYPE_CHECKING:
-    from stplay.events import StageProgressed
+    from stplay.interrupts import Interrupts
     from stplay.runs import Run
     from stplay.traininglog import TrainingLog
 
@@ -28,35 +26,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 finished, 1 the work failed, 2 the input was wrong, 130 interrupted.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # not every terminal has every sign
+    output.begin()
     try:
-        options = parser().parse_args(arguments)
-        return options.command(options)
+        try:
+            options = parser().parse_args(arguments)
+            return options.command(options)
+        finally:
+            output.flush()  # here, where a reader that went away is no surprise
     except UserError as error:
-        print(f"stplay: {error.sentence}", file=sys.stderr)
+        output.remark(f"stplay: {error.sentence}")
         return WRONG_INPUT
     except BrokenPipeError:
         return FINISHED  # The reader of our output went away; nothing that runs depends on it.
     except KeyboardInterrupt:
         return INTERRUPTED
-    finally:
-        _flush()
-
-
-def _flush() -> None:
-    """Flush the output here, where a reader that went away is no surprise."""
-    if sys.stdout is None:  # closed before we began
-        return
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:  # a fault of ours: its story holds names and texts of others
+        output.remark(traceback.format_exc().rstrip())
+        return FAILED
 
 
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
-    top = argparse.ArgumentParser(
+    top = output.Parser(
         prog="stplay",
         description="The terminal workbench for sentence embeddings: train, evaluate, explore.",
         epilog="Without a command, the app opens.",
@@ -88,12 +79,19 @@ def parser() -> argparse.ArgumentParser:
     stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
     stop_.add_argument("run", metavar="RUN")
 
+    deletion.add_to(add)
+
     evaluationcommand.add_to(add)
 
     resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
     resume_.add_argument("run", metavar="RUN")
     resume_.add_argument("--detach", action="store_true", help="start it and come back at once")
     resume_.add_argument("--json", action="store_true", help="print the events, one a line")
+    resume_.add_argument(
+        "--force",
+        action="store_true",
+        help="also where another machine, which is not heard of, may still work on it",
+    )
 
     explore_ = add("explore", explore, "Open the app with sentences to explore, one a line.")
     explore_.add_argument("file", nargs="?", help="a text file; without one, piped lines are read")
@@ -149,7 +147,7 @@ def _take_recipe(command: argparse.ArgumentParser) -> None:
 
 def open_app(options: argparse.Namespace) -> int:
     """Open the app; where there is no terminal, say what to use instead."""
-    if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+    if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
         raise UserError("The app needs a terminal; without one, use: stplay train sample")
     from stplay.screens.app import StplayApp
 
@@ -167,7 +165,7 @@ def explore(options: argparse.Namespace) -> int:
     sentences = sim.sentences_of(options.file, [])
     if not (sys.stdin and sys.stdin.isatty()):
         _read_keys_from_the_terminal()
-    if not (sys.stdout and sys.stdout.isatty()):
+    if not output.on_terminal():
         raise UserError("The app needs a terminal; without one, use: stplay sim")
     from stplay.screens.app import StplayApp
 
@@ -189,12 +187,21 @@ def _read_keys_from_the_terminal() -> None:
 
 def train(options: argparse.Namespace) -> int:
     """Make a run of a recipe, start it, and follow it."""
+    from stplay.interrupts import Interrupts
+
+    interrupts = Interrupts()  # from now on nothing is left half-made
     from stplay import recipe, runs
+    from stplay.jobs import LaunchStoppedError
 
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
     run = runs.create(chosen, options.name, recipe.stem(options.recipe))
-    return _launch(run, options)
+    try:
+        return _launch(run, options, interrupts)
+    except LaunchStoppedError:
+        run.delete()
+        output.remark("stplay: Interrupted before the training began; there is no run.")
+        return INTERRUPTED
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -203,36 +210,31 @@ def plan(options: argparse.Namespace) -> int:
 
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
-    told = ""
-
-    def tell(stage: StageProgressed) -> None:
-        nonlocal told
-        if sys.stderr.isatty() and plans.stage_line(stage) != told:
-            told = plans.stage_line(stage)
-            print(f"\r\x1b[K{told}", end="", file=sys.stderr, flush=True)
-
-    try:
-        found = plans.make(chosen, tell)
-    finally:
-        if told:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    with output.StatusLine() as status:
+        found = plans.make(chosen, lambda stage: status.show(plans.stage_line(stage)))
     if options.json:
-        import msgspec
-
-        print(msgspec.json.encode(found).decode())
+        output.json(found)
         return FINISHED
     for line in plans.lines(found):
-        print(line)
+        output.say(line)
     return FINISHED
 
 
 def resume(options: argparse.Namespace) -> int:
     """Go on with a run from its last checkpoint, and follow it."""
+    from stplay.interrupts import Interrupts
+
+    interrupts = Interrupts()
     from stplay import runs
+    from stplay.jobs import LaunchStoppedError
 
     run = runs.find(options.run)
-    run.check_resumable()
-    return _launch(run, options)
+    run.check_resumable(options.force)
+    try:
+        return _launch(run, options, interrupts)
+    except LaunchStoppedError:
+        output.remark(f"stplay: Interrupted; {run.id} does not go on, and is as it was.")
+        return INTERRUPTED
 
 
 def stop(options: argparse.Namespace) -> int:
@@ -243,10 +245,10 @@ def stop(options: argparse.Namespace) -> int:
     run = runs.find(options.run)
     if not run.request_stop():
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")
-    print(f"{run.id}: {stopping_words(run.read_log())}", flush=True)
+    output.say(f"{run.id}: {stopping_words(run.read_log())}")
     while (log := run.read_log()).active:
         time.sleep(0.2)
-    print(f"{run.id}: {log.state}" + (f": {printable(log.error)}" if log.error else ""))
+    output.say(f"{run.id}: {log.state}" + (f": {log.error}" if log.error else ""))
     return FINISHED if log.status in ("stopped", "completed") else FAILED
 
 
@@ -255,23 +257,20 @@ def list_runs(options: argparse.Namespace) -> int:
     from stplay import runs
 
     if options.json:
-        import msgspec
-
         for summary in runs.summaries():
-            print(msgspec.json.encode(summary).decode())
+            output.json(summary)
         return FINISHED
 
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from stplay.text import count, decimals
+    from stplay.text import count, decimals, moment
     from stplay.worklog import status_words
 
     found = runs.summaries()
     if not found:
-        print("There are no runs yet; start one with: stplay train sample")
+        output.say("There are no runs yet; start one with: stplay train sample")
         return FINISHED
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("Run")
@@ -280,7 +279,6 @@ def list_runs(options: argparse.Namespace) -> int:
         table.add_column(name, justify="right")
     table.add_column("Started")
     for summary in found:
-        started = time.localtime(summary.started) if summary.started else None
         table.add_row(
             Text(summary.run),
             Text(status_words(summary.status)),
@@ -288,12 +286,9 @@ def list_runs(options: argparse.Namespace) -> int:
             count(summary.total_steps),
             decimals(summary.dev_max_accuracy, 3),
             decimals(summary.test_max_accuracy, 3),
-            time.strftime("%Y-%m-%d %H:%M", started) if started else "-",
+            moment(summary.started),
         )
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    with console.capture() as shown:  # Rich itself makes a reader that went away a failure
-        console.print(table)
-    print(shown.get(), end="")
+    output.show(table)
     return FINISHED
 
 
@@ -308,8 +303,10 @@ def sim(options: argparse.Namespace) -> int:
     sentences = sim.sentences_of(options.file, options.sentences)
     how = (options.model, options.metric, options.format, options.allow_pickle)
     if options.against is None:
-        return _print(sim.compare(sentences, *how))
-    return _print(sim.search(sentences, options.against, options.column, options.k, *how))
+        found = sim.compare(sentences, *how)
+    else:
+        found = sim.search(sentences, options.against, options.column, options.k, *how)
+    return _print(found, options.format)
 
 
 def encoders(options: argparse.Namespace) -> int:
@@ -333,41 +330,37 @@ def corpora(options: argparse.Namespace) -> int:
     return _print(sim.corpora_table(chosen, removed))
 
 
-def _print(output: str | bytes) -> int:
-    if isinstance(output, bytes):
-        if sys.stdout.isatty():
-            raise UserError("npy is no text; send it to a file, as in: stplay sim ... > matrix.npy")
-        sys.stdout.buffer.write(output)
-    elif sys.stdout.isatty():
-        for line in output.splitlines():
-            print(printable(line))
-    else:
-        sys.stdout.buffer.write(output.encode())
+def _print(found: str | bytes, form: output.Form = "table") -> int:
+    output.Data(form).write(found)
     return FINISHED
 
 
-def _launch(run: Run, options: argparse.Namespace) -> int:
-    import json
+def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> int:
+    told = False
 
-    log, offset = run.launch()
-    if options.detach:
-        print(json.dumps({"run": run.id, "folder": str(run.folder)}) if options.json else run.id)
+    def stop_asked() -> bool:
+        nonlocal told
+        if interrupts.count and not told:
+            told = True
+            output.remark("stplay: Stopping; the training is only about to begin.")
+        return told
+
+    log, offset = run.launch(stop_asked)
+    interrupts.let_hang_up()
+    detached = options.detach and not interrupts.count
+    if detached and options.json:
+        output.json({"run": run.id, "folder": str(run.folder)})
         return FINISHED
-    return _follow(run, log, offset, options.json)
+    if detached:
+        output.say(run.id)
+        return FINISHED
+    return _follow(run, log, offset, options.json, interrupts)
 
 
-def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool) -> int:
+def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool, interrupts: Interrupts) -> int:
     from stplay.liveview import view_for
     from stplay.traininglog import stopping_words
 
-    interrupts = 0
-
-    def interrupt(number: int, frame: object) -> None:
-        nonlocal interrupts
-        interrupts += 1
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
     view = view_for(run, as_json)
     asked = False
     try:
@@ -377,11 +370,11 @@ def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool) -> int:
             if not events:
                 run.check_worker(log)
             view.show(log, events, lines)
-            if interrupts and not asked:
+            if interrupts.count and not asked:
                 asked = True
                 if run.request_stop():
                     view.say(stopping_words(log))
-            if interrupts > 1:
+            if interrupts.presses > 1:
                 view.say(f"The run goes on by itself; stop it with: stplay stop {run.id}")
                 return INTERRUPTED
             if not events and not log.active:
@@ -391,5 +384,5 @@ def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool) -> int:
     assert log.finished is not None
     if log.error:
         more = f" The whole story is in {run.worker_log_path}" if log.finished.details else ""
-        print(f"stplay: {printable(log.error)}{more}", file=sys.stderr)
+        output.remark(f"stplay: {log.error}{more}")
     return log.finished.exit_code

@@ -10,21 +10,19 @@ import asyncio
 import hashlib
 import os
 import stat
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from stplay import __version__, frames, home, sources
+from stplay import __version__, frames, home, process, sources
 from stplay.errors import UserError
+from stplay.process import Process
 from stplay.text import printable
 
 MODULE = "stplay.engine.encode"
 MOST_PATH_BYTES = 100  # a socket's path may have 107 bytes on Linux, 103 on macOS
-MOST_LOG_BYTES = 1 << 20
 ANSWER_SECONDS = 5.0
 LAUNCH_SECONDS = 60.0
 WAIT_SECONDS = 0.02
@@ -113,25 +111,15 @@ def fingerprint(model: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def launch(place: Address, marks: str) -> subprocess.Popen[bytes]:
+def launch(place: Address, marks: str) -> Process:
     """Start a process at ``place`` for the model whose fingerprint is ``marks``.
 
     It ends at once, with exit code 0, where one is there already.
+
+    Raises:
+        UserError: the system starts no process.
     """
-    with suppress(OSError):
-        if place.log.stat().st_size > MOST_LOG_BYTES:
-            place.log.unlink()
-    with place.log.open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", MODULE, *arguments(place, marks)],
-            # Python looks for modules in the working folder first: not in the user's.
-            cwd=place.log.parent,
-            env=home.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    return process.start(MODULE, *arguments(place, marks), log=place.log)
 
 
 def arguments(place: Address, marks: str) -> list[str]:
@@ -169,7 +157,7 @@ async def reach(place: Address) -> tuple[Streams, frames.Greeting]:
     Raises:
         UserError: there is no such model, or the process does not start.
     """
-    process: subprocess.Popen[bytes] | None = None
+    child: Process | None = None
     deadline = time.monotonic() + LAUNCH_SECONDS
     for _ in range(REPLACEMENTS):
         marks = await asyncio.to_thread(fingerprint, place.model)
@@ -183,9 +171,9 @@ async def reach(place: Address) -> tuple[Streams, frames.Greeting]:
                         f"The encoder of {printable(place.model)} does not answer; "
                         f"{log_words(place)}"
                     ) from None
-                if process is None or process.poll() == 0:  # 0: another one had not ended yet
-                    process = launch(place, marks)
-                elif process.returncode is not None:
+                if child is None or child.poll() == 0:  # 0: another one had not ended yet
+                    child = launch(place, marks)
+                elif child.returncode is not None:
                     raise UserError(
                         f"The encoder of {printable(place.model)} could not start; "
                         f"{log_words(place)}"
@@ -195,7 +183,7 @@ async def reach(place: Address) -> tuple[Streams, frames.Greeting]:
         if (greeting.protocol, greeting.version, greeting.fingerprint) == same:
             return streams, greeting
         await leave(streams)
-        process = None
+        child = None
     raise UserError("stplay was changed since this command or app was started; start it again.")
 
 

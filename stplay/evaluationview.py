@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import combinations
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from stplay import card
+from stplay import card, output
 from stplay.evaluations import Evaluation, EvaluationLog
 from stplay.results import METRICS, EvaluatedModel, EvaluatedSplit, Summary
 from stplay.significance import compare
@@ -25,7 +24,7 @@ class EvaluationProgress:
     """Tells on the standard error how far an evaluation is, so that the output stays clean."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
+        console = output.console(beside=True)
         self._bar: Progress | None = None
         self._stage, self._share = "", 0.0
         if console.is_terminal:
@@ -58,7 +57,7 @@ class EvaluationProgress:
         share = stage.done / stage.total if stage.total else 0.0
         if stage.stage != self._stage or share >= self._share + PLAIN_STAGE_SHARE:
             self._stage, self._share = stage.stage, share
-            print(f"{stage_words(stage)}  {words}".rstrip(), file=sys.stderr, flush=True)
+            output.remark(f"{stage_words(stage)}  {words}".rstrip())
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -75,7 +74,7 @@ def report(evaluation: Evaluation, summary: Summary) -> RenderableType:
             parts.append(Text(card.DOT_NOTE, style="dim"))
     for model in summary.models:
         if model.error is not None:
-            parts.append(Text(f"✗ {printable(model.name)}: {printable(model.error)}", style="red"))
+            parts.append(Text(f"✗ {printable(model.error)}", style="red"))
     parts.append(Text(facts_line(evaluation, summary), style="dim"))
     return Group(*parts)
 
@@ -87,7 +86,8 @@ def split_table(summary: Summary, split: EvaluatedSplit) -> Table:
     shown.add_column(Text(f"{printable(split.label)} ({rows})"))
     models = summary.rated()
     for model in models:
-        shown.add_column(Text(model_words(model)), justify="right")
+        words = model_words(model, precise=len(summary.precisions()) > 1)
+        shown.add_column(Text(words), justify="right")
     published = card.published(split.data, split.split)
     if published:
         shown.add_column(Text(f"card ({count(card.card().rows)} rows)"), justify="right")
@@ -118,13 +118,18 @@ def comparisons(
     return lines
 
 
-def model_words(model: EvaluatedModel) -> str:
-    """A model's name, and what people should know of it."""
-    return printable(model.name) + (" (untrained)" if model.untrained else "")
+def model_words(model: EvaluatedModel, *, precise: bool = False) -> str:
+    """A model's name, and what people should know of it; its precision too where ``precise``."""
+    about = ["untrained"] if model.untrained else []
+    if precise and model.precision is not None:
+        about.append(printable(model.precision))
+    return printable(model.name) + (f" ({', '.join(about)})" if about else "")
 
 
 def facts_line(evaluation: Evaluation, summary: Summary) -> str:
     """Where the figures were taken, in one line."""
     sizes = {f"{model.dimensions} dimensions" for model in summary.rated()}
-    parts = [evaluation.id, *sorted(sizes), summary.device, summary.precision]
+    parts = [evaluation.id, *sorted(sizes), summary.device]
+    if len(summary.precisions()) == 1 or len(summary.models) == 1:
+        parts.append(summary.precision)  # of several, each stands at its model
     return "   ".join([*map(printable, parts), duration(summary.seconds)])

@@ -5,25 +5,32 @@ from __future__ import annotations
 import os
 import platform
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import psutil
 
-from stplay import home, runfolders
+from stplay import process, runfolders
 from stplay.errors import UserError
-from stplay.events import Event, EventReader, WorkerStarted
-from stplay.text import printable
+from stplay.events import Event, EventReader, EventWriter, RunFinished, WorkerStarted
+from stplay.text import duration, printable
 from stplay.worklog import WorkLog
 
 LAUNCH_SECONDS = 30.0
 SILENCE_SECONDS = 60.0
 
+LOCK = "worker.lock"  # held by the process that is at work
+
 Log = TypeVar("Log", bound=WorkLog)
+
+_children: dict[tuple[Path, int], process.Process] = {}  # started by this one: it can ask them
+
+
+class LaunchStoppedError(Exception):
+    """A stop was asked for, and the process was not started or ended before it said anything."""
 
 
 class Job(Generic[Log]):
@@ -38,6 +45,8 @@ class Job(Generic[Log]):
         self.id = folder.name
         self.events_path = folder / runfolders.EVENTS
         self.worker_log_path = folder / "worker.log"
+        self._size: int | None = None
+        self._grown: float | None = None
 
     @property
     def title(self) -> str:
@@ -48,6 +57,11 @@ class Job(Generic[Log]):
     def advice(self) -> str:
         """What to do when its process is gone."""
         raise NotImplementedError
+
+    @property
+    def lost_advice(self) -> str:
+        """What to do where nothing is heard of its process, and it is known to be gone."""
+        return self.advice
 
     def read_log(self) -> Log:
         """All events so far, folded; a job whose process is gone is told as failed."""
@@ -63,12 +77,12 @@ class Job(Generic[Log]):
         return log, reader.offset
 
     def check_worker(self, log: Log) -> None:
-        """Tell ``log`` where its process is gone without a last word."""
+        """Tell ``log`` where its process is gone without a last word, or is not heard of."""
         if not log.active:
             return
         worker = log.worker
         try:
-            silence = time.time() - self.events_path.stat().st_mtime
+            silence = self._silence()
         except OSError:
             log.lose_worker(f"{self.title} is gone: there is no folder {self.folder}")
             return
@@ -81,50 +95,95 @@ class Job(Generic[Log]):
         elif worker.host != platform.node():
             # Another machine's processes cannot be asked, but its heartbeat would be in the log.
             if silence > SILENCE_SECONDS:
-                log.lose_worker(
-                    f"No sign of life from {printable(worker.host)}; if nothing is at work there "
-                    f"any more, {self.advice}"
+                log.lose_sight(
+                    f"{self.title} was last heard of {duration(silence)} ago, from "
+                    f"{printable(worker.host)}, and may be at work there still; if it is not, "
+                    f"{self.lost_advice}"
                 )
         elif not is_running(worker.pid, worker.process_started, self.folder):
             # Its last word, or its successor's first, may have come since ``log`` was read.
             newest, _ = self._fold()
             if not newest.active or newest.worker != worker:
                 return
-            log.lose_worker(
-                f"The {self.process_title} was killed (by a person, or by the system when memory "
-                f"ran out); {self.advice}"
-            )
+            log.lose_worker(self._end_of(worker))
 
-    def launch(self) -> tuple[Log, int]:
+    def _silence(self) -> float:
+        """Seconds since the log grew: by our own clock where it did before our eyes.
+
+        Its file's time is another machine's, whose clock may be wrong.
+        """
+        found, now = self.events_path.stat(), time.monotonic()
+        if self._size not in (None, found.st_size):
+            self._grown = now
+        self._size = found.st_size
+        silence = time.time() - found.st_mtime
+        return silence if self._grown is None else min(silence, now - self._grown)
+
+    def _end_of(self, worker: WorkerStarted) -> str:
+        """How a process that left no last word has ended, as far as it can be known.
+
+        Only who started it can ask; then it is written down for everybody else.
+        """
+        child = _children.get((self.folder, worker.pid))
+        error = process.last_error(self.worker_log_path)
+        told = f", and the last error in its output is {error}" if error else ""
+        if child is not None and (code := child.poll()) is not None:
+            sentence = f"The {self.process_title} {process.ended_words(code)}{told}; {self.advice}"
+            self._write_last_word(worker, sentence)
+            return sentence
+        told = told or ": perhaps it was killed, by a person, or by the system when memory ran out"
+        return f"The {self.process_title} ended without a last word{told}; {self.advice}"
+
+    def _write_last_word(self, worker: WorkerStarted | None, sentence: str) -> None:
+        """Say of a process what it did not say itself, unless another one is at work by now."""
+        from filelock import FileLock, Timeout
+
+        with suppress(OSError, Timeout), FileLock(self.folder / LOCK, timeout=0):
+            newest, _ = self._fold()
+            if newest.active and newest.worker == worker:
+                events = EventWriter(self.events_path)
+                events.write(RunFinished(outcome="failed", exit_code=1, error=sentence))
+                events.close()
+
+    def launch(self, stop_asked: Callable[[], bool] = lambda: False) -> tuple[Log, int]:
         """Start the process in a session of its own, so that it outlives this one.
 
         Comes back once the process has said that it is at work. Returns what happened before and
-        the byte offset at which its events begin.
+        the byte offset at which its events begin. As soon as ``stop_asked``, it is asked to stop.
 
         Raises:
-            UserError: the process ended before it said anything.
+            UserError: the process ended before it said anything; the log says so too.
+            LaunchStoppedError: a stop was asked for before it said anything; nothing is at work.
         """
         log, offset = self._fold()
+        before = log.worker
         log.begin_again()
-        self.events_path.touch()  # the process is late only from now on
-        with self.worker_log_path.open("ab") as worker_log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", self.module, str(self.folder)],
-                # Python looks for modules in the working folder first: not in the user's.
-                cwd=self.folder,
-                env=home.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=worker_log,
-                stderr=worker_log,
-                start_new_session=True,
-            )
+        if stop_asked():
+            raise LaunchStoppedError
+        try:
+            self.events_path.touch()  # the process is late only from now on
+        except OSError as error:
+            raise UserError(f"{self.events_path} cannot be written: {error.strerror}.") from None
+        child = process.start(self.module, str(self.folder), log=self.worker_log_path)
+        _children[self.folder, child.pid] = child
         reader, begun = EventReader(self.events_path, offset), time.monotonic()
-        while not any(isinstance(event, WorkerStarted) for event in reader.read()):
-            if process.poll() is not None:
-                raise UserError(
-                    f"The {self.process_title} of {self.id} could not start; its output is in "
-                    f"{self.worker_log_path}"
+        asked = False
+        while True:
+            code = child.poll()  # asked before the log is read: then all it said is there
+            if any(isinstance(event, WorkerStarted) for event in reader.read()):
+                break
+            if code is not None:
+                if asked and code == -signal.SIGTERM:
+                    raise LaunchStoppedError
+                sentence = (
+                    f"The {self.process_title} of {self.id} could not start: it "
+                    f"{process.ended_words(code)}; {process.output_words(self.worker_log_path)}"
                 )
+                self._write_last_word(before, sentence)
+                raise UserError(sentence)
+            if stop_asked() and not asked:
+                asked = True
+                child.terminate()
             if time.monotonic() - begun > LAUNCH_SECONDS:
                 break  # it may yet come; whoever follows the run is told if it does not
             time.sleep(0.02)
@@ -134,11 +193,13 @@ class Job(Generic[Log]):
         """Ask the process to save what is worth it and end; false where none is at work.
 
         Raises:
-            UserError: the job is at work on another machine.
+            UserError: the job is, or may be, at work on another machine.
         """
         log = self.read_log()
         if not log.active or log.worker is None:
             return False
+        if log.status == "lost":
+            raise UserError(log.error or "")
         if log.worker.host != platform.node():
             raise UserError(
                 f"{self.title} is at work on {printable(log.worker.host)}; stop it there."
@@ -171,9 +232,9 @@ def is_running(pid: int, started: float, folder: Path) -> bool:
     the job's ``folder`` on its command line.
     """
     try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        found = psutil.Process(pid)
+        if found.status() == psutil.STATUS_ZOMBIE:
             return False
-        return abs(process.create_time() - started) < 1.0 or str(folder) in process.cmdline()
+        return abs(found.create_time() - started) < 1.0 or str(folder) in found.cmdline()
     except psutil.Error:
         return False

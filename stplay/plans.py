@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 
-from stplay import home
+from stplay import home, process
 from stplay.errors import UserError
 from stplay.events import Engine, StageProgressed
 from stplay.recipe import Recipe
@@ -69,25 +68,15 @@ def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
     Raises:
         UserError: the recipe, its data or its model cannot be used.
     """
-    # Python looks for modules in the working folder first: not in the user's.
-    place = home.cache_folder()
-    place.mkdir(parents=True, exist_ok=True)
-    log = place / "plan.log"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", MODULE],
-            cwd=place,
-            env=home.environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        )
+    log = home.cache_folder() / "plan.log"
+    child = process.start(MODULE, log=log, talk=True)
     try:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(recipe.to_toml().encode())
-        process.stdin.close()
-        for line in process.stdout:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        with suppress(BrokenPipeError):  # it ended: how is told below
+            child.stdin.write(recipe.to_toml().encode())
+            child.stdin.close()
+        for line in child.stdout:
             match _decoder.decode(line):
                 case Plan() as plan:
                     return plan
@@ -95,10 +84,10 @@ def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
                     raise UserError(error)
                 case StageProgressed() as stage:
                     tell(stage)
+        raise UserError(process.failure("planning process", child.wait(), log))
     finally:
-        process.kill()
-        process.wait()
-    raise UserError(f"The planning process was killed or failed; its output is in {log}")
+        child.kill()
+        child.wait()
 
 
 def lines(plan: Plan) -> Iterator[str]:

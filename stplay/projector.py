@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stplay import home
+from stplay import home, process
 from stplay.errors import UserError
+from stplay.process import Process
 from stplay.text import printable
 
 MODULE = "stplay.engine.project"
@@ -37,9 +36,10 @@ class Projector:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1)  # what was given up before its turn is never begun
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._last: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._closed = False
+        self._log = home.cache_folder() / "project.log"
 
     def known(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """The places of ``embeddings``, if they were the last ones asked for."""
@@ -70,18 +70,7 @@ class Projector:
         if self._closed:
             raise UserError("The map was closed.")
         if self._process is None or self._process.poll() is not None:
-            folder = home.cache_folder()
-            folder.mkdir(parents=True, exist_ok=True)
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", MODULE],
-                # Python looks for modules in the working folder first: not in the user's.
-                cwd=folder,
-                env=home.environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # ctrl+c is a key of the app
-            )
+            self._process = process.start(MODULE, log=self._log, talk=True)
         source, target = self._process.stdout, self._process.stdin
         assert source is not None
         assert target is not None
@@ -92,7 +81,10 @@ class Projector:
             failed, length = ANSWER.unpack(source.read(ANSWER.size))
             return failed, source.read(length)
         except (OSError, struct.error):
-            raise UserError("UMAP's process ended (killed, or out of memory).") from None
+            if self._closed:
+                raise UserError("The map was closed, and its process ended.") from None
+            code = self._process.wait()
+            raise UserError(process.failure("process of UMAP", code, self._log)) from None
 
     def close(self) -> None:
         """End the process."""

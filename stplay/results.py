@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from stplay.quantities import Moment, Seconds, Share, Whole
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -24,10 +26,10 @@ SCHEMA_VERSION = 1
 class Accuracy(msgspec.Struct):
     """``right`` of all triplets are judged right; ``low`` to ``high`` is the 95 % interval."""
 
-    right: int
-    value: float
-    low: float
-    high: float
+    right: Whole
+    value: Share
+    low: Share
+    high: Share
 
 
 class EvaluatedSplit(msgspec.Struct):
@@ -41,9 +43,9 @@ class EvaluatedSplit(msgspec.Struct):
     data: str
     split: str
     label: str
-    rows: int
-    skipped: int
-    duplicates: int
+    rows: Whole
+    skipped: Whole
+    duplicates: Whole
     fingerprint: str
     revision: str | None = None
     synthetic: bool = False
@@ -58,19 +60,26 @@ class Result(msgspec.Struct):
 
 
 class EvaluatedModel(msgspec.Struct):
-    """One model of an evaluation; without figures, ``error`` tells why in one sentence."""
+    """One model of an evaluation; without figures, ``error`` tells why in one sentence.
+
+    ``precision`` is that of its weights; earlier evaluations told it of the last model only.
+    """
 
     name: str
     folder: str | None = None
     revision: str | None = None
-    dimensions: int | None = None
+    dimensions: Whole | None = None
     untrained: bool = False
-    seconds: float | None = None
+    seconds: Seconds | None = None
     error: str | None = None
+    precision: str | None = None
 
 
 class Summary(msgspec.Struct):
-    """All that an evaluation found but the scores of each triplet."""
+    """All that an evaluation found but the scores of each triplet.
+
+    ``precision`` is that of all its models, each once.
+    """
 
     models: list[EvaluatedModel]
     splits: list[EvaluatedSplit]
@@ -78,23 +87,45 @@ class Summary(msgspec.Struct):
     device: str
     precision: str
     versions: dict[str, str]
-    created: float
-    seconds: float
-    truncate_dim: int | None = None
-    schema: int = SCHEMA_VERSION
+    created: Moment
+    seconds: Seconds
+    truncate_dim: Whole | None = None
+    schema: Whole = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        """Make sure that every result is of a model and a split that are there.
+
+        Raises:
+            ValueError: one is not, or lacks a figure.
+        """
+        models = {model.name for model in self.models}
+        splits = {split.split for split in self.splits}
+        for result in self.results:
+            if result.model not in models or result.split not in splits:
+                raise ValueError(f"a result of {result.model} on {result.split}")
+            if not result.accuracies.keys() >= {*METRICS}:
+                raise ValueError(f"no figures of {result.model} on {result.split}")
 
     def result(self, model: str, split: str) -> Result | None:
         """The figures of ``model`` on ``split``, where there are any."""
         found = (each for each in self.results if (each.model, each.split) == (model, split))
         return next(found, None)
 
+    def precisions(self) -> set[str]:
+        """The precisions of the models that have figures, where they are known."""
+        return {model.precision for model in self.rated() if model.precision is not None}
+
     def rated(self) -> list[EvaluatedModel]:
         """The models that have figures."""
         return [model for model in self.models if model.error is None]
 
     def lines(self) -> list[dict[str, Any]]:
-        """One plain object for each model and split, as ``--json`` prints them."""
+        """One plain object for each model and split, as ``--json`` prints them.
+
+        A model without figures is one object that tells why.
+        """
         lines = []
+        precisions = {model.name: model.precision for model in self.models}
         for result in self.results:
             split = next(each for each in self.splits if each.split == result.split)
             line: dict[str, Any] = {
@@ -102,13 +133,15 @@ class Summary(msgspec.Struct):
                 "data": split.data,
                 "split": split.split,
                 "rows": split.rows,
+                "precision": precisions[result.model],
             }
             for metric in METRICS:
                 accuracy = result.accuracies[metric]
                 line[metric] = accuracy.value
                 line[f"{metric}_interval"] = [accuracy.low, accuracy.high]
             lines.append(line)
-        return lines
+        failed = [model for model in self.models if model.error is not None]
+        return lines + [{"model": model.name, "error": model.error} for model in failed]
 
 
 class Triplets:
@@ -178,15 +211,15 @@ class Scores:
 
         self._table = parquet.read_table(path)
 
-    def positive(self, similarity: str) -> NDArray[np.float32]:
+    def positive(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its positive."""
         return self._table[f"{similarity}_positive"].to_numpy()
 
-    def negative(self, similarity: str) -> NDArray[np.float32]:
+    def negative(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its negative."""
         return self._table[f"{similarity}_negative"].to_numpy()
 
-    def margins(self, similarity: str) -> NDArray[np.float32]:
+    def margins(self, similarity: str) -> NDArray[np.floating]:
         """How much nearer each positive is than its negative."""
         return self.positive(similarity) - self.negative(similarity)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import time
 from pathlib import Path
 
 from stplay import home
@@ -12,6 +15,7 @@ from stplay.text import count, printable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 EVENTS = "events.jsonl"
+PARTING = ".removed-"
 
 
 def every() -> list[Path]:
@@ -36,6 +40,34 @@ def find(name: str) -> Path:
     names = [path.name for path in every()][:5]
     there = f"The newest: {', '.join(names)}." if names else "There are no runs yet."
     raise UserError(f"There is no run {printable(name)!r}. {there}")
+
+
+def remove(folder: Path) -> int:
+    """Remove the folder of a run and all that is in it; returns the bytes that its files had.
+
+    It is gone for everybody at once, and from the disk when this returns.
+
+    Raises:
+        UserError: the system refuses it; names what is still there.
+    """
+    parting = folder.with_name(f"{PARTING}{folder.name}-{time.time_ns()}")
+    try:
+        folder.rename(parting)
+        if parting.is_symlink():  # what it leads to is not ours to remove
+            parting.unlink()
+            return 0
+        freed = 0
+        parting.chmod(0o700)
+        for inside, folders, files in os.walk(parting):
+            freed += sum(Path(inside, name).lstat().st_size for name in files)
+            for name in folders:
+                if not Path(inside, name).is_symlink():
+                    Path(inside, name).chmod(0o700)  # of a folder that is read-only nothing goes
+        shutil.rmtree(parting)
+    except OSError as error:
+        there = printable(str(error.filename or folder))
+        raise UserError(f"{there} cannot be removed: {error.strerror}.") from None
+    return freed
 
 
 def model_folder(folder: Path) -> Path:
@@ -85,19 +117,38 @@ def checkpoint(folder: Path, step: str) -> Path:
 
 
 def next_folder(folder: Path, stem: str) -> Path:
-    """A new folder in ``folder``: the next free ``<stem>-<number>``."""
+    """A new folder in ``folder``: ``<stem>-<number>``, with a number that no other ever had.
+
+    What has gone keeps its number: a result may name it.
+    """
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:60] or "run"
-    taken = [
-        int(match[1])
-        for path in folder.iterdir()
-        if (match := re.fullmatch(re.escape(stem) + r"-(\d+)", path.name))
-    ]
-    number = max(taken, default=0)
+    numbered = re.compile(re.escape(stem) + r"-(\d{1,18})")
+    names = [path.name for place in (folder, _taken(folder)) for path in place.iterdir()]
+    number = max(
+        (int(match[1]) for name in names if (match := numbered.fullmatch(name))), default=0
+    )
     while True:
         number += 1
         path = folder / f"{stem}-{number}"
         try:
+            take(path)
             path.mkdir()
         except FileExistsError:  # another start was quicker
             continue
         return path
+
+
+def take(path: Path) -> None:
+    """Write down that the name of ``path`` is taken, for good.
+
+    Raises:
+        FileExistsError: it was taken before.
+    """
+    (_taken(path.parent) / path.name).touch(exist_ok=False)
+
+
+def _taken(folder: Path) -> Path:
+    """The folder of the names that were ever given in ``folder``: an empty file each."""
+    taken = folder.with_name(f".{folder.name}-taken")
+    taken.mkdir(exist_ok=True)
+    return taken

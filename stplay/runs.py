@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from stplay import home, recipe, runfolders
 from stplay.errors import UserError
-from stplay.jobs import Job
+from stplay.events import EventReader, RunFinished
+from stplay.jobs import LAUNCH_SECONDS, LOCK, Job
 from stplay.recipe import Recipe
 from stplay.text import printable
 from stplay.traininglog import TrainingLog
 from stplay.worklog import Status
+
+# All that can lie in the folder of a run that no process has worked on.
+BEFORE_ITS_BEGIN = {"recipe.toml", "events.jsonl", "worker.log", LOCK}
 
 
 class RunSummary(msgspec.Struct):
@@ -50,6 +57,11 @@ class Run(Job[TrainingLog]):
         """How to go on where its process is gone."""
         return f"go on with: stplay resume {self.id}"
 
+    @property
+    def lost_advice(self) -> str:
+        """How to go on where nothing is heard of its process, and it is known to be gone."""
+        return f"{self.advice} --force"
+
     def model_folder(self) -> Path:
         """The folder of the final model.
 
@@ -81,14 +93,16 @@ class Run(Job[TrainingLog]):
             folder=str(self.folder),
         )
 
-    def check_resumable(self) -> None:
-        """Make sure that the run can go on.
+    def check_resumable(self, force: bool = False) -> None:
+        """Make sure that the run can go on; ``force`` takes a lost one for dead.
 
         Raises:
-            UserError: the run is at work, or has finished.
+            UserError: the run is, or may be, at work, or it has finished.
         """
         log = self.read_log()
-        if log.active:
+        if log.status == "lost" and not force:
+            raise UserError(log.error or "")
+        if log.active and log.status != "lost":
             raise UserError(f"The run {self.id} is at work already; nothing to resume.")
         if log.status == "completed":
             raise UserError(
@@ -96,9 +110,44 @@ class Run(Job[TrainingLog]):
                 f"{self.folder / 'model'}"
             )
 
+    def check_deletable(self, force: bool = False) -> None:
+        """Make sure that nobody works on the run; ``force`` takes a lost one for dead.
+
+        Raises:
+            UserError: the run is, or may be, at work.
+        """
+        log = self.read_log()
+        if log.status == "lost" and not force:
+            said = (log.error or "").partition("; if it is not")[0]
+            raise UserError(f"{said}; if it is not: stplay delete {self.id} --force")
+        if log.active and log.status != "lost":
+            raise UserError(f"The run {self.id} is at work; first: stplay stop {self.id}")
+
+    def delete(self) -> int:
+        """Remove the folder with all that is in it; returns the bytes that were in its files.
+
+        Raises:
+            UserError: a process is at work on it, or the system refuses it.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UserError(f"The run {self.id} is at work; first: stplay stop {self.id}") from None
+        except OSError:  # where nothing can be written, nobody can be at work
+            pass
+        try:
+            return runfolders.remove(self.folder)
+        finally:
+            lock.release()
+
 
 def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
     """A new run folder with its recipe; without a ``name``, the next free ``<stem>-<number>``.
+
+    The name of a run that never began is free.
 
     Raises:
         UserError: the name is taken or unfit, or the folder cannot be made.
@@ -118,18 +167,46 @@ def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
                     "'-', at most 80, starting with a letter or digit."
                 )
             path = folder / name
+            _free(path)
             path.mkdir()
+            with suppress(FileExistsError):  # of a run of this name that was removed
+                runfolders.take(path)
         run = Run(path)
-        run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")
-        run.events_path.touch()
+        try:
+            run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")
+            run.events_path.touch()
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
     except FileExistsError:
         raise UserError(
-            f"There is a run named {name} already; choose another --name, or go on with it: "
-            f"stplay resume {name}"
+            f"There is a run named {name} already; choose another --name, remove it with stplay "
+            f"delete {name}, or go on with it: stplay resume {name}"
         ) from None
     except OSError as error:
         raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
     return run
+
+
+def _free(path: Path) -> None:
+    """Remove the folder of a run that never began, so that its name can be taken again."""
+    from filelock import FileLock
+
+    if path.is_dir() and _never_began(Run(path)):
+        with FileLock(path.parent / ".names.lock"):  # of several starts, one removes it
+            if path.is_dir() and _never_began(Run(path)):
+                runfolders.remove(path)
+
+
+def _never_began(run: Run) -> bool:
+    """Whether no process has ever worked on ``run``, and none is about to."""
+    if not {path.name for path in run.folder.iterdir()} <= BEFORE_ITS_BEGIN:
+        return False
+    if not run.events_path.is_file():
+        # A folder is made before its log: another start may be at it right now.
+        return time.time() - run.folder.stat().st_mtime > LAUNCH_SECONDS
+    words = EventReader(run.events_path).read()
+    return all(isinstance(word, RunFinished) for word in words) and not run.read_log().active
 
 
 def find(id_: str) -> Run:
@@ -141,9 +218,20 @@ def find(id_: str) -> Run:
     return Run(runfolders.find(id_))
 
 
+def find_folder(id_: str) -> Run:
+    """The run called ``id_``, even where its event log is gone.
+
+    Raises:
+        UserError: there is none; names those that are.
+    """
+    folder = home.runs_folder() / id_
+    there = runfolders.NAME.fullmatch(id_) and folder.is_dir()
+    return Run(folder) if there else find(id_)
+
+
 def running() -> Run | None:
-    """The run that is at work, the one that changed last of several."""
-    return next((run for run in every() if run.read_log().active), None)
+    """The run that is known to be at work, the one that changed last of several."""
+    return next((run for run in every() if run.read_log().status in ("starting", "running")), None)
 
 
 def summaries() -> list[RunSummary]:

@@ -5,20 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec.structs import replace
+
 from stplay.events import (
     Damaged,
     Event,
     Noted,
+    Replaced,
     RunFinished,
     StageProgressed,
     SystemSampled,
     WorkerStarted,
 )
-from stplay.text import count, printable, size
+from stplay.text import clipped, count, printable, size
 
-Status = Literal["starting", "running", "completed", "stopped", "failed"]
-SIGNS = {"starting": "◌", "running": "●", "completed": "✓", "stopped": "■", "failed": "✗"}
+Status = Literal["starting", "running", "lost", "completed", "stopped", "failed"]
+SIGNS: dict[Status, str] = {
+    "starting": "◌",
+    "running": "●",
+    "lost": "?",
+    "completed": "✓",
+    "stopped": "■",
+    "failed": "✗",
+}
 WORDS = {"completed": "finished"}
+REPLACED = "The event log was replaced by another one, which is read from its start."
 
 
 @dataclass
@@ -33,16 +44,21 @@ class WorkLog:
     notes: list[Noted] = field(default_factory=list)
     begun: float | None = None
     damaged: int = 0
+    _silence: str | None = None
+    _heard: Status | None = None
 
     @property
     def active(self) -> bool:
-        """Whether a process is, or should be, at work."""
-        return self.status in ("starting", "running")
+        """Whether a process is, should be, or, where it is lost, may be at work."""
+        return self.status in ("starting", "running", "lost")
 
     @property
     def error(self) -> str | None:
-        """Why the job failed, in one sentence."""
-        return self.finished.error if self.finished else None
+        """Why the job failed, or since when nothing is heard of it, in one sentence."""
+        if self.status == "lost":
+            return self._silence
+        error = self.finished.error if self.finished else None
+        return clipped(error) if error else error
 
     @property
     def state(self) -> str:
@@ -56,11 +72,23 @@ class WorkLog:
 
     def lose_worker(self, sentence: str) -> None:
         """Tell the job as failed: its process is gone and left no last word."""
-        self.status = "failed"
+        self._heard, self.status = self.status, "failed"
         self.finished = RunFinished(outcome="failed", exit_code=1, error=sentence)
+
+    def lose_sight(self, sentence: str) -> None:
+        """Tell the job as lost: nobody can tell whether its process is still at work."""
+        if self.status != "lost":
+            self._heard, self.status = self.status, "lost"
+            self._silence = sentence
+
+    def _hear(self) -> None:
+        """What was concluded from a silence is refuted by the next event."""
+        if self._heard is not None:
+            self.status, self.finished, self._silence, self._heard = self._heard, None, None, None
 
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
+        self._hear()
         match event:
             case StageProgressed():
                 self.stage = event
@@ -73,9 +101,12 @@ class WorkLog:
             case RunFinished():
                 self.finished, self.status, self.stage = event, event.outcome, None
             case Noted():
-                self.notes.append(event)
+                self.notes.append(replace(event, text=clipped(event.text)))
             case Damaged():
                 self.damaged += 1
+            case Replaced():
+                self.__dict__ = dict(type(self)().__dict__)
+                self.notes.append(Noted(time=event.time, level="warning", text=REPLACED))
 
 
 def status_words(status: Status) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 
@@ -205,6 +205,30 @@ def test_status(events: list[Event], status: Status, active: bool):
     assert (log.status, log.active) == (status, active)
 
 
+def test_what_was_concluded_from_a_silence_is_refuted_by_the_next_event():
+    log = folded(worker(), started(), training(10, time=1000.0))
+    log.lose_sight("It is not heard of.")
+    assert (log.status, log.active, log.error) == ("lost", True, "It is not heard of.")
+    assert log.finished is None
+    log.lose_sight("It is not heard of for longer.")
+    assert log.error == "It is not heard of."
+    log.apply(training(20, time=1060.0))
+    assert (log.status, log.error, log.step) == ("running", None, 20)
+
+    log.lose_sight("Once more.")
+    log.apply(RunFinished(outcome="completed", exit_code=0))
+    assert (log.status, log.active, log.error) == ("completed", False, None)
+
+    log = folded(worker())
+    log.lose_sight("It is not heard of.")
+    log.apply(worker(2))
+    assert (log.status, log.error) == ("starting", None)
+    log.lose_worker("It is gone.")
+    assert (log.status, log.active) == ("failed", False)
+    log.apply(StageProgressed(stage="importing torch"))
+    assert (log.status, log.finished) == ("starting", None)
+
+
 def test_an_error_is_told_until_the_run_goes_on():
     log = folded(worker(), started(), RunFinished(outcome="failed", exit_code=1, error="no"))
     assert log.error == "no"
@@ -218,11 +242,10 @@ def test_an_error_is_told_until_the_run_goes_on():
 
 
 def test_status_words_have_a_sign():
-    words = {
-        status: status_words(status)
-        for status in ("starting", "running", "completed", "stopped", "failed")
-    }
-    assert len({word[0] for word in words.values()}) == 5, "color alone would tell them apart"
+    words = {status: status_words(status) for status in get_args(Status)}
+    assert len(words) == 6
+    assert len({word[0] for word in words.values()}) == 6, "color alone would tell them apart"
+    assert words["lost"] == "? lost"
     assert words["running"] == "● running"
     assert words["completed"].endswith("finished")
     assert folded(worker(), started()).state == "● running"

@@ -19,8 +19,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from stplay import __version__, corpora, frames, home
@@ -32,6 +33,9 @@ from stplay.models import UNTRAINED
 from stplay.text import printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from stplay.engine.encoding import Encoder
     from stplay.engine.seentokens import SeenTokens
 
@@ -67,9 +71,17 @@ class Client:
             task.cancel()
 
     def send(self, answer: frames.Answer, body: bytes = b"") -> None:
-        """Send a frame, if anybody still listens."""
-        if not self.writer.is_closing():
-            frames.write(self.writer, answer, body)
+        """Send a frame, if anybody still listens, or what keeps it from being one."""
+        if self.writer.is_closing():
+            return
+        try:
+            # What the client cannot read, it could only take for the end of this process.
+            msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=type(answer))
+        except (TypeError, ValueError, OverflowError) as error:
+            traceback.print_exception(error)
+            sentence = f"The encoder has an answer that cannot be sent: {printable(str(error))}"
+            answer, body = frames.Failed(getattr(answer, "id", 0), sentence[:300]), b""
+        frames.write(self.writer, answer, body)
 
 
 class EncodingProcess:
@@ -86,6 +98,7 @@ class EncodingProcess:
         self.turn = asyncio.Lock()
         self.thread = ThreadPoolExecutor(1)
         self.facts: ModelFacts | None = None
+        self.stage: frames.Progressed | frames.Failed
         self.stage = frames.Progressed(0, "starting the encoder", 0, None)
         self.encoder: Encoder
         self.tokens: SeenTokens
@@ -186,8 +199,7 @@ class EncodingProcess:
             client.send(self.facts)
 
     def _tell_loading(self, told: frames.Progressed | frames.Failed) -> None:
-        if isinstance(told, frames.Progressed):
-            self.stage = told
+        self.stage = told
         for client in self.clients:
             client.send(told)
 
@@ -202,13 +214,15 @@ class EncodingProcess:
         from stplay.engine.seentokens import SeenTokens
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
-        self.encoder, self.tokens = Encoder(opened.model), SeenTokens(opened.model)
-        first = self.encoder.encode(["The first sentence takes longer."])
+        self.encoder = Encoder(opened.model, name=self.model)
+        self.tokens = SeenTokens(opened.model)
+        task = "query" if self.encoder.needs_task else None
+        first = self.encoder.encode(["The first sentence takes longer."], task)
         return ModelFacts(
             name=self.model,
             revision=opened.revision,
             dimensions=first.shape[1],
-            max_tokens=opened.model.max_seq_length,
+            max_tokens=self.encoder.max_tokens,
             similarity=str(opened.model.similarity_fn_name),
             untrained=self.model == UNTRAINED,
             device=str(opened.model.device),
@@ -218,7 +232,7 @@ class EncodingProcess:
     async def _encode_newest(self, client: Client) -> None:
         async with self.turn:
             request, client.waiting = client.waiting, None
-            if request is None or self.facts is None:
+            if request is None:
                 return
             try:
                 answer, body = await self._in_thread(partial(self._encode, request))
@@ -229,10 +243,12 @@ class EncodingProcess:
 
     def _encode(self, request: frames.Encode) -> tuple[frames.Embedded, bytes]:
         """Encode sentences, in the model's thread."""
+        if self.facts is None:
+            raise UserError("The model could not be loaded.")
         begun = time.perf_counter()
         embeddings = self.encoder.encode(request.sentences, request.task)
         seconds = time.perf_counter() - begun
-        tokens, dropped = self.tokens.of(request.sentences)
+        tokens, dropped = self.tokens.of(request.sentences, request.task)
         dimensions = embeddings.shape[1]
         return frames.Embedded(
             request.id, dimensions, tokens, dropped, seconds
@@ -272,24 +288,40 @@ class EncodingProcess:
         model = " ".join(parts).rstrip()
         key = await asyncio.to_thread(corpora.key, model, found.first)
         async with self.loading_corpora[key]:
-            if facts := corpora.facts(key):
+            facts = corpora.facts(key)
+            if facts is not None and facts.cut is not None:  # else it is older than that figure
                 return facts
             total, done = len(found.first), 0
             stage = f"encoding {printable(Path(request.source).name)}"
             tell(stage, 0, total)
             with corpora.Building(key, found.first, found.rows, self.facts.dimensions) as building:
                 for piece in building.pieces():
-                    encode = partial(self.encoder.encode, piece, task)
                     async with self.turn:
-                        embeddings = await self._in_thread(encode)
-                    building.append(embeddings)
+                        embeddings, dropped = await self._in_thread(
+                            partial(self._encode_piece, piece, task)
+                        )
+                    building.append(embeddings, dropped)
                     done += len(piece)
                     self.used = time.monotonic()
                     tell(stage, done, total)
                 return await asyncio.to_thread(building.finish, self.facts.name, request.source)
 
+    def _encode_piece(
+        self, piece: list[str], task: Literal["document"] | None
+    ) -> tuple[NDArray[np.floating], list[int]]:
+        """Encode a piece of a corpus, in the model's thread; also how much of each was cut."""
+        return self.encoder.encode(piece, task), self.tokens.of(piece, task)[1]
+
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
+        def done() -> Result:
+            try:
+                return work()
+            except Exception:
+                raise
+            except BaseException as error:  # a panic of the tokenizers' is no Exception
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+        return await asyncio.get_running_loop().run_in_executor(self.thread, done)
 
     def _sentence(self, error: Exception) -> str:
         """What to tell of ``error`` in one sentence; the log has the rest."""

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Router
 from sentence_transformers.util import truncate_embeddings
 
 from stplay.engine.cores import on_each_core
+from stplay.engine.inputmodules import Task, needs_task, prompt, tells_tasks_apart
 from stplay.engine.packedmodel import PackedModel, Tokenized, why_not
 from stplay.engine.packing import Packing, cells_to_waste, split
+from stplay.errors import UserError
+from stplay.text import printable
 
 Encoded = tuple[Sequence[int], NDArray[np.floating]]
-Task = Literal["query", "document"]
 
 TOKENS_A_BATCH = {"cpu": 768}
 GPU_TOKENS_A_BATCH = 16384
 BYTES_A_TOKEN = 3
+LIBRARY_BATCH = 32
 
 
 class Prepared(NamedTuple):
@@ -35,16 +38,58 @@ class Prepared(NamedTuple):
     tokenized: Tokenized | None
 
 
+class NotFiniteError(UserError):
+    """Embeddings are not finite; whoever can go on with them takes ``embeddings``."""
+
+    def __init__(self, sentence: str, embeddings: NDArray[np.floating]) -> None:
+        super().__init__(sentence)
+        self.embeddings = embeddings
+
+
+def checked(
+    embeddings: NDArray[np.floating],
+    sentences: Sequence[str],
+    model: SentenceTransformer,
+    name: str = "",
+) -> NDArray[np.floating]:
+    """The ``embeddings`` that ``model``, called ``name``, gives of ``sentences``.
+
+    Whatever leaves the engine comes by here: NaN has no order, and so no accuracy or similarity.
+
+    Raises:
+        NotFiniteError: some are not finite.
+    """
+    finite = np.isfinite(embeddings).all(axis=1)
+    if finite.all():
+        return embeddings
+    sentence = sentences[int(np.argmin(finite))]
+    why = "its training has diverged: take an earlier checkpoint, or another model"
+    weights = [*model.parameters()]
+    if any(each.dtype == torch.float16 for each in weights) and all(
+        bool(each.isfinite().all()) for each in weights
+    ):
+        why = "its numbers grow too large for float16: take it in another precision"
+    raise NotFiniteError(
+        f"{f'The model {printable(name)}'.rstrip()} gives numbers that are not finite (NaN), such "
+        f"as for {printable(sentence)[:60]!r}; {why}.",
+        embeddings,
+    )
+
+
 class Encoder:
     """Encodes with ``model`` as the library does, each distinct sentence once.
 
-    Sentences are sorted by length and go through the model in batches bounded by tokens, packed
-    where the model can read them so, and else by the library itself. ``truncate_dim`` keeps the
-    first numbers of each embedding (Matryoshka); without it the model's own setting holds.
+    Sentences are sorted by length and go through the model packed, in batches bounded by tokens,
+    where the model can read them so, and else by the library itself, in its own batches.
+    ``truncate_dim`` keeps the first numbers of each embedding (Matryoshka); without it the model's
+    own setting holds. ``name`` is what people call the model.
     """
 
-    def __init__(self, model: SentenceTransformer, truncate_dim: int | None = None) -> None:
+    def __init__(
+        self, model: SentenceTransformer, truncate_dim: int | None = None, name: str = ""
+    ) -> None:
         self.model = model
+        self.name = name
         self.truncate_dim = truncate_dim if truncate_dim is not None else model.truncate_dim
         self.most_tokens = TOKENS_A_BATCH.get(model.device.type, GPU_TOKENS_A_BATCH)
         self.packed = None if why_not(model) else PackedModel(model)
@@ -59,25 +104,39 @@ class Encoder:
         return min(whole, self.truncate_dim)
 
     @property
+    def max_tokens(self) -> int | None:
+        """The most tokens read of a sentence, special ones too, or ``None`` without a limit."""
+        most = self.model.max_seq_length
+        # Of a static embedding it is infinite; transformers has a number beyond all for none.
+        return None if most is None or most > sys.maxsize else int(most)
+
+    @property
     def tells_tasks_apart(self) -> bool:
         """Whether a query and a document of the same words may have different embeddings."""
-        prompts = self.model.prompts
-        routed = any(isinstance(module, Router) for module in self.model)
-        return routed or prompts.get("query", "") != prompts.get("document", "")
+        return tells_tasks_apart(self.model)
+
+    @property
+    def needs_task(self) -> bool:
+        """Whether only queries and documents can be encoded."""
+        return needs_task(self.model)
 
     def encode(
         self,
         sentences: Sequence[str],
         task: Task | None = None,
         progress: Callable[[int], None] | None = None,
-    ) -> NDArray[np.floating]:
+    ) -> NDArray[np.float32]:
         """The embeddings of ``sentences``, of shape ``(sentences, dimensions)``.
 
-        ``task`` brings the model's prompt for queries or documents with it, as the library's
-        ``encode_query`` and ``encode_document``. ``progress`` is told the number of distinct
-        sentences encoded so far.
+        They are in single precision, whatever the model is in. ``task`` brings the model's prompt
+        for queries or documents with it, as the library's ``encode_query`` and
+        ``encode_document``. ``progress`` is told the number of distinct sentences encoded so far.
+
+        Raises:
+            NotFiniteError: some embeddings are not finite.
         """
-        return self.embed(self.prepare(sentences, task), progress)
+        embeddings = self.embed(self.prepare(sentences, task), progress)
+        return embeddings.astype(np.float32, copy=False)
 
     def prepare(
         self, sentences: Sequence[str], task: Task | None = None, *, prompted: bool = True
@@ -86,18 +145,27 @@ class Encoder:
 
         Unless they are ``prompted``, nothing is put before them, as in a training.
         """
+        if task is None and self.needs_task:
+            # The library's Router raises a ValueError, which speaks of its arguments.
+            raise UserError(
+                "The model reads a query in one way and a document in another, and has no way to "
+                "read a sentence that is neither: its router has no default route."
+            )
         distinct = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
         places = np.array([distinct[sentence] for sentence in sentences], np.intp)
         tokenized = None
         if self.packed is not None:
-            prompt = self._prompt(task) if prompted else None
-            tokenized = self.packed.tokenize(list(distinct), prompt)
+            before = prompt(self.model, task) if prompted else None
+            tokenized = self.packed.tokenize(list(distinct), before)
         return Prepared(list(distinct), places, task, tokenized)
 
     def embed(
         self, prepared: Prepared, progress: Callable[[int], None] | None = None
     ) -> NDArray[np.floating]:
-        """The embeddings of what was prepared; see ``encode``."""
+        """The embeddings of what was prepared, in the precision in which the library gives them.
+
+        So a half-precision model's triplets are judged as there, ties too; else see ``encode``.
+        """
         embeddings: NDArray[np.floating] | None = None
         done = 0
         with closing(self._embed(prepared)) as batches:
@@ -111,7 +179,8 @@ class Encoder:
                     progress(done)
         if embeddings is None:
             return np.empty((0, self.dimensions or 0), np.float32)
-        return embeddings[prepared.places]
+        sentences = [prepared.sentences[place] for place in prepared.places]
+        return checked(embeddings[prepared.places], sentences, self.model, self.name)
 
     def _embed(self, prepared: Prepared) -> Generator[Encoded, None, None]:
         """Batch by batch, which of the distinct sentences are encoded, and their embeddings."""
@@ -153,13 +222,6 @@ class Encoder:
         with packed.reading(), closing(on_each_core(embed, batches)) as embedded:
             yield from zip(batches, embedded, strict=True)
 
-    def _prompt(self, task: Task | None) -> str | None:
-        """The prompt that the library puts before a sentence of ``task``."""
-        names = {None: (), "query": ("query",), "document": ("document", "passage", "corpus")}[task]
-        prompts = self.model.prompts
-        name = next((name for name in names if name in prompts), self.model.default_prompt_name)
-        return None if name is None else prompts.get(name)
-
     def _encode_batch(self, batch: list[str], task: Task | None) -> NDArray[np.floating]:
         encode = {
             None: self.model.encode,
@@ -176,20 +238,12 @@ class Encoder:
         return np.asarray(encoded)
 
     def _batches(self, sentences: list[str]) -> Iterator[list[int]]:
-        """The sentences from the longest to the shortest: what does not fit fails at once."""
-        batch: list[int] = []
-        longest = 0
-        order = sorted(range(len(sentences)), key=lambda place: -self.tokens(sentences[place]))
-        for place in order:
-            longest = max(longest, self.tokens(sentences[place]))
-            if batch and longest * (len(batch) + 1) > self.most_tokens:
-                yield batch
-                batch, longest = [], self.tokens(sentences[place])
-            batch.append(place)
-        if batch:
-            yield batch
+        """The library's own batches: where padding is not masked, they decide the embeddings."""
+        order = np.argsort([-len(sentence) for sentence in sentences]).tolist()
+        for first in range(0, len(order), LIBRARY_BATCH):
+            yield order[first : first + LIBRARY_BATCH]
 
     def tokens(self, sentence: str) -> int:
         """About how many tokens ``sentence`` takes, guessed from its length in bytes."""
         guessed = len(sentence.encode()) // BYTES_A_TOKEN + 2
-        return min(guessed, self.model.max_seq_length or guessed)
+        return min(guessed, self.max_tokens or guessed)

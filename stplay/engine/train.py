@@ -19,6 +19,7 @@ from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.events import Engine, EventWriter, RunResumed, RunStarted
+from stplay.jobs import LOCK
 from stplay.recipe import Recipe
 from stplay.runs import Run
 
@@ -37,7 +38,7 @@ LIBRARY_MINI_BATCH = 32
 def main() -> int:
     """Run the training process on the run folder named on the command line."""
     run = Run(Path(sys.argv[1]))
-    lock = FileLock(run.folder / "worker.lock")
+    lock = FileLock(run.folder / LOCK)
     try:
         lock.acquire(timeout=LOCK_SECONDS)  # a process that was stopped may be on its way out
     except Timeout:
@@ -155,6 +156,8 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         )
         if resumed:
             events.write(RunResumed(step=state.global_step))
+        for sentence in base.notes:
+            worker.note(events, sentence)
         if engine.why:
             worker.note(
                 events, f"The library's own path is taken for the training, as {engine.why}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import faulthandler
 import gc
 import os
 import platform
@@ -12,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from stplay import __version__
+from stplay import __version__, interrupts
 from stplay.engine.stages import Stages, Writes
 from stplay.errors import UserError
 from stplay.events import (
@@ -60,32 +62,64 @@ def perform(
     Where it fails or is stopped, ``clean_up`` is called before the last word.
     """
     stop = StopSignal()
-    events.write(worker_started())
+    faulthandler.enable()  # a crash of a library's leaves its name in the output
     heartbeat = Heartbeat(events)
-    heartbeat.start()
     error: BaseException | None = None
     try:
-        quiet_libraries()
-        choose_gpu(use_cpu=use_cpu())
-        import_libraries(Stages(events), stop)
-        stop.deferred = False
-        stop.check()
-        work(events, stop)
+        try:
+            events.write(worker_started())
+            heartbeat.start()
+            quiet_libraries()
+            choose_gpu(use_cpu=use_cpu())
+            import_libraries(Stages(events), stop)
+            stop.deferred = False
+            stop.check()
+            work(events, stop)
+        finally:
+            stop.deferred = True  # the last word is said, come what may
     except BaseException as raised:  # whatever it is, the log tells it
         error = raised
         if stop.raised and not isinstance(raised, (Stopped, UserError)):
-            traceback.print_exception(raised)  # a library's word for being interrupted
+            print_error(raised)  # a library's word for being interrupted
             error = Stopped()
-    stop.deferred = True  # the last word is said, come what may
-    finished = ending(error, folder, advice)
+    finished = last_word(error, folder, advice)
     if error is not None:
-        clean_up()
+        tidy_up(clean_up, events)
     heartbeat.end()
     try:
+        if stop.warning and finished.outcome == "stopped":
+            events.write(Noted(level="info", text=f"Stopped by {stop.warning}."))
         events.write(finished)
     except OSError as full:  # readers will find the process gone, and the log of its output
-        print(f"The event log cannot be written: {full}", file=sys.stderr, flush=True)
+        print_error(full)
     return finished.exit_code
+
+
+def tidy_up(clean_up: Callable[[], None], events: Writes) -> None:
+    """Remove what did not come to its end; where that fails, the last word is still to be said."""
+    try:
+        clean_up()
+    except BaseException as error:
+        print_error(error)
+        with suppress(OSError):
+            told = traceback.format_exception_only(error)[-1].strip()
+            note(events, f"What the work has left could not be tidied up: {told}")
+
+
+def last_word(error: BaseException | None, folder: Path, advice: Advice) -> RunFinished:
+    """``ending``, or as much of it as can be told where the telling itself fails."""
+    try:
+        return ending(error, folder, advice)
+    except BaseException as fault:
+        print_error(fault)
+        return RunFinished(outcome="failed", exit_code=1, error=type(error).__name__)
+
+
+def print_error(error: BaseException) -> None:
+    """Tell the log of the output; where the disk is full or it is closed, nothing can be done."""
+    with suppress(Exception):
+        traceback.print_exception(error)
+        sys.stderr.flush()
 
 
 def import_libraries(stages: Stages, stop: StopSignal) -> None:
@@ -125,16 +159,24 @@ class Stopped(BaseException):
 
 
 class StopSignal:
-    """Turns SIGTERM and SIGINT into ``Stopped``, or, while ``deferred``, into ``requested``."""
+    """Turns what asks to stop into ``Stopped``, or, while ``deferred``, into ``requested``.
+
+    A terminal that is closed and a reader that goes away do not stop the work. ``warning`` is the
+    name of the signal, where it is not one that a person sends.
+    """
 
     def __init__(self) -> None:
         self.requested = False
         self.deferred = True
         self.raised = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._receive)
+        self.warning: str | None = None
+        interrupts.handle_stopping(self._receive)
+        for number in interrupts.numbers((interrupts.HANG_UP, "SIGPIPE")):
+            signal.signal(number, signal.SIG_IGN)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        if not self.requested and number not in (signal.SIGTERM, signal.SIGINT):
+            self.warning = signal.Signals(number).name
         self.requested = True
         if not self.deferred:
             self.deferred = self.raised = True
@@ -167,22 +209,25 @@ class Heartbeat(threading.Thread):
         process = psutil.Process()
         process.cpu_percent()
         while not self._end.wait(HEARTBEAT_SECONDS):
-            gpu_percent, gpu_memory = _gpu()
-            sample = SystemSampled(
-                cpu_percent=process.cpu_percent(),
-                memory_bytes=process.memory_info().rss,
-                gpu_percent=gpu_percent,
-                gpu_memory_bytes=gpu_memory,
-            )
             try:
-                self.events.write(sample)
-            except OSError:  # a full disk is told by the step that needs it
+                self.events.write(self._sample(process))
+            except Exception:  # a full disk is told by the step that needs it; the heart beats on
                 continue
+
+    def _sample(self, process: psutil.Process) -> SystemSampled:
+        gpu_percent, gpu_memory = _gpu()
+        return SystemSampled(
+            cpu_percent=process.cpu_percent(),
+            memory_bytes=process.memory_info().rss,
+            gpu_percent=gpu_percent,
+            gpu_memory_bytes=gpu_memory,
+        )
 
     def end(self) -> None:
         """Stop sampling; returns when nothing more is written."""
         self._end.set()
-        self.join()
+        if self.is_alive():
+            self.join()
 
 
 def _gpu() -> tuple[float | None, int | None]:
@@ -213,7 +258,7 @@ def ending(error: BaseException | None, folder: Path, advice: Advice) -> RunFini
     sentence = user_sentence(error, folder, advice)
     details = "".join(traceback.format_exception(error))
     if not isinstance(error, UserError):
-        print(details, file=sys.stderr, flush=True)
+        print_error(error)
     if sentence is not None:
         return RunFinished(outcome="failed", exit_code=UserError.exit_code, error=sentence)
     summary = traceback.format_exception_only(error)[0].strip().rstrip(":")

@@ -1,0 +1,206 @@
+"""The processes that stplay starts: in one way only, and how they ended is told as it was."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stplay import process
+from stplay.errors import UserError
+
+ROOT = Path(process.__file__).parent
+STARTERS = {"subprocess", "pty", "multiprocessing"}
+OS_STARTERS = ("fork", "exec", "spawn", "posix_spawn", "popen", "system", "startfile")
+ANYWHERE = ("create_subprocess_", "subprocess_exec", "subprocess_shell", "ProcessPoolExecutor")
+
+
+def starters(source: str) -> list[str]:
+    """What ``source`` takes to start a process, or to become another one."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        match node:
+            case ast.Import(names=modules):
+                names = [alias.name for alias in modules]
+            case ast.ImportFrom(module=str(module), names=taken):
+                names = [f"{module}.{alias.name}" for alias in taken]
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                names = [f"{owner}.{name}"]
+            case ast.Attribute(attr=name):
+                names = [name]
+        for name in names:
+            parts = name.split(".")
+            starts = parts[0] == "os" and parts[-1].startswith(OS_STARTERS)
+            if starts or parts[-1].startswith(ANYWHERE) or not STARTERS.isdisjoint(parts):
+                found.append(name)
+    return found
+
+
+def test_there_is_one_way_to_start_a_process() -> None:
+    sources = [path for path in ROOT.rglob("*.py") if path != ROOT / "process.py"]
+    sources += list((ROOT / "screens").resolve().rglob("*.py"))
+    assert len(sources) > 80
+    found = {str(path): starters(path.read_text(encoding="utf-8")) for path in sources}
+    assert {path: calls for path, calls in found.items() if calls} == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import subprocess",
+        "import subprocess as other",
+        "import torch.multiprocessing",
+        "from subprocess import Popen",
+        "import asyncio\nasyncio.create_subprocess_exec('x')",
+        "async def f(loop): await loop.subprocess_exec(None, 'x')",
+        "import os\nos.fork()",
+        "import os\nos.execv('x', [])",
+        "import os\nos.system('x')",
+        "from os import posix_spawn",
+        "from multiprocessing import Process",
+        "from concurrent.futures import ProcessPoolExecutor",
+        "import pty",
+    ],
+)
+def test_the_guard_knows_every_other_way(code: str) -> None:
+    assert starters(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "ended with exit code 0"),
+        (3, "ended with exit code 3"),
+        (-9, "was killed (by a person, or by the system when memory ran out)"),
+        (-11, "was ended by SIGSEGV"),
+        (-15, "was ended by SIGTERM"),
+        (-40, "was ended by the signal 40"),
+    ],
+)
+def test_how_a_process_ended_is_told_in_true_words(code: int, words: str) -> None:
+    assert process.ended_words(code) == words
+
+
+MODULE = "madeup"
+
+
+@pytest.fixture
+def made(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose ``madeup.py`` can be started, and whose ``madeup.log`` is its log."""
+    folder = home / "made up"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    return folder
+
+
+def write(folder: Path, code: str) -> Path:
+    (folder / f"{MODULE}.py").write_text(code, encoding="utf-8")
+    return folder / f"{MODULE}.log"
+
+
+def test_a_started_process_is_on_its_own_and_leaves_a_log(made: Path) -> None:
+    log = write(
+        made,
+        "import os, sys\n"
+        "print(os.getsid(0) == os.getpid(), sys.stdin.read() == '', os.getcwd(), sys.argv[1:])\n"
+        "print('aside', file=sys.stderr)\n",
+    )
+    assert process.start(MODULE, "a b", "-c", log=log).wait(30) == 0
+    first = f"True True {made} ['a b', '-c']\n"
+    assert sorted(log.read_text().splitlines()) == sorted([*first.splitlines(), "aside"])
+    assert process.start(MODULE, log=log).wait(30) == 0
+    assert log.read_text().count("=== python -m madeup, ") == 1, "the next one's begins anew"
+
+
+def test_a_talking_process(made: Path) -> None:
+    log = write(made, "import sys\nprint(input()[::-1])\nsys.exit('ValueError: no more')\n")
+    child = process.start(MODULE, log=log, talk=True)
+    assert child.communicate(b"abc\n", 30) == (b"cba\n", None)
+    assert child.returncode == 1
+    assert process.failure("odd process", 1, log) == (
+        "The odd process ended with exit code 1; the last error in its output is "
+        f"ValueError: no more; its output is in {log}"
+    )
+
+
+async def test_an_answer_is_what_was_printed(made: Path) -> None:
+    log = write(made, "import sys\nprint('yes')\nprint('aside', file=sys.stderr)\nsys.exit(2)\n")
+    assert await process.answer(MODULE, log=log, title="odd process") == b"yes\n"
+    assert log.read_text() == "aside\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise KeyError('x')", "ended with exit code 1; the last error .* is KeyError: 'x'; its"),
+        ("import os; os._exit(7)", "odd process ended with exit code 7; its output is in"),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            "was killed .by a person, or by the system when memory ran out.; its output",
+        ),
+        ("import os; os.kill(os.getpid(), 15)", "was ended by SIGTERM; its output is in"),
+    ],
+)
+async def test_an_answer_that_fails_is_told(made: Path, code: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        await process.answer(MODULE, log=write(made, code), title="odd process")
+
+
+async def test_an_answer_nobody_waits_for_is_ended(made: Path) -> None:
+    log = write(made, "import sys, time\nprint('on', file=sys.stderr, flush=True)\ntime.sleep(600)")
+    asked = asyncio.ensure_future(process.answer(MODULE, log=log, title="odd process"))
+    while not (log.is_file() and log.read_text()):
+        await asyncio.sleep(0.01)
+    (child,) = [each for each in psutil.Process().children() if MODULE in each.cmdline()]
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert not child.is_running()
+
+
+def test_what_the_system_refuses_is_a_sentence(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"madeup cannot be started: embedded null byte\.$"):
+        process.start(MODULE, "a\0b", log=made / "x.log")
+    with pytest.raises(UserError, match=r"cannot be started: .*too long"):
+        process.start(MODULE, "x" * (1 << 22), log=made / "x.log")
+    (made / "file").touch()
+    with pytest.raises(UserError, match=r"cannot be started: .*file"):
+        process.start(MODULE, log=made / "file" / "x.log")
+    monkeypatch.setattr(sys, "executable", str(made / "gone"))
+    with pytest.raises(UserError, match=r"cannot be started: .*gone: No such file"):
+        process.start(MODULE, log=made / "x.log")
+
+
+def test_a_log_does_not_grow_without_end(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MOST_LOG_BYTES", 10)
+    log = write(made, "print('0123456789')")
+    for _ in range(2):
+        assert process.start(MODULE, log=log).wait(30) == 0
+    assert log.read_text() == log.with_name("madeup.log.old").read_text() == "0123456789\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", None),
+        ("a warning\n", None),
+        ("Traceback (most recent call last):\n  File\ntorch.OutOfMemoryError: no\n", "torch.Out"),
+        ("ValueError: one\nmore\nKeyError: 'two'\n", "KeyError: 'two'"),
+        ("Fatal Python error: Bus error\n\nThread 1:\n  File\n", "Fatal Python error: Bus error"),
+        ("ValueError: an older one\n=== python -m madeup, now ===\nall is well\n", None),
+        ("OSError: \x1b]52;c;x\x07\n", "OSError: \ufffd]52;c;x\ufffd"),
+    ],
+)
+def test_the_last_error_of_the_last_process(tmp_path: Path, text: str, error: str | None) -> None:
+    log = tmp_path / "x.log"
+    assert process.last_error(log) is None
+    log.write_text(text)
+    found = process.last_error(log)
+    assert (found or "").startswith(error or "")
+    assert (found is None) == (error is None)
