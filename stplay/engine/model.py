@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sentence_transformers import SentenceTransformer
 from transformers import AutoConfig, PreTrainedTokenizerBase
@@ -24,6 +24,8 @@ from stplay.text import printable
 
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
 STAGE = "building the model"
+
+Purpose = Literal["encode", "train", "resume"]
 
 
 class BaseModel(NamedTuple):
@@ -63,7 +65,7 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
     check_model_folder(folder, allow_pickle=allow_pickle)
     stages.progress(f"loading {printable(name)}")
     settings = recipe.Model(base=name, allow_pickle=allow_pickle)
-    model, precision, _ = _load(folder, settings, f"model {printable(name)}", train=False)
+    model, precision, _ = _load(folder, settings, f"model {printable(name)}", "encode")
     return OpenedModel(model.eval(), folder, revision, precision)
 
 
@@ -82,7 +84,7 @@ def load_model(
     if checkpoint is not None:
         stages.progress(STAGE)
         shown = f"checkpoint {printable(str(checkpoint))}"
-        loaded = _load(checkpoint, settings, shown, train=True)
+        loaded = _load(checkpoint, settings, shown, "resume")
         return BaseModel(loaded.model, settings.base, _notes(loaded, "checkpoint"))
     source = model_source(settings.base)
     name = settings.base
@@ -100,7 +102,7 @@ def load_model(
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
         stages.progress(STAGE)
         shown = f"model {printable(settings.base)}"
-        loaded = _load(folder, settings, shown, train=True)
+        loaded = _load(folder, settings, shown, "train")
     model = loaded.model
     if source.kind == "hub":
         # The library's own setter asks the Hub first.
@@ -119,7 +121,7 @@ def _notes(loaded: LoadedModel, what: str) -> list[str]:
     return notes
 
 
-def _load(folder: Path, settings: recipe.Model, shown: str, *, train: bool) -> LoadedModel:
+def _load(folder: Path, settings: recipe.Model, shown: str, purpose: Purpose) -> LoadedModel:
     overrides: dict[str, Any] = {}
     try:
         if settings.dropout is not None:
@@ -128,7 +130,7 @@ def _load(folder: Path, settings: recipe.Model, shown: str, *, train: bool) -> L
             if not overrides:
                 raise UserError(f"The {shown} has no dropout to set; leave model.dropout out.")
         loaded = loading.load(
-            folder, allow_pickle=settings.allow_pickle, config=overrides, single=train
+            folder, allow_pickle=settings.allow_pickle, config=overrides, single=purpose != "encode"
         )
     except UserError:
         raise
@@ -139,7 +141,7 @@ def _load(folder: Path, settings: recipe.Model, shown: str, *, train: bool) -> L
         reason = printable(" ".join(told.split()))[:200]
         raise UserError(f"The {shown} cannot be loaded: {reason}") from error
     model = loaded.model
-    _check_weights(loaded, settings, shown, train=train)
+    _check_weights(loaded, settings, shown, purpose)
     for module in input_modules(model):
         _check_tokenizer(getattr(module, "tokenizer", None), shown)
     most, wanted = _most_tokens(model), settings.max_seq_length
@@ -155,16 +157,18 @@ def _load(folder: Path, settings: recipe.Model, shown: str, *, train: bool) -> L
     return loaded
 
 
-def _check_weights(loaded: LoadedModel, settings: recipe.Model, shown: str, *, train: bool) -> None:
+def _check_weights(
+    loaded: LoadedModel, settings: recipe.Model, shown: str, purpose: Purpose
+) -> None:
     """Make sure that the weights are those that were saved, and such that can be trained."""
-    if train and loading.is_quantized(loaded.model):
+    if purpose != "encode" and loading.is_quantized(loaded.model):
         raise UserError(
             f"The {shown} is quantized, and cannot be trained; take the one that it was made from."
         )
-    if not loaded.faults or (train and settings.allow_new_weights):
+    if not loaded.faults or (purpose == "train" and settings.allow_new_weights):
         return
     advice = "take a whole copy of it, or save it again from what made it"
-    if train:
+    if purpose == "train":
         advice += "; to train it all the same: --set model.allow_new_weights=true"
     raise UserError(f"The {shown} cannot be loaded: {loaded.faults}; {advice}.")
 
