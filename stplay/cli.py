@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # not every terminal has every sign
+    options = None
     try:
         options = parser().parse_args(arguments)
         return options.command(options)
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FINISHED  # The reader of our output went away; nothing that runs depends on it.
     except KeyboardInterrupt:
+        if options is None or options.command in LAUNCHING:  # they heed it themselves once begun
+            print("stplay: Interrupted; nothing was started.", file=sys.stderr)
         return INTERRUPTED
     finally:
         _flush()
@@ -408,14 +411,18 @@ def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool, interrupts: 
                 if run.request_stop():
                     view.say(stopping_words(log))
             if interrupts.presses > 1:
-                view.say(f"The run goes on by itself; stop it with: stplay stop {run.id}")
+                view.say(f"{run.id} was asked to stop and does so by itself; see: stplay runs")
                 return INTERRUPTED
             if not events and not log.active:
                 break
     finally:
         view.close()
+    run.await_exit()
     assert log.finished is not None
     if log.error:
         more = f" The whole story is in {run.worker_log_path}" if log.finished.details else ""
         print(f"stplay: {printable(log.error)}{more}", file=sys.stderr)
     return log.finished.exit_code
+
+
+LAUNCHING = (train, resume, evaluationcommand.evaluate)

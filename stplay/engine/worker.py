@@ -175,7 +175,7 @@ class StopSignal:
             signal.signal(number, signal.SIG_IGN)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if not self.requested and number not in (signal.SIGTERM, signal.SIGINT):
+        if number not in (signal.SIGTERM, signal.SIGINT):
             self.warning = signal.Signals(number).name
         self.requested = True
         if not self.deferred:
