@@ -20,8 +20,6 @@ from stplay.errors import UserError
 from stplay.events import CheckpointSaved, Noted, RunFinished, WorkerStarted
 from stplay.runs import Run
 
-Starter = Callable[..., "subprocess.Popen[str]"]
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> list[str]:
@@ -69,11 +67,11 @@ def test_a_start_interrupted_at_any_moment_leaves_nothing_at_work(
     home: Path, data: list[str], moment: float | Callable[[Path], bool]
 ) -> None:
     with start(*data, "--name=early") as command:
-        if isinstance(moment, float):
-            time.sleep(moment)  # whatever has begun by then: what is asserted holds at any time
-        else:
+        if callable(moment):
             while not moment(home):
                 assert command.poll() is None
+        else:
+            time.sleep(moment)  # whatever has begun by then: what is asserted holds at any time
         command.send_signal(signal.SIGINT)
         _, told = command.communicate(timeout=120)
     assert at_work(home) == []
