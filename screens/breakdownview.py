@@ -12,6 +12,8 @@ from textual.widgets import Static
 
 from stplay.breakdown import Bin, Group
 from stplay.contest import Contender
+from stplay.errors import UserError
+from stplay.screens.figures import Figures, Look
 from stplay.text import count, decimals, printable
 
 BAR = 28
@@ -26,25 +28,26 @@ class BreakdownView(VerticalScroll):
         """One text."""
         yield Static(id="breakdown")
 
-    def show(
-        self,
-        contenders: Sequence[Contender],
-        similarity: str,
-        histograms: Sequence[list[Bin]],
-        lengths: list[Group],
-        sources: list[Group],
-    ) -> None:
-        """Show the breakdown of ``contenders``; ``histograms`` holds one for each."""
-        parts = [
-            _table(f"{similarity} accuracy by words of the longest sentence", contenders, lengths)
-        ]
-        if sources:
-            parts.append(_table(f"{similarity} accuracy by source", contenders, sources))
-        parts += [
-            _histogram(contender, similarity, bins)
-            for contender, bins in zip(contenders, histograms, strict=True)
-        ]
-        self.query_one("#breakdown", Static).update(Content("\n\n").join(parts))
+    def show(self, look: Look, found: Figures | UserError | None) -> None:
+        """Show what was found for ``look``; nothing is found as long as it is being read."""
+        self.query_one("#breakdown", Static).update(_parts(look, found))
+
+
+def _parts(look: Look, found: Figures | UserError | None) -> Content:
+    if found is None:
+        return Content.styled(f"Reading the scores of {printable(look.rows.label)}…", "dim")
+    if isinstance(found, UserError):
+        return Content.styled(f"✗ {found.sentence}", "$error")
+    models, similarity = look.contenders, look.similarity
+    title = f"{similarity} accuracy by"
+    parts = [_table(f"{title} words of the longest sentence", models, found.lengths)]
+    if found.sources:
+        parts.append(_table(f"{title} source", models, found.sources))
+    parts += [
+        _histogram(contender, similarity, bins)
+        for contender, bins in zip(models, found.histograms, strict=True)
+    ]
+    return Content("\n\n").join(parts)
 
 
 def _table(title: str, contenders: Sequence[Contender], groups: list[Group]) -> Content:

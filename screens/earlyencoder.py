@@ -23,9 +23,8 @@ class EarlyEncoder:
         with suppress(UserError, OSError):
             if await asyncio.to_thread(runs.running):  # a training needs cores and memory more
                 return
-            offered = await asyncio.to_thread(models.offered)
-            best = next(model.name for model in offered if model.here)
-            place = await asyncio.to_thread(encoders.address, best)
+            best = await asyncio.to_thread(models.best)
+            place = await asyncio.to_thread(encoders.address, best.name)
             if await encoders.is_there(place):
                 return
             self._place = place

@@ -20,7 +20,7 @@ from stplay import evaluations, home, process
 from stplay.errors import UserError
 from stplay.evaluations import CANCELLED, Evaluation
 from stplay.screens.dialog import Choice, Question
-from stplay.screens.evaluationform import EvaluationForm, earlier_words
+from stplay.screens.evaluationform import EvaluationForm, earlier
 from stplay.screens.evaluationview import EvaluationView
 from stplay.screens.evaluationwatch import EvaluationWatch
 from stplay.screens.topbar import TopBar
@@ -112,16 +112,19 @@ class EvaluateScreen(Screen[None]):
                 return self.watch_.display and self.watch_.active
             case "retry":
                 return self.watch_.display and not self.watch_.active
-            case "similarity" | "search" | "breakdown" | "add" | "export" | "write_card":
+            case "similarity" | "search" | "breakdown" | "add" | "write_card":
                 return result
+            case "export":
+                return result and self.view.wrong is not None
             case "split":
                 return result and len(self.view.splits) > 1
             case "model" | "other":
-                return result and self.view.several
+                return result and len(self.view.contenders) > 1
             case "checkpoints":
                 return result and any(each.run for each in self.view.contenders)
             case "explore":
-                return result and self.view.triplets.display
+                shown = self.view.triplets
+                return result and shown.display and shown.triplet is not None
         return True
 
     def on_evaluation_view_changed(self) -> None:
@@ -132,7 +135,7 @@ class EvaluateScreen(Screen[None]):
         """Show the form."""
         self._show(self.form)
         self.form.focus_start()
-        self.run_worker(self.form.refresh_lists())
+        self.form.refresh_lists()
 
     def on_evaluation_form_start_pressed(self, event: EvaluationForm.StartPressed) -> None:
         """Evaluate what the form asks for."""
@@ -216,17 +219,16 @@ class EvaluateScreen(Screen[None]):
             self.show_results([*self.view.evaluations, chosen])
 
     async def _choose_earlier(self, title: str) -> Evaluation | None:
-        options = {}
-        for evaluation in await asyncio.to_thread(evaluations.every):
-            try:
-                options[evaluation.id] = earlier_words(evaluation)
-            except UserError:  # a damaged one is left out
-                continue
+        options = await asyncio.to_thread(earlier)
         if not options:
             self.notify("There are no finished evaluations yet.")
             return None
         chosen = await self.app.push_screen_wait(Choice(title, options))
-        return evaluations.find(chosen) if chosen is not None else None
+        try:
+            return evaluations.find(chosen) if chosen is not None else None
+        except UserError as error:  # removed meanwhile
+            self.notify(error.sentence, severity="error", markup=False)
+            return None
 
     def action_similarity(self) -> None:
         """Judge by the next similarity."""
@@ -262,12 +264,12 @@ class EvaluateScreen(Screen[None]):
 
     def action_checkpoints(self) -> None:
         """Evaluate every kept checkpoint of the run on the same data."""
-        shown = self.view.shown
-        runs = [each.run for each in self.view.contenders if each.run]
-        run = shown.run if shown and shown.run else runs[0]
-        request = self.view.evaluations[0].request()
+        if (wanted := self.view.wanted) is None:
+            return
+        runs = [each.run for each in (wanted.contender, *self.view.contenders) if each.run]
         try:
-            models = evaluations.with_checkpoints([f"run:{run}"])
+            request = self.view.evaluations[0].request()
+            models = evaluations.with_checkpoints([f"run:{run}" for run in runs[:1]])
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)
             return
@@ -275,10 +277,10 @@ class EvaluateScreen(Screen[None]):
 
     async def action_explore(self) -> None:
         """Open the triplet under the cursor in Explore."""
-        triplet, shown = self.view.triplets.triplet, self.view.shown
-        if triplet is not None and shown is not None:
+        triplet, wanted = self.view.triplets.triplet, self.view.wanted
+        if triplet is not None and wanted is not None:
             sentences = [triplet.anchor, triplet.positive, triplet.negative]
-            await self.app.explore(sentences, shown.model.name)
+            await self.app.explore(sentences, wanted.contender.model.name)
 
     async def on_triplet_list_chosen(self, event: TripletList.Chosen) -> None:
         """Open the triplet in Explore."""
@@ -287,10 +289,10 @@ class EvaluateScreen(Screen[None]):
     @work
     async def action_export(self) -> None:
         """Write the listed triplets into a file of the working folder."""
-        wrong = self.view.wrong
-        if wrong is None:
+        wanted, wrong = self.view.wanted, self.view.wrong
+        if wanted is None or wrong is None:
             return
-        stem = f"{self.view.evaluations[0].id}-{self.view.split}-wrong"
+        stem = f"{self.view.evaluations[0].id}-{wanted.look.split}-wrong"
         options = {
             form: Content.assemble((f"{form.upper():<6}", "bold"), f" {stem}.{form}")
             for form in FORMATS

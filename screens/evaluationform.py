@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from contextlib import suppress
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -19,7 +19,7 @@ from stplay import evaluations, models, sources
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation, Request
 from stplay.hardware import has_gpu
-from stplay.text import count, decimals, printable
+from stplay.text import count, decimals, moment, printable
 
 CARD_ROWS = 1000
 DATA = ("all-nli", "builtin:sample")
@@ -54,6 +54,7 @@ class EvaluationForm(Horizontal):
         """The entries on the left, what was found before on the right."""
         with VerticalScroll(id="evaluation-entries", can_focus=False):
             yield Label("Models")
+            yield Static("reading what is at hand…", id="models-reading")
             yield SelectionList[str](id="models", compact=True)
             yield Label()
             yield Input(
@@ -81,18 +82,21 @@ class EvaluationForm(Horizontal):
                 yield Button("Evaluate", variant="primary", id="evaluate")
         with Vertical(id="earlier"):
             yield Static("Earlier evaluations", classes="title")
-            yield OptionList(id="earlier-list", compact=True)
+            reading = Option(Content.styled("reading…", "dim"), disabled=True)
+            yield OptionList(reading, id="earlier-list", compact=True)
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """Look for the models at hand and the evaluations made before."""
         for name in ("model", "data", *NUMBERS):
             self._complain(name, "")
-        await self.refresh_lists()
+        self.query_one("#models").display = False
+        self.refresh_lists()
 
+    @work(exclusive=True, group="refresh-lists")
     async def refresh_lists(self) -> None:
-        """Read anew what is at hand."""
+        """Read anew what is at hand; what was read before stays meanwhile."""
         offered = await asyncio.to_thread(models.offered)
-        found = await asyncio.to_thread(self._earlier)
+        found = await asyncio.to_thread(earlier, MOST_EARLIER)
         choices = self.query_one("#models", SelectionList)
         chosen = set(choices.selected) or self._wanted or {offered[0].name}
         for model in offered:
@@ -102,9 +106,14 @@ class EvaluationForm(Horizontal):
                 choices.add_option(Selection(words, model.name))
         for name in chosen:
             self._choose(name)
-        earlier = self.query_one("#earlier-list", OptionList)
-        earlier.clear_options()
-        earlier.add_options(found or [Option(self._teaching(), disabled=True)])
+        self.query_one("#models-reading").display = False
+        choices.display = True
+        listed = self.query_one("#earlier-list", OptionList)
+        listed.clear_options()
+        options = [Option(words, id=name) for name, words in found.items()]
+        listed.add_options(options or [Option(self._teaching(), disabled=True)])
+        if self.display and self.screen.focused is None:
+            self.focus_start()
 
     def _teaching(self) -> Content:
         return Content.styled(
@@ -113,15 +122,6 @@ class EvaluationForm(Horizontal):
             "whether the two can be told apart.",
             "dim",
         )
-
-    def _earlier(self) -> list[Option]:
-        options = []
-        for evaluation in evaluations.every()[:MOST_EARLIER]:
-            try:
-                options.append(Option(earlier_words(evaluation), id=evaluation.id))
-            except UserError:  # a damaged one is left out
-                continue
-        return options
 
     def choose(self, name: str) -> None:
         """Choose the model called ``name`` and no other."""
@@ -231,6 +231,15 @@ class EvaluationForm(Horizontal):
             self.notify(error.sentence, severity="error", markup=False)
 
 
+def earlier(most: int | None = None) -> dict[str, Content]:
+    """The newest finished evaluations in a few lines each, by their names; a damaged one is not."""
+    found = {}
+    for evaluation in evaluations.every()[:most]:
+        with suppress(UserError):
+            found[evaluation.id] = earlier_words(evaluation)
+    return found
+
+
 def earlier_words(evaluation: Evaluation) -> Content:
     """A finished evaluation in a few lines.
 
@@ -238,8 +247,7 @@ def earlier_words(evaluation: Evaluation) -> Content:
         UserError: its summary is damaged.
     """
     summary = evaluation.summary()
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created))
-    lines = [Content.assemble((evaluation.id, "bold"), (f"  {when}", "dim"))]
+    lines = [Content.assemble((evaluation.id, "bold"), (f"  {moment(summary.created)}", "dim"))]
     for model in summary.rated()[:3]:
         figures = []
         for split in summary.splits:

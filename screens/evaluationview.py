@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
-from typing import NamedTuple
 
 from textual import getters, on, work
 from textual.app import ComposeResult
@@ -13,28 +11,23 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from stplay import breakdown, card
+from stplay import card
 from stplay.contest import Contender, contenders
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation
-from stplay.results import SIMILARITIES, EvaluatedSplit, Scores, Triplets
+from stplay.results import SIMILARITIES, EvaluatedSplit
+from stplay.screens import figures
 from stplay.screens.accuracytable import MOST_COLUMNS, AccuracyTable
+from stplay.screens.answer import Answer
 from stplay.screens.breakdownview import BreakdownView
+from stplay.screens.figures import Figures, Look, Wanted
 from stplay.screens.tripletlist import TripletList, header
-from stplay.significance import compare
 from stplay.text import count, duration, printable
 from stplay.wrongtriplets import WrongTriplet, WrongTriplets
 
+MOST_FAILED = 3
 
-class Loaded(NamedTuple):
-    """What was read and computed for one split and similarity."""
-
-    triplets: Triplets
-    scores: list[Scores]
-    comparisons: list[str]
-    histograms: list[list[breakdown.Bin]]
-    lengths: list[breakdown.Group]
-    sources: list[breakdown.Group]
+Found = Figures | UserError | None
 
 
 class EvaluationView(Vertical):
@@ -49,15 +42,8 @@ class EvaluationView(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self.evaluations: list[Evaluation] = []
-        self.contenders: list[Contender] = []
-        self.splits: Sequence[EvaluatedSplit] = ()
-        self.split = ""
-        self.similarity = SIMILARITIES[0]
-        self.wrong: WrongTriplets | None = None
-        self._shown = 0
-        self._other: int | None = None
-        self._text = ""
-        self._loaded: Loaded | None = None
+        self._figures: Answer[Look, Figures | UserError] = Answer()
+        self._listed: Answer[Wanted, WrongTriplets] = Answer()
 
     def compose(self) -> ComposeResult:
         """The table on top, the list below, and what takes the list's place on demand."""
@@ -83,209 +69,123 @@ class EvaluationView(Vertical):
         Raises:
             UserError: they did not judge the same rows, or one is damaged.
         """
-        found = contenders(evaluations)
-        self.evaluations, self.contenders = list(evaluations), found
-        self.splits = found[0].summary.splits
-        if self.split not in [split.split for split in self.splits]:
-            self.split = self.splits[0].split
-        self._shown, self._other, self._text = 0, None, ""
+        look = Look(tuple(contenders(evaluations)), "")
+        before = self.wanted.look if self.wanted is not None else look
+        names = [split.split for split in look.splits]
+        split = before.split if before.split in names else names[0]
+        self.evaluations = list(evaluations)
+        self._want(Wanted(look._replace(split=split, similarity=before.similarity)))
         self.query_one("#wrong-search", Input).value = ""
         self.query_one("#wrong-search").display = False
-        self._load()
-        self._paint()
 
     @property
-    def shown(self) -> Contender | None:
-        """The model whose wrong triplets are listed."""
-        return self.contenders[self._shown] if self.contenders else None
+    def wanted(self) -> Wanted | None:
+        """What is to be listed, whether it is there yet or not."""
+        return self._listed.question
 
     @property
-    def several(self) -> bool:
-        """Whether there is more than one model."""
-        return len(self.contenders) > 1
+    def wrong(self) -> WrongTriplets | None:
+        """What is wanted; nothing, as long as it is being read."""
+        return self._listed.found
 
-    @work(thread=True, exclusive=True, group="load")
-    def _load(self) -> None:
-        chosen, split, similarity = list(self.contenders), self.split, self.similarity
-        try:
-            triplets = chosen[0].evaluation.triplets(split)
-            scores = [contender.scores(split) for contender in chosen]
-            rights = [each.right(similarity) for each in scores]
-            pairs = combinations(range(len(chosen)), 2) if len(chosen) <= MOST_COLUMNS else []
-            loaded = Loaded(
-                triplets,
-                scores,
-                [
-                    compare(rights[a], rights[b]).words(chosen[a].letter, chosen[b].letter)
-                    for a, b in pairs
-                ],
-                [breakdown.histogram(each.margins(similarity)) for each in scores],
-                breakdown.by_length(triplets.words, rights),
-                breakdown.by_source(triplets.sources, rights),
-            )
-        except UserError as error:
-            self.app.call_from_thread(self.notify, error.sentence, severity="error", markup=False)
-            return
-        self.app.call_from_thread(self._take, loaded, chosen, split, similarity)
+    @property
+    def contenders(self) -> Sequence[Contender]:
+        """The models side by side."""
+        return self.wanted.look.contenders if self.wanted is not None else ()
 
-    def _take(self, loaded: Loaded, chosen: list[Contender], split: str, similarity: str) -> None:
-        if (chosen, split, similarity) != (self.contenders, self.split, self.similarity):
-            return
-        self._loaded = loaded
-        self.query_one(BreakdownView).show(
-            chosen, similarity, loaded.histograms, loaded.lengths, loaded.sources
-        )
+    @property
+    def splits(self) -> Sequence[EvaluatedSplit]:
+        """The splits there are to look at."""
+        return self.wanted.look.splits if self.wanted is not None else ()
+
+    def _want(self, wanted: Wanted) -> None:
+        if self._figures.ask(wanted.look):
+            self._paint_parts()
+            self._read(wanted.look)
+        self._listed.ask(wanted)
         self._list()
-        self._paint()
+
+    @work(thread=True, exclusive=True, group="read")
+    def _read(self, look: Look) -> None:
+        self.app.call_from_thread(self._take, look, figures.read(look))
+
+    def _take(self, look: Look, found: Figures | UserError) -> None:
+        if self._figures.take(look, found):
+            self._paint_parts()
+            self._list()
 
     def _list(self) -> None:
-        if self._loaded is None:
-            return
-        scores = self._loaded.scores
-        self.wrong = WrongTriplets(
-            self._loaded.triplets,
-            scores[self._shown],
-            self.similarity,
-            None if self._other is None else scores[self._other],
-            self._text,
-        )
+        wanted, found = self.wanted, self._figures.found
+        if wanted is not None and isinstance(found, Figures):
+            self._listed.take(wanted, found.wrong(wanted))
         self.triplets.show(self.wrong)
+        self._paint()
 
     def _paint(self) -> None:
-        if not self.contenders:
+        wanted, found = self.wanted, self._figures.found
+        if wanted is None:
             return
-        self.query_one("#evaluated", Static).update(self._evaluated())
-        width = self.size.width
+        look, width = wanted.look, self.size.width
         chosen = AccuracyTable(
-            self.contenders,
-            self.splits,
-            self.split,
-            f"{self.similarity}_accuracy",
+            look.contenders,
+            look.splits,
+            look.split,
+            f"{look.similarity}_accuracy",
             brief=self.screen.has_class("-short"),
         )
-        self.table.update(chosen.content(width))
-        self.query_one("#comparisons", Static).update(self._comparisons())
-        self.query_one("#wrong-title", Static).update(self._wrong_title())
-        self.query_one("#wrong-header", Static).update(header(width - 1))
+        for name, content in (
+            ("#evaluated", evaluated(look.contenders, self.evaluations)),
+            ("#accuracies", chosen.content(width)),
+            ("#comparisons", comparisons(look, found)),
+            ("#wrong-title", wrong_title(wanted, self.wrong)),
+            ("#wrong-header", header(width - 1)),
+        ):
+            self.query_one(name, Static).update(content)
+        self._paint_detail()
         self.post_message(self.Changed())
+
+    def _paint_parts(self) -> None:
+        if (look := self._figures.question) is not None:
+            self.query_one(BreakdownView).show(look, self._figures.found)
+
+    @on(TripletList.Highlighted)
+    def _paint_detail(self) -> None:
+        if self.wanted is not None:
+            content = detail(self.wanted, self._figures.found, self.triplets.triplet)
+            self.query_one("#wrong-detail", Static).update(content)
 
     def on_resize(self) -> None:
         """Draw for the new width."""
         self._paint()
 
-    def _evaluated(self) -> Content:
-        summary = self.contenders[0].summary
-        parts = []
-        if len(self.contenders) <= MOST_COLUMNS:
-            for contender in self.contenders:
-                words = f"{contender.model.dimensions} dimensions"
-                words += ", untrained" if contender.model.untrained else ""
-                parts += [
-                    Content.assemble(
-                        (contender.letter, "bold $primary"),
-                        f" {printable(contender.model.name)} ",
-                        (words, "dim"),
-                    )
-                ]
-        else:
-            parts.append(Content(f"{len(self.contenders)} models"))
-        facts = [", ".join(each.id for each in self.evaluations), printable(summary.device)]
-        if any(split.synthetic for split in self.splits):
-            facts.append("synthetic data")
-        if summary.truncate_dim:
-            facts.append(f"first {count(summary.truncate_dim)} numbers")
-        facts.append(f"✓ finished, {duration(summary.seconds)}")
-        failed = [model for model in summary.models if model.error]
-        lines = [Content("   ").join(parts), Content.styled("   ".join(facts), "dim")]
-        lines += [Content.styled(f"✗ {printable(model.error or '')}", "$error") for model in failed]
-        return Content("\n").join(lines)
-
-    def _comparisons(self) -> Content:
-        lines = []
-        if self._loaded is not None:
-            lines = [
-                Content(f"{words}, by {self.similarity}") for words in self._loaded.comparisons
-            ]
-        split = next(split for split in self.splits if split.split == self.split)
-        if card.published(split.data, split.split):
-            lines.append(Content.styled(f"* {card.DOT_NOTE}", "dim"))
-        return Content("\n").join(lines)
-
-    def _wrong_title(self) -> Content:
-        shown = self.contenders[self._shown]
-        split = next(split for split in self.splits if split.split == self.split)
-        if self.wrong is None:
-            return Content("")
-        what = f"{shown.letter} wrong"
-        if self._other is not None:
-            what += f", {self.contenders[self._other].letter} right"
-        parts: list[Content] = [
-            Content.styled(f"{what}: {count(len(self.wrong))}", "bold"),
-            Content.styled(
-                f" of {count(split.rows)} on {printable(split.label)}, by {self.similarity}",
-                "dim",
-            ),
-        ]
-        if self._text:
-            parts.append(Content(f"   with “{printable(self._text)}”"))
-        return Content("").join(parts)
-
-    @on(TripletList.Highlighted)
-    def _show_detail(self, event: TripletList.Highlighted) -> None:
-        self.query_one("#wrong-detail", Static).update(self._detail(event.triplet))
-
-    def _detail(self, triplet: WrongTriplet | None) -> Content:
-        if triplet is None:
-            nothing = "No triplet is judged wrong here." if not self._text else "Nothing found."
-            return Content.styled(nothing, "dim")
-        return Content("\n").join(
-            [
-                Content.assemble(
-                    ("anchor   ", "bold"),
-                    (f"{'row ' + count(triplet.row):>8} ", "dim"),
-                    printable(triplet.anchor),
-                ),
-                Content.assemble(
-                    ("positive ", "$success"),
-                    f"{triplet.positive_similarity:>8.3f} ",
-                    printable(triplet.positive),
-                ),
-                Content.assemble(
-                    ("negative ", "$error"),
-                    f"{triplet.negative_similarity:>8.3f} ",
-                    printable(triplet.negative),
-                ),
-            ]
-        )
-
     def next_similarity(self) -> None:
         """Judge by the next similarity."""
-        place = SIMILARITIES.index(self.similarity)
-        self.similarity = SIMILARITIES[(place + 1) % len(SIMILARITIES)]
-        self._load()
-        self._paint()
+        if (wanted := self.wanted) is not None:
+            place = SIMILARITIES.index(wanted.look.similarity) + 1
+            look = wanted.look._replace(similarity=SIMILARITIES[place % len(SIMILARITIES)])
+            self._want(wanted._replace(look=look))
 
     def next_split(self) -> None:
         """Show the next split."""
-        names = [split.split for split in self.splits]
-        self.split = names[(names.index(self.split) + 1) % len(names)]
-        self._load()
-        self._paint()
+        if (wanted := self.wanted) is not None:
+            names = [split.split for split in wanted.look.splits]
+            place = names.index(wanted.look.split) + 1
+            look = wanted.look._replace(split=names[place % len(names)])
+            self._want(wanted._replace(look=look))
 
     def next_model(self) -> None:
         """List what the next model judges wrong."""
-        self._shown = (self._shown + 1) % len(self.contenders)
-        self._other = None
-        self._list()
-        self._paint()
+        if (wanted := self.wanted) is not None:
+            shown = (wanted.shown + 1) % len(wanted.look.contenders)
+            self._want(wanted._replace(shown=shown, other=None))
 
     def next_other(self) -> None:
         """List only what another model judges right, one after the other, then all again."""
-        others = [place for place in range(len(self.contenders)) if place != self._shown]
-        after = [place for place in others if self._other is None or place > self._other]
-        self._other = after[0] if after else None
-        self._list()
-        self._paint()
+        if (wanted := self.wanted) is not None:
+            after = -1 if wanted.other is None else wanted.other
+            others = range(after + 1, len(wanted.look.contenders))
+            other = next((place for place in others if place != wanted.shown), None)
+            self._want(wanted._replace(other=other))
 
     def search(self) -> None:
         """Ask for words."""
@@ -303,9 +203,8 @@ class EvaluationView(Vertical):
 
     @on(Input.Changed, "#wrong-search")
     def _search(self, event: Input.Changed) -> None:
-        self._text = event.value.strip()
-        self._list()
-        self._paint()
+        if self.wanted is not None:
+            self._want(self.wanted._replace(text=event.input.value.strip()))
 
     @on(Input.Submitted, "#wrong-search")
     def _search_done(self) -> None:
@@ -331,3 +230,110 @@ class EvaluationView(Vertical):
             self.query_one(name).display = not parts
         if parts:
             self.query_one("#wrong-search").display = False
+
+
+# What is painted is made of what it is given, and of nothing that may have changed meanwhile.
+
+
+def evaluated(chosen: Sequence[Contender], evaluations: Sequence[Evaluation]) -> Content:
+    """The models with their letters, where the figures are from, and which models failed."""
+    summary = chosen[0].summary
+    parts = []
+    if len(chosen) <= MOST_COLUMNS:
+        for contender in chosen:
+            words = f"{contender.model.dimensions} dimensions"
+            words += ", untrained" if contender.model.untrained else ""
+            parts += [
+                Content.assemble(
+                    (contender.letter, "bold $primary"),
+                    f" {printable(contender.model.name)} ",
+                    (words, "dim"),
+                )
+            ]
+    else:
+        parts.append(Content(f"{len(chosen)} models"))
+    facts = [", ".join(each.id for each in evaluations), printable(summary.device)]
+    if any(split.synthetic for split in summary.splits):
+        facts.append("synthetic data")
+    if summary.truncate_dim:
+        facts.append(f"first {count(summary.truncate_dim)} numbers")
+    facts.append(f"✓ finished, {duration(summary.seconds)}")
+    lines = [Content("   ").join(parts), Content.styled("   ".join(facts), "dim")]
+    summaries = {contender.evaluation.id: contender.summary for contender in chosen}
+    failed = [model for each in summaries.values() for model in each.models if model.error]
+    lines += [
+        Content.styled(f"✗ {printable(model.error or '')}", "$error")
+        for model in failed[:MOST_FAILED]
+    ]
+    if more := len(failed[MOST_FAILED:]):
+        lines.append(Content.styled(f"✗ and {count(more)} more models failed", "$error"))
+    return Content("\n").join(lines)
+
+
+def comparisons(look: Look, found: Found) -> Content:
+    """Which of the models can be told apart."""
+    lines = []
+    if isinstance(found, Figures):
+        lines = [Content(f"{words}, by {look.similarity}") for words in found.comparisons]
+    elif found is None and 1 < len(look.contenders) <= MOST_COLUMNS:
+        lines = [Content.styled("Comparing the models…", "dim")]
+    if card.published(look.rows.data, look.split):
+        lines.append(Content.styled(f"* {card.DOT_NOTE}", "dim"))
+    return Content("\n").join(lines)
+
+
+def wrong_title(wanted: Wanted, wrong: WrongTriplets | None) -> Content:
+    """What the list holds, and how many."""
+    look, what = wanted.look, f"{wanted.contender.letter} wrong"
+    if wanted.better is not None:
+        what += f", {wanted.better.letter} right"
+    number = count(len(wrong)) if wrong is not None else "…"
+    parts: list[Content] = [
+        Content.styled(f"{what}: {number}", "bold"),
+        Content.styled(
+            f" of {count(look.rows.rows)} on {printable(look.rows.label)}, by {look.similarity}",
+            "dim",
+        ),
+    ]
+    if wanted.text:
+        parts.append(Content(f"   with “{printable(wanted.text)}”"))
+    return Content("").join(parts)
+
+
+def detail(wanted: Wanted, found: Found, triplet: WrongTriplet | None) -> Content:
+    """The triplet under the cursor, or why there is none."""
+    if isinstance(found, UserError):
+        return Content.styled(f"✗ {found.sentence}", "$error")
+    if found is None:
+        label = printable(wanted.look.rows.label)
+        return Content.styled(f"Reading the triplets and scores of {label}…", "dim")
+    if triplet is None:
+        return Content.styled(nothing_words(wanted), "dim")
+    return Content("\n").join(
+        [
+            Content.assemble(
+                ("anchor   ", "bold"),
+                (f"{'row ' + count(triplet.row):>8} ", "dim"),
+                printable(triplet.anchor),
+            ),
+            Content.assemble(
+                ("positive ", "$success"),
+                f"{triplet.positive_similarity:>8.3f} ",
+                printable(triplet.positive),
+            ),
+            Content.assemble(
+                ("negative ", "$error"),
+                f"{triplet.negative_similarity:>8.3f} ",
+                printable(triplet.negative),
+            ),
+        ]
+    )
+
+
+def nothing_words(wanted: Wanted) -> str:
+    """What an empty list means."""
+    if wanted.text:
+        return "Nothing found."
+    if wanted.better is not None:
+        return f"{wanted.better.letter} is right on none of those {wanted.contender.letter} is not."
+    return "No triplet is judged wrong here."

@@ -99,7 +99,7 @@ class EvaluationWatch(Vertical):
         words = f"{duration(left)} left" if left is not None else ""
         self.query_one("#watch-left", Static).update(words)
         told = stage_words(stage) if stage else "starting the evaluation process"
-        told = told[0].upper() + told[1:] if log.active else ""
+        told = told[:1].upper() + told[1:] if log.active else ""
         self.query_one("#watch-stage", Static).update(Content(told))
         notes = [Content.styled(f"! {printable(note.text)}", "$warning") for note in log.notes[-4:]]
         if log.error and not any(note.text == log.error for note in log.notes):

@@ -16,6 +16,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from stplay import lines
 from stplay.screens.filling import call_once_imported, fill
 from stplay.screens.topbar import TopBar
 from stplay.text import printable
@@ -88,19 +89,18 @@ class ExploreScreen(Screen[None]):
             playground.editor.move_cursor(playground.editor.document.end)
         playground.editor.focus()
         if self._model is None:
-            offered = await asyncio.to_thread(models.offered)
-            self._model = next(model.name for model in offered if model.here)
+            self._model = (await asyncio.to_thread(models.best)).name
         playground.open_model(self._model)
 
     def show_sentences(self, sentences: list[str], model: str | None = None) -> None:
         """Put ``sentences`` into the editor, if any, and let ``model`` answer, if it is named."""
-        lines = [" ".join(sentence.splitlines()) for sentence in sentences]
-        self._sentences = lines or self._sentences
+        one_each = [" ".join(lines.split(sentence)) for sentence in sentences]
+        self._sentences = one_each or self._sentences
         self._model = model or self._model
         if self._playground is None:
             return
-        if lines:
-            self._playground.editor.text = "\n".join(lines)
+        if one_each:
+            self._playground.editor.text = "\n".join(one_each)
         if model is not None and model != self._playground.slots[0].name:
             self._playground.open_model(model)
 

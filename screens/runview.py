@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
-from stplay.events import Evaluated, EventReader, RunResumed, TrainLogged
+from stplay.events import Evaluated, EventReader, Replaced, RunResumed, TrainLogged
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
 from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, TrainingLog, engine_words
@@ -147,7 +147,7 @@ class RunView(Vertical):
             match event:
                 case TrainLogged() | Evaluated():
                     changed.add(event.step)
-                case RunResumed():
+                case RunResumed() | Replaced():
                     afresh = True
         self.query_one(TrainingTable).show(self.training_log.rows, changed, afresh=afresh)
         self.refresh_view()
@@ -262,7 +262,7 @@ class RunView(Vertical):
         if log.stage.stage == TRAINING_STAGE:
             return Content("")
         words = stage_words(log.stage)
-        return Content(words[0].upper() + words[1:])
+        return Content(words[:1].upper() + words[1:])
 
     def _notes(self, log: TrainingLog) -> Content:
         lines = [Content.styled(f"! {printable(note.text)}", "$warning") for note in log.notes[-2:]]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.text import Text
+from textual.document._document_navigator import DocumentNavigator
+from textual.document._edit import Edit
+from textual.document._wrapped_document import WrappedDocument
 from textual.events import Paste
 from textual.widgets import TextArea
 
 from stplay import sim
 from stplay.errors import UserError
+from stplay.screens.sentencedocument import SentenceDocument
 from stplay.sources import expanded, holds
 from stplay.text import printable, size
 
@@ -50,6 +55,37 @@ class SentenceEditor(TextArea):
             tab_behavior="focus",
             placeholder="Type sentences here, one a line.",
         )
+
+    def _set_document(self, text: str, language: str | None) -> None:
+        """Hold ``text`` as lines that end where those of a file do."""
+        self.document = SentenceDocument(text)
+        self.wrapped_document = WrappedDocument(self.document, tab_width=self.indent_width)
+        self.navigator = DocumentNavigator(self.wrapped_document)
+        self.move_cursor((0, 0))
+        self._rewrap_and_refresh_virtual_size()
+
+    # Textual's own two wrap only the part of the text that it takes for changed, which is the wrong
+    # one for several edits, and let the old cursor, which may be far below the new end, be looked
+    # for as the text scrolls (Textual #6686).
+
+    def _undo_batch(self, edits: Sequence[Edit]) -> None:
+        """Undo ``edits``, which are in the order in which they were made."""
+        for edit in reversed(edits):
+            edit.undo(self)
+        self._show_again(edits[0])
+
+    def _redo_batch(self, edits: Sequence[Edit]) -> None:
+        """Make ``edits`` again."""
+        for edit in edits:
+            edit.do(self, record_selection=False)
+        self._show_again(edits[-1])
+
+    def _show_again(self, last: Edit) -> None:
+        """Wrap the new text, put the cursor where ``last`` wants it, and only then scroll."""
+        self.wrapped_document.wrap(self.wrap_width, self.indent_width)
+        last.after(self)
+        self._rewrap_and_refresh_virtual_size()
+        self.post_message(self.Changed(self))
 
     @property
     def sentences(self) -> list[Sentence]:

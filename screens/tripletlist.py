@@ -54,10 +54,6 @@ class TripletList(ScrollView, can_focus=True):
     class Highlighted(Message):
         """The cursor is on another triplet; there may be none."""
 
-        def __init__(self, triplet: WrongTriplet | None) -> None:
-            super().__init__()
-            self.triplet = triplet
-
     class Chosen(Message):
         """The person wants to see more of the triplet under the cursor."""
 
@@ -72,14 +68,14 @@ class TripletList(ScrollView, can_focus=True):
             return None
         return self._triplets[self.cursor]
 
-    def show(self, triplets: WrongTriplets) -> None:
-        """Show ``triplets`` from the first one on."""
+    def show(self, triplets: WrongTriplets | None) -> None:
+        """Show ``triplets`` from the first one on; without any, an empty place."""
         self._triplets = triplets
-        self.virtual_size = Size(0, len(triplets))
+        self.virtual_size = Size(0, len(triplets or ()))
         self.set_reactive(TripletList.cursor, 0)
         self.scroll_to(y=0, animate=False)
         self.refresh()
-        self.post_message(self.Highlighted(self.triplet))
+        self.post_message(self.Highlighted())
 
     def render_line(self, y: int) -> Strip:
         """One triplet: its margin, and as much of its sentences as there is room for."""
@@ -107,7 +103,7 @@ class TripletList(ScrollView, can_focus=True):
         for line in (before, after):
             self.refresh(Region(0, line - round(self.scroll_offset.y), self.size.width, 1))
         self.scroll_to_region(Region(0, after, 1, 1), animate=False)
-        self.post_message(self.Highlighted(self.triplet))
+        self.post_message(self.Highlighted())
 
     def _go(self, number: int) -> None:
         if self._triplets:

@@ -67,7 +67,7 @@ def _group(name: str, inside: NDArray[np.bool_], rights: list[NDArray[np.bool_]]
     return Group(name, rows, [accuracy(int(right[inside].sum()), rows) for right in rights])
 
 
-def histogram(margins: NDArray[np.float32], bins: int = 16) -> list[Bin]:
+def histogram(margins: NDArray[np.floating], bins: int = 16) -> list[Bin]:
     """How often each margin occurs; one edge is 0, so that no bin mixes right with wrong."""
     import numpy as np
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from stplay import __version__, deletion, evaluationcommand
+from stplay import __version__, deletion, evaluationcommand, output
 from stplay.errors import UserError
-from stplay.text import printable
 
 if TYPE_CHECKING:
-    from stplay.events import StageProgressed
     from stplay.interrupts import Interrupts
     from stplay.runs import Run
     from stplay.traininglog import TrainingLog
@@ -28,38 +26,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 finished, 1 the work failed, 2 the input was wrong, 130 interrupted.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # not every terminal has every sign
+    output.begin()
     options = None
     try:
-        options = parser().parse_args(arguments)
-        return options.command(options)
+        try:
+            options = parser().parse_args(arguments)
+            return options.command(options)
+        finally:
+            output.flush()  # here, where a reader that went away is no surprise
     except UserError as error:
-        print(f"stplay: {error.sentence}", file=sys.stderr)
+        output.remark(f"stplay: {error.sentence}")
         return WRONG_INPUT
     except BrokenPipeError:
         return FINISHED  # The reader of our output went away; nothing that runs depends on it.
     except KeyboardInterrupt:
         if options is None or options.command in LAUNCHING:  # they heed it themselves once begun
-            print("stplay: Interrupted; nothing was started.", file=sys.stderr)
+            output.remark("stplay: Interrupted; nothing was started.")
         return INTERRUPTED
-    finally:
-        _flush()
-
-
-def _flush() -> None:
-    """Flush the output here, where a reader that went away is no surprise."""
-    if sys.stdout is None:  # closed before we began
-        return
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:  # a fault of ours: its story holds names and texts of others
+        output.remark(traceback.format_exc().rstrip())
+        return FAILED
 
 
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
-    top = argparse.ArgumentParser(
+    top = output.Parser(
         prog="stplay",
         description="The terminal workbench for sentence embeddings: train, evaluate, explore.",
         epilog="Without a command, the app opens.",
@@ -159,7 +150,7 @@ def _take_recipe(command: argparse.ArgumentParser) -> None:
 
 def open_app(options: argparse.Namespace) -> int:
     """Open the app; where there is no terminal, say what to use instead."""
-    if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+    if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
         raise UserError("The app needs a terminal; without one, use: stplay train sample")
     from stplay.screens.app import StplayApp
 
@@ -177,7 +168,7 @@ def explore(options: argparse.Namespace) -> int:
     sentences = sim.sentences_of(options.file, [])
     if not (sys.stdin and sys.stdin.isatty()):
         _read_keys_from_the_terminal()
-    if not (sys.stdout and sys.stdout.isatty()):
+    if not output.on_terminal():
         raise UserError("The app needs a terminal; without one, use: stplay sim")
     from stplay.screens.app import StplayApp
 
@@ -212,7 +203,7 @@ def train(options: argparse.Namespace) -> int:
         return _launch(run, options, interrupts)
     except LaunchStoppedError:
         run.delete()
-        print("stplay: Interrupted before the training began; there is no run.", file=sys.stderr)
+        output.remark("stplay: Interrupted before the training began; there is no run.")
         return INTERRUPTED
 
 
@@ -222,26 +213,13 @@ def plan(options: argparse.Namespace) -> int:
 
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
-    told = ""
-
-    def tell(stage: StageProgressed) -> None:
-        nonlocal told
-        if sys.stderr.isatty() and plans.stage_line(stage) != told:
-            told = plans.stage_line(stage)
-            print(f"\r\x1b[K{told}", end="", file=sys.stderr, flush=True)
-
-    try:
-        found = plans.make(chosen, tell)
-    finally:
-        if told:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    with output.StatusLine() as status:
+        found = plans.make(chosen, lambda stage: status.show(plans.stage_line(stage)))
     if options.json:
-        import msgspec
-
-        print(msgspec.json.encode(found).decode())
+        output.json(found)
         return FINISHED
     for line in plans.lines(found):
-        print(line)
+        output.say(line)
     return FINISHED
 
 
@@ -258,7 +236,7 @@ def resume(options: argparse.Namespace) -> int:
     try:
         return _launch(run, options, interrupts)
     except LaunchStoppedError:
-        print(f"stplay: Interrupted; {run.id} does not go on, and is as it was.", file=sys.stderr)
+        output.remark(f"stplay: Interrupted; {run.id} does not go on, and is as it was.")
         return INTERRUPTED
 
 
@@ -270,10 +248,10 @@ def stop(options: argparse.Namespace) -> int:
     run = runs.find(options.run)
     if not run.request_stop():
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")
-    print(f"{run.id}: {stopping_words(run.read_log())}", flush=True)
+    output.say(f"{run.id}: {stopping_words(run.read_log())}")
     while (log := run.read_log()).active:
         time.sleep(0.2)
-    print(f"{run.id}: {log.state}" + (f": {printable(log.error)}" if log.error else ""))
+    output.say(f"{run.id}: {log.state}" + (f": {log.error}" if log.error else ""))
     return FINISHED if log.status in ("stopped", "completed") else FAILED
 
 
@@ -282,23 +260,20 @@ def list_runs(options: argparse.Namespace) -> int:
     from stplay import runs
 
     if options.json:
-        import msgspec
-
         for summary in runs.summaries():
-            print(msgspec.json.encode(summary).decode())
+            output.json(summary)
         return FINISHED
 
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from stplay.text import count, decimals
+    from stplay.text import count, decimals, moment
     from stplay.worklog import status_words
 
     found = runs.summaries()
     if not found:
-        print("There are no runs yet; start one with: stplay train sample")
+        output.say("There are no runs yet; start one with: stplay train sample")
         return FINISHED
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("Run")
@@ -307,7 +282,6 @@ def list_runs(options: argparse.Namespace) -> int:
         table.add_column(name, justify="right")
     table.add_column("Started")
     for summary in found:
-        started = time.localtime(summary.started) if summary.started else None
         table.add_row(
             Text(summary.run),
             Text(status_words(summary.status)),
@@ -315,12 +289,9 @@ def list_runs(options: argparse.Namespace) -> int:
             count(summary.total_steps),
             decimals(summary.dev_max_accuracy, 3),
             decimals(summary.test_max_accuracy, 3),
-            time.strftime("%Y-%m-%d %H:%M", started) if started else "-",
+            moment(summary.started),
         )
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    with console.capture() as shown:  # Rich itself makes a reader that went away a failure
-        console.print(table)
-    print(shown.get(), end="")
+    output.show(table)
     return FINISHED
 
 
@@ -335,8 +306,10 @@ def sim(options: argparse.Namespace) -> int:
     sentences = sim.sentences_of(options.file, options.sentences)
     how = (options.model, options.metric, options.format, options.allow_pickle)
     if options.against is None:
-        return _print(sim.compare(sentences, *how))
-    return _print(sim.search(sentences, options.against, options.column, options.k, *how))
+        found = sim.compare(sentences, *how)
+    else:
+        found = sim.search(sentences, options.against, options.column, options.k, *how)
+    return _print(found, options.format)
 
 
 def encoders(options: argparse.Namespace) -> int:
@@ -360,35 +333,29 @@ def corpora(options: argparse.Namespace) -> int:
     return _print(sim.corpora_table(chosen, removed))
 
 
-def _print(output: str | bytes) -> int:
-    if isinstance(output, bytes):
-        if sys.stdout.isatty():
-            raise UserError("npy is no text; send it to a file, as in: stplay sim ... > matrix.npy")
-        sys.stdout.buffer.write(output)
-    elif sys.stdout.isatty():
-        for line in output.splitlines():
-            print(printable(line))
-    else:
-        sys.stdout.buffer.write(output.encode())
+def _print(found: str | bytes, form: output.Form = "table") -> int:
+    output.Data(form).write(found)
     return FINISHED
 
 
 def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> int:
-    import json
-
     told = False
 
     def stop_asked() -> bool:
         nonlocal told
         if interrupts.count and not told:
             told = True
-            print("stplay: Stopping; the training is only about to begin.", file=sys.stderr)
+            output.remark("stplay: Stopping; the training is only about to begin.")
         return told
 
     log, offset = run.launch(stop_asked)
     interrupts.let_hang_up()
-    if options.detach and not interrupts.count:
-        print(json.dumps({"run": run.id, "folder": str(run.folder)}) if options.json else run.id)
+    detached = options.detach and not interrupts.count
+    if detached and options.json:
+        output.json({"run": run.id, "folder": str(run.folder)})
+        return FINISHED
+    if detached:
+        output.say(run.id)
         return FINISHED
     return _follow(run, log, offset, options.json, interrupts)
 
@@ -421,7 +388,7 @@ def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool, interrupts: 
     assert log.finished is not None
     if log.error:
         more = f" The whole story is in {run.worker_log_path}" if log.finished.details else ""
-        print(f"stplay: {printable(log.error)}{more}", file=sys.stderr)
+        output.remark(f"stplay: {log.error}{more}")
     return log.finished.exit_code
 
 

@@ -1,9 +1,10 @@
 """Corpora on the disk: sentences with their embeddings, encoded once, and their neighbours.
 
-    corpora/<key>/  facts.json  embeddings.npy  rows.npy  ends.npy  sentences.txt
+    corpora/<key>/  facts.json  embeddings.npy  rows.npy  ends.npy  dropped.npy  sentences.txt
 
 The longest sentence comes first, as that is the order in which they are encoded. ``sentences.txt``
-holds the sentences end to end; ``ends.npy`` tells where each ends.
+holds the sentences end to end; ``ends.npy`` tells where each ends, ``dropped.npy`` how many of its
+tokens the model did not read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -39,11 +40,15 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 
 
 class Neighbour(NamedTuple):
-    """A sentence of a corpus; ``row`` counts the rows or lines of its source from 0."""
+    """A sentence of a corpus; ``row`` counts the rows or lines of its source from 0.
+
+    The model did not read the last ``cut`` of its tokens.
+    """
 
     row: int
     text: str
     score: float
+    cut: int
 
 
 def key(model: str, sentences: Mapping[str, int]) -> str:
@@ -57,9 +62,11 @@ def key(model: str, sentences: Mapping[str, int]) -> str:
 def facts(name: str) -> CorpusFacts | None:
     """What is known of the corpus of this key, if it is on the disk."""
     try:
-        return msgspec.json.decode((_folder(name) / "facts.json").read_bytes(), type=CorpusFacts)
-    except (OSError, msgspec.DecodeError):
+        text = (_folder(name) / "facts.json").read_bytes()
+        found = msgspec.json.decode(text, type=CorpusFacts)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return found if found.key == name else None  # another's name would remove another
 
 
 def _folder(name: str) -> Path:
@@ -152,6 +159,7 @@ class Building:
                 "shape": (len(self.texts), self.dimensions),
             },
         )
+        self.dropped: list[int] = []
         self.begun = time.monotonic()
         return self
 
@@ -169,8 +177,9 @@ class Building:
         for start in range(0, len(self.texts), PIECE):
             yield self.texts[start : start + PIECE]
 
-    def append(self, embeddings: NDArray[np.float32]) -> None:
-        """Write the embeddings of the next piece."""
+    def append(self, embeddings: NDArray[np.float32], dropped: Sequence[int]) -> None:
+        """Write the embeddings of the next piece, and keep how many tokens of each were cut off."""
+        self.dropped += dropped
         self.file.write(np.ascontiguousarray(embeddings, np.float32).data)
 
     def finish(self, model: str, source: str) -> CorpusFacts:
@@ -181,9 +190,17 @@ class Building:
         (self.partial / "sentences.txt").write_bytes(b"".join(encoded))
         np.save(self.partial / "ends.npy", np.cumsum([len(text) for text in encoded], dtype=int))
         np.save(self.partial / "rows.npy", np.array(self.numbers, dtype=int))
+        np.save(self.partial / "dropped.npy", np.array(self.dropped, dtype=int))
         disk = sum(path.stat().st_size for path in self.partial.iterdir())
         found = CorpusFacts(
-            self.key, self.rows, len(self.texts), seconds, disk, model, printable(source)
+            key=self.key,
+            rows=self.rows,
+            distinct=len(self.texts),
+            seconds=seconds,
+            disk=disk,
+            model=model,
+            source=printable(source),
+            cut=sum(map(bool, self.dropped)),
         )
         (self.partial / "facts.json").write_bytes(msgspec.json.encode(found))
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -200,6 +217,7 @@ class Corpus:
             self.embeddings: NDArray[np.float32] = np.load(folder / "embeddings.npy", mmap_mode="r")
             self.rows = np.load(folder / "rows.npy")
             self.ends = np.load(folder / "ends.npy")
+            self.dropped = np.load(folder / "dropped.npy")
             self.sentences = np.memmap(folder / "sentences.txt", np.uint8, "r")
         except (OSError, ValueError):
             raise UserError("The corpus is gone from the cache; load it again.") from None
@@ -227,8 +245,14 @@ class Corpus:
         scores = similarity_matrix(query[None], self.embeddings[best], metric)[0]
         order = np.lexsort((self.rows[best], -scores))[:k]
         return [
-            Neighbour(int(self.rows[best[i]]), self.text(int(best[i])), float(scores[i]))
+            Neighbour(
+                int(self.rows[place]),
+                self.text(int(place)),
+                float(scores[i]),
+                int(self.dropped[place]),
+            )
             for i in order
+            for place in (best[i],)
         ]
 
     def _best(

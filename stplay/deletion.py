@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from stplay import output
 from stplay.errors import UserError
 from stplay.text import size
 
@@ -33,10 +34,10 @@ def delete(options: argparse.Namespace) -> int:
     for run in chosen:
         run.check_deletable(options.force)
     if not options.yes and not _confirmed([run.id for run in chosen]):
-        print("Nothing was deleted.", file=sys.stderr)
+        output.remark("Nothing was deleted.")
         return 0
     for run in chosen:
-        print(f"{run.id}: deleted, {size(run.delete())} freed", flush=True)
+        output.say(f"{run.id}: deleted, {size(run.delete())} freed")
     return 0
 
 
@@ -51,6 +52,5 @@ def _confirmed(names: list[str]) -> bool:
         raise UserError(
             f"Nothing was deleted: without a terminal to ask at, say: stplay delete --yes {named}"
         )
-    print(f"Delete {named}, with all checkpoints and models? [y/N] ", end="", file=sys.stderr)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    answer = output.ask(f"Delete {named}, with all checkpoints and models? [y/N] ")
+    return answer.lower() in ("y", "yes")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stplay import encoders, frames
 from stplay.corpora import Corpus, Neighbour
+from stplay.encoded import Encoded
 from stplay.errors import UserError
 from stplay.frames import CorpusFacts, ModelFacts, Task
 from stplay.sources import absolute
@@ -29,21 +30,6 @@ Answered = TypeVar("Answered")
 
 class Superseded(Exception):  # noqa: N818  it is no error
     """A newer ``encode`` took the place of this one before its turn came."""
-
-
-class Encoded(NamedTuple):
-    """Sentences with their embeddings, of shape ``(sentences, dimensions)``.
-
-    ``tokens`` are those that the model saw, as readable text and without special tokens;
-    ``dropped`` counts those that were cut off. ``seconds`` is the time that the encoding itself
-    took, of what was not encoded before.
-    """
-
-    sentences: list[str]
-    embeddings: NDArray[np.float32]
-    tokens: list[list[str]]
-    dropped: list[int]
-    seconds: float
 
 
 class _Known(NamedTuple):
@@ -109,10 +95,12 @@ class Encoder:
             self._known.move_to_end((sentence, task))
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
-        dimensions = self.facts.dimensions if self.facts else 0
+        facts = self.facts or await self.start()
+        shape = len(known), facts.dimensions
         return Encoded(
+            facts,
             list(sentences),
-            np.array([one.embedding for one in known], np.float32).reshape(len(known), dimensions),
+            np.array([one.embedding for one in known], np.float32).reshape(shape),
             [one.tokens for one in known],
             [one.dropped for one in known],
             seconds,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from stplay import output
 from stplay.errors import UserError
 from stplay.text import printable
 
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from stplay.evaluations import Evaluation, EvaluationLog
     from stplay.interrupts import Interrupts
 
-PIPE_WIDTH = 120
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 
 
@@ -108,20 +105,20 @@ def evaluate(options: argparse.Namespace) -> int:
         log = _follow(evaluation, interrupts)
     except LaunchStoppedError:
         evaluation.discard()
-        print(f"stplay: {CANCELLED}", file=sys.stderr)
+        output.remark(f"stplay: {CANCELLED}")
         return 130
     for noted in log.notes:
-        print(f"stplay: {printable(noted.text)}", file=sys.stderr)
+        output.remark(f"stplay: {noted.text}")
     assert log.finished is not None
     if log.status != "completed":
         if log.status == "stopped":
-            print(f"stplay: {CANCELLED}", file=sys.stderr)
+            output.remark(f"stplay: {CANCELLED}")
             evaluation.discard()
         elif log.error and not any(noted.text == log.error for noted in log.notes):
             more = ""
             if log.finished.details:
                 more = f" The whole story is in {evaluation.worker_log_path}"
-            print(f"stplay: {printable(log.error)}{more}", file=sys.stderr)
+            output.remark(f"stplay: {log.error}{more}")
         return log.finished.exit_code
     _print(evaluation, options.json)
     return UserError.exit_code if any(m.error for m in evaluation.summary().models) else 0
@@ -154,16 +151,11 @@ def _print(evaluation: Evaluation, as_json: bool) -> None:
     summary = evaluation.summary()
     if as_json:
         for line in summary.lines():
-            print(json.dumps(line))
+            output.json(line)
         return
-    from rich.console import Console
-
     from stplay.evaluationview import report
 
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    with console.capture() as shown:  # Rich itself makes a reader that went away a failure
-        console.print(report(evaluation, summary))
-    print(shown.get(), end="")
+    output.show(report(evaluation, summary))
 
 
 def show(options: argparse.Namespace) -> int:
@@ -178,23 +170,22 @@ def show(options: argparse.Namespace) -> int:
         try:
             found.append((evaluation.id, evaluation.summary()))
         except UserError as error:  # a damaged one does not hide the others
-            print(f"stplay: {error.sentence}", file=sys.stderr)
+            output.remark(f"stplay: {error.sentence}")
             exit_code = error.exit_code
     if options.json:
         for name, summary in found:
             for line in summary.lines():
-                print(json.dumps({"evaluation": name, **line}))
+                output.json({"evaluation": name, **line})
         return exit_code
     if not found:
         if not exit_code:
-            print("There are no evaluations yet; make one with: stplay eval builtin:tiny")
+            output.say("There are no evaluations yet; make one with: stplay eval builtin:tiny")
         return exit_code
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from stplay.text import count, decimals
+    from stplay.text import count, decimals, moment
 
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Evaluation", "Model", "Data"):
@@ -212,12 +203,9 @@ def show(options: argparse.Namespace) -> int:
                 count(split.rows),
                 decimals(result.accuracies["cosine_accuracy"].value, 3),
                 decimals(result.accuracies["max_accuracy"].value, 3),
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created)),
+                moment(summary.created),
             )
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    with console.capture() as shown:
-        console.print(table)
-    print(shown.get(), end="")
+    output.show(table)
     return exit_code
 
 
@@ -238,5 +226,5 @@ def wrong(options: argparse.Namespace) -> int:
         better,
         options.search,
     )
-    found.write(sys.stdout, options.format)
+    found.write(output.Data(options.format), options.format)
     return 0

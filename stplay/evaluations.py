@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import time
 from collections.abc import Sequence
@@ -14,12 +15,13 @@ import msgspec
 from stplay import home, runfolders, sources
 from stplay.errors import UserError
 from stplay.events import Event, StageProgressed
-from stplay.jobs import LAUNCH_SECONDS, Job
+from stplay.jobs import SILENCE_SECONDS, Job
 from stplay.results import EvaluatedModel, EvaluatedSplit, Scores, Summary, Triplets
 from stplay.text import printable
 from stplay.worklog import WorkLog
 
 SUMMARY = "summary.json"
+KEPT_SECONDS = 7 * 86400.0
 CANCELLED = "Cancelled; the partial result is thrown away."
 ENCODING_STAGE = "encoding with "
 
@@ -84,6 +86,7 @@ class Evaluation(Job[EvaluationLog]):
         super().__init__(folder)
         self.request_path = folder / "request.json"
         self.summary_path = folder / SUMMARY
+        self.work_folder = folder / "embeddings"
 
     @property
     def title(self) -> str:
@@ -116,7 +119,7 @@ class Evaluation(Job[EvaluationLog]):
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
             raise UserError(f"{self.title} has no {path.name}; evaluate again.") from None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
 
     def triplets_path(self, split: int) -> Path:
@@ -155,6 +158,13 @@ class Evaluation(Job[EvaluationLog]):
         except (OSError, ArrowException):
             raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
 
+    def remove_partial_results(self) -> None:
+        """Remove the large files of one that did not finish; what was asked and told stays."""
+        self.summary_path.unlink(missing_ok=True)  # first: without its files it is none
+        for path in self.folder.glob("*.parquet"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.work_folder, ignore_errors=True)
+
     def discard(self) -> None:
         """Remove the folder and all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -188,7 +198,7 @@ def with_checkpoints(models: Sequence[str]) -> list[str]:
 
 
 def create(request: Request) -> Evaluation:
-    """A new evaluation folder; what unfinished ones have left is removed.
+    """A new evaluation folder; what those that failed have left is swept.
 
     Raises:
         UserError: the folder cannot be made, or there is no model, or none of such a name.
@@ -201,12 +211,11 @@ def create(request: Request) -> Evaluation:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in _folders():
-            if _is_abandoned(left):
-                shutil.rmtree(left, ignore_errors=True)
+            _sweep(Evaluation(left))
         label = sources.data_source(request.data).label
         data = sources.absolute(request.data, Path.cwd())
-        models = [sources.absolute(model, Path.cwd()) for model in dict.fromkeys(request.models)]
-        asked = msgspec.json.encode(msgspec.structs.replace(request, data=data, models=models))
+        models = dict.fromkeys(sources.absolute(model, Path.cwd()) for model in request.models)
+        asked = msgspec.json.encode(msgspec.structs.replace(request, data=data, models=[*models]))
         evaluation = Evaluation(runfolders.next_folder(folder, label))
         evaluation.request_path.write_bytes(asked)
         evaluation.events_path.touch()
@@ -217,17 +226,31 @@ def create(request: Request) -> Evaluation:
     return evaluation
 
 
-def _is_abandoned(folder: Path) -> bool:
-    """Whether nothing has finished in ``folder``, is at work in it, or is about to be."""
-    if (folder / SUMMARY).is_file():
-        return False
-    if (folder / runfolders.EVENTS).is_file():
-        return not Evaluation(folder).read_log().active
-    # A folder is made before its log: another start may be at it right now.
+def _sweep(left: Evaluation) -> None:
+    """Remove what an evaluation that came to nothing has left, and a week later all of it.
+
+    Its log is kept meanwhile, as a sentence may name it. What is at work is left alone, and so is
+    what a process on another host began and has not ended: nobody here can tell whether it will
+    go on.
+    """
+    if left.summary_path.is_file():
+        return
+    log, _ = left._fold()
+    if log.active and log.worker is not None and log.worker.host != platform.node():
+        return
+    left.check_worker(log)
+    if log.active:
+        return
     try:
-        return time.time() - folder.stat().st_mtime > LAUNCH_SECONDS
+        # A folder is made before its log: another start may be at it right now.
+        last = left.events_path if left.events_path.is_file() else left.folder
+        silence = time.time() - last.stat().st_mtime
     except OSError:  # another start has removed it
-        return False
+        return
+    if silence > KEPT_SECONDS:
+        left.discard()
+    elif silence > SILENCE_SECONDS:
+        left.remove_partial_results()
 
 
 def find(id_: str) -> Evaluation:

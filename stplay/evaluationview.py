@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import combinations
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from stplay import card
+from stplay import card, output
 from stplay.evaluations import Evaluation, EvaluationLog
 from stplay.results import METRICS, EvaluatedModel, EvaluatedSplit, Summary
 from stplay.significance import compare
@@ -25,7 +24,7 @@ class EvaluationProgress:
     """Tells on the standard error how far an evaluation is, so that the output stays clean."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
+        console = output.console(beside=True)
         self._bar: Progress | None = None
         self._stage, self._share = "", 0.0
         if console.is_terminal:
@@ -58,7 +57,7 @@ class EvaluationProgress:
         share = stage.done / stage.total if stage.total else 0.0
         if stage.stage != self._stage or share >= self._share + PLAIN_STAGE_SHARE:
             self._stage, self._share = stage.stage, share
-            print(f"{stage_words(stage)}  {words}".rstrip(), file=sys.stderr, flush=True)
+            output.remark(f"{stage_words(stage)}  {words}".rstrip())
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -75,7 +74,7 @@ def report(evaluation: Evaluation, summary: Summary) -> RenderableType:
             parts.append(Text(card.DOT_NOTE, style="dim"))
     for model in summary.models:
         if model.error is not None:
-            parts.append(Text(f"✗ {printable(model.name)}: {printable(model.error)}", style="red"))
+            parts.append(Text(f"✗ {printable(model.error)}", style="red"))
     parts.append(Text(facts_line(evaluation, summary), style="dim"))
     return Group(*parts)
 

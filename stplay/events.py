@@ -6,11 +6,27 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, BinaryIO, Literal, get_args
 
 import msgspec
 
+from stplay.quantities import (
+    MOST_CHARACTERS,
+    Amount,
+    ExitCode,
+    InnerPath,
+    Moment,
+    ProcessId,
+    Share,
+    Step,
+    Story,
+    Whole,
+    Words,
+)
+
 SCHEMA_VERSION = 1
+MOST_LINE_BYTES = 1 << 26
+MOST_DAMAGED_BYTES = 1 << 10
 
 Outcome = Literal["completed", "stopped", "failed"]
 
@@ -18,7 +34,7 @@ Outcome = Literal["completed", "stopped", "failed"]
 class Event(msgspec.Struct, kw_only=True, tag=True, tag_field="type", omit_defaults=True):
     """Any event; ``time`` is in seconds since 1970."""
 
-    time: float = msgspec.field(default_factory=time.time)
+    time: Moment = msgspec.field(default_factory=time.time)
 
 
 class WorkerStarted(Event, kw_only=True):
@@ -28,9 +44,9 @@ class WorkerStarted(Event, kw_only=True):
     name the process for good, as a ``pid`` alone can be given to another one later.
     """
 
-    host: str
-    pid: int
-    process_started: float
+    host: Words
+    pid: ProcessId
+    process_started: Moment
 
 
 class Engine(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -42,106 +58,108 @@ class Engine(msgspec.Struct, kw_only=True, omit_defaults=True):
     """
 
     name: Literal["fast", "stock"]
-    why: str | None = None
-    most_tokens: int | None = None
-    batch_tokens: int | None = None
-    largest_batch_tokens: int | None = None
-    bytes_a_token: int | None = None
-    vocabulary_rows: int | None = None
+    why: Words | None = None
+    most_tokens: Whole | None = None
+    batch_tokens: Whole | None = None
+    largest_batch_tokens: Whole | None = None
+    bytes_a_token: Whole | None = None
+    vocabulary_rows: Whole | None = None
 
 
 class RunStarted(Event, kw_only=True):
     """The first step is about to be taken: all that is decided by then."""
 
     recipe: dict[str, Any]
-    base: str
-    device: str
-    precision: str
-    versions: dict[str, str]
-    rows: dict[str, int]
-    skipped_rows: dict[str, int] = {}
+    base: Words
+    device: Words
+    precision: Words
+    versions: dict[str, Words]
+    rows: dict[str, Whole]
+    skipped_rows: dict[str, Whole] = {}
     synthetic: bool = False
-    total_steps: int
-    parameters: int
+    total_steps: Whole
+    parameters: Whole
     engine: Engine | None = None
-    schema: int = msgspec.field(default_factory=lambda: SCHEMA_VERSION)  # a factory: always written
+    schema: Whole = msgspec.field(
+        default_factory=lambda: SCHEMA_VERSION
+    )  # a factory: always written
 
 
 class TrainLogged(Event, kw_only=True):
     """The training loss, averaged since the last such event, and the speed."""
 
-    step: int
-    epoch: float
+    step: Step
+    epoch: Amount
     loss: float | None
     learning_rate: float
     gradient_norm: float | None = None
-    samples_per_second: float | None = None
-    tokens_per_second: float | None = None
+    samples_per_second: Amount | None = None
+    tokens_per_second: Amount | None = None
 
 
 class Evaluated(Event, kw_only=True):
     """The triplet accuracies of one split, under the library's names."""
 
-    step: int
-    epoch: float
+    step: Step
+    epoch: Amount
     split: Literal["dev", "test"]
-    data: str
-    rows: int
+    data: Words
+    rows: Whole
     loss: float | None = None
-    cosine_accuracy: float
-    dot_accuracy: float
-    manhattan_accuracy: float
-    euclidean_accuracy: float
-    max_accuracy: float
+    cosine_accuracy: Share
+    dot_accuracy: Share
+    manhattan_accuracy: Share
+    euclidean_accuracy: Share
+    max_accuracy: Share
 
 
 class StageProgressed(Event, kw_only=True):
     """How far a stage of the work is; ``total`` is absent where it is not known."""
 
-    stage: str
-    done: int = 0
-    total: int | None = None
-    unit: str = ""
+    stage: Words
+    done: Whole = 0
+    total: Whole | None = None
+    unit: Words = ""
 
 
 class SystemSampled(Event, kw_only=True):
     """What the training process uses of its machine; also the heartbeat."""
 
-    cpu_percent: float
-    memory_bytes: int
-    gpu_percent: float | None = None
-    gpu_memory_bytes: int | None = None
+    cpu_percent: Amount
+    memory_bytes: Whole
+    gpu_percent: Amount | None = None
+    gpu_memory_bytes: Whole | None = None
 
 
 class CheckpointSaved(Event, kw_only=True):
     """A checkpoint is whole on disk. ``path`` is relative to the run's folder."""
 
-    step: int
-    path: str
-    kept: int
-    disk_bytes: int
+    step: Step
+    path: InnerPath
+    kept: Whole
+    disk_bytes: Whole
 
 
 class Noted(Event, kw_only=True):
     """Something people should know."""
 
     level: Literal["info", "warning", "error"]
-    text: str
+    text: Story
 
 
 class RunResumed(Event, kw_only=True):
     """The run goes on after ``step``; rows of later steps are replaced by what follows."""
 
-    step: int
+    step: Step
 
 
 class RunFinished(Event, kw_only=True):
     """The end of a training process; ``details`` is the traceback of a failure."""
 
     outcome: Outcome
-    exit_code: int
-    error: str | None = None
-    details: str | None = None
+    exit_code: ExitCode
+    error: Story | None = None
+    details: Story | None = None
 
 
 class Unknown(Event, kw_only=True):
@@ -152,9 +170,13 @@ class Unknown(Event, kw_only=True):
 
 
 class Damaged(Event, kw_only=True):
-    """A line that is no event."""
+    """A line that is no event, or has a value that cannot be; the beginning of it."""
 
     line: bytes
+
+
+class Replaced(Event, kw_only=True):
+    """The log is shorter than it was: another one took its place, and is read from its start."""
 
 
 KnownEvent = (
@@ -228,27 +250,47 @@ class EventReader:
         self.offset = offset
         self.piece = piece
         self.text = b""
+        self._in_long_line = False
 
     def read(self) -> list[Event]:
         """The events of the whole lines that came since the last call; none where there is no file.
 
         ``text`` then holds those lines as they stand. At most about ``piece`` bytes are read, so
-        an empty list means that the end was reached.
+        an empty list means that the end was reached. Of a line longer than ``MOST_LINE_BYTES``
+        nothing is kept.
         """
         self.text = b""
         try:
             with self.path.open("rb") as file:
-                file.seek(self.offset)
-                text = file.read(self.piece)
+                if file.seek(0, os.SEEK_END) < self.offset:
+                    self.offset, self._in_long_line = 0, False
+                    return [Replaced()]
+                self._leave_long_line(file)
+                text = b""
                 # Empty lines alone are no events, but neither are they the end.
                 while b"\n" not in text.lstrip() and (more := file.read(self.piece)):
                     text += more
+                    if not text.strip():
+                        self.offset += len(text)
+                        text = b""
+                    elif len(text) > MOST_LINE_BYTES and b"\n" not in text.lstrip():
+                        self.offset += len(text)
+                        self._in_long_line = True
+                        return [Damaged(line=text[:MOST_DAMAGED_BYTES])]
         except FileNotFoundError:
             return []
         events, length = decode_events(text)
         self.offset += length
         self.text = text[:length]
         return events
+
+    def _leave_long_line(self, file: BinaryIO) -> None:
+        file.seek(self.offset)
+        while self._in_long_line and (text := file.read(self.piece)):
+            end = text.find(b"\n") + 1
+            self.offset += end or len(text)
+            self._in_long_line = not end
+            file.seek(self.offset)
 
 
 class EventWriter:
@@ -262,12 +304,12 @@ class EventWriter:
         self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
 
     def write(self, event: Event) -> None:
-        """Append ``event``.
+        """Append ``event``, its texts cut where no reader would take them.
 
         Raises:
             OSError: the disk is full; what was written of the line is closed off by the next write.
         """
-        line = _line(event)
+        line = _line(_bounded(event))
         with self._lock:
             if self._torn:
                 line = b"\n" + line
@@ -280,3 +322,13 @@ class EventWriter:
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
+
+
+def _bounded(event: Event) -> Event:
+    half = MOST_CHARACTERS // 2
+    cut = {
+        name: f"{text[: half - 1]}…{text[-half:]}"
+        for name in event.__struct_fields__
+        if isinstance(text := getattr(event, name), str) and len(text) > MOST_CHARACTERS
+    }
+    return msgspec.structs.replace(event, **cut) if cut else event

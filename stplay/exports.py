@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv as csv_module
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -43,16 +43,19 @@ def csv(sentences: Sequence[str], matrix: Matrix) -> str:
     return text.getvalue()
 
 
-def json(model: str, metric: str, sentences: Sequence[str], matrix: Matrix) -> str:
-    """The matrix as one JSON object: ``model``, ``metric``, ``sentences``, ``matrix``."""
-    return msgspec.json.encode(
-        {
-            "model": model,
-            "metric": metric,
-            "sentences": list(sentences),
-            "matrix": _numbers(matrix),
-        }
-    ).decode()
+def json(
+    model: str,
+    metric: str,
+    sentences: Sequence[str],
+    matrix: Matrix,
+    facts: Mapping[str, object] | None = None,
+) -> str:
+    """The matrix as one JSON object: ``model``, ``metric``, ``sentences``, ``matrix``.
+
+    ``facts`` are what else is known of them, such as how many tokens of each sentence were read.
+    """
+    told = {"model": model, "metric": metric, "sentences": list(sentences)}
+    return msgspec.json.encode(told | dict(facts or {}) | {"matrix": _numbers(matrix)}).decode()
 
 
 def npy(matrix: Matrix) -> bytes:
@@ -63,7 +66,12 @@ def npy(matrix: Matrix) -> bytes:
 
 
 def safetensors(
-    model: str, metric: str, sentences: Sequence[str], matrix: Matrix, embeddings: Matrix
+    model: str,
+    metric: str,
+    sentences: Sequence[str],
+    matrix: Matrix,
+    embeddings: Matrix,
+    facts: Mapping[str, object] | None = None,
 ) -> bytes:
     """The tensors ``matrix`` and ``embeddings`` as safetensors; their metadata tell the rest."""
     from safetensors.numpy import save
@@ -77,6 +85,7 @@ def safetensors(
             "model": model,
             "metric": metric,
             "sentences": msgspec.json.encode(list(sentences)).decode(),
+            **{name: msgspec.json.encode(fact).decode() for name, fact in (facts or {}).items()},
         },
     )
 
@@ -88,6 +97,7 @@ def write(
     sentences: Sequence[str],
     matrix: Matrix,
     embeddings: Matrix,
+    facts: Mapping[str, object] | None = None,
 ) -> None:
     """Write a file of the kind that its suffix tells; only ``.safetensors`` holds embeddings too.
 
@@ -99,11 +109,11 @@ def write(
         case ".csv":
             content = csv(sentences, matrix).encode()
         case ".json":
-            content = json(model, metric, sentences, matrix).encode() + b"\n"
+            content = json(model, metric, sentences, matrix, facts).encode() + b"\n"
         case ".npy":
             content = npy(matrix)
         case ".safetensors":
-            content = safetensors(model, metric, sentences, matrix, embeddings)
+            content = safetensors(model, metric, sentences, matrix, embeddings, facts)
         case _:
             raise UserError(
                 f"{path.name!r} does not tell what to write; end it with "

@@ -12,7 +12,9 @@ from typing import Literal, Union
 
 import msgspec
 
-PROTOCOL = 2
+from stplay.quantities import Seconds, Whole
+
+PROTOCOL = 3
 MOST_HEADER_BYTES = 1 << 28
 MOST_BODY_BYTES = 1 << 34
 BUFFER_BYTES = 1 << 20
@@ -108,16 +110,18 @@ class CorpusFacts(msgspec.Struct, tag=True, frozen=True):
     """A corpus on the disk: ``rows`` with a sentence, of which ``distinct`` were encoded.
 
     ``seconds`` is what the encoding took when it was done, ``disk`` its size in bytes. ``model``
-    and ``source`` name what it was made of, where that is known.
+    and ``source`` name what it was made of, where that is known. Of ``cut`` sentences the model did
+    not read the end; None where that was not kept.
     """
 
     key: str
-    rows: int
-    distinct: int
-    seconds: float
-    disk: int
+    rows: Whole
+    distinct: Whole
+    seconds: Seconds
+    disk: Whole
     model: str = ""
     source: str = ""
+    cut: Whole | None = None
 
 
 class CorpusLoaded(msgspec.Struct, tag=True):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Protocol
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stplay import output
+from stplay.console import SafeConsole
 from stplay.events import (
     CheckpointSaved,
     Damaged,
     Evaluated,
     Event,
     Noted,
+    Replaced,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -27,7 +29,7 @@ from stplay.events import (
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
 from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog, engine_words
-from stplay.worklog import memory_words, stage_words
+from stplay.worklog import REPLACED, memory_words, stage_words
 
 PLAIN_STAGE_SHARE = 0.25
 PLAIN_SILENCE_SECONDS = 10.0
@@ -51,10 +53,10 @@ def view_for(run: Run, as_json: bool) -> View:
     """The view that fits where the output goes."""
     if as_json:
         return JsonView()
-    console = Console()
+    console = output.console()
     if console.is_terminal:
         return TerminalView(run.id, console)
-    print(f"run {run.id} in {run.folder}", flush=True)
+    output.say(f"run {run.id} in {run.folder}")
     return PlainView()
 
 
@@ -78,12 +80,12 @@ class JsonView:
     def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
         """Write the lines."""
         if lines:
-            sys.stdout.buffer.write(lines)
-            sys.stdout.buffer.flush()
+            output.Data("json").write(lines)
+            output.flush()
 
     def say(self, sentence: str) -> None:
         """Tell the person, off the standard output."""
-        print(sentence, file=sys.stderr, flush=True)
+        output.remark(sentence)
 
     def close(self) -> None:
         """Nothing to leave."""
@@ -104,21 +106,21 @@ class PlainView:
         self._log = log
         if self._lost != (log.status == "lost"):
             self._lost = not self._lost
-            print(printable(log.error or "") if self._lost else "heard of again", flush=True)
+            output.say((log.error or "") if self._lost else "heard of again")
         for event in events:
             line = self._line(event)
             if line is not None:
                 self._printed = event.time
-                print(line, flush=True)
+                output.say(line)
 
     def say(self, sentence: str) -> None:
         """Tell the person, off the standard output."""
-        print(sentence, file=sys.stderr, flush=True)
+        output.remark(sentence)
 
     def close(self) -> None:
         """Leave the whole table."""
         if self._log.rows:
-            Console(file=sys.stdout, width=PLAIN_WIDTH, color_system=None).print(table(self._log))
+            output.show(table(self._log), PLAIN_WIDTH)
 
     def _line(self, event: Event) -> str | None:
         match event:
@@ -154,6 +156,8 @@ class PlainView:
                 )
             case Damaged():
                 return "warning: a damaged line of the event log is left out"
+            case Replaced():
+                return f"warning: {REPLACED}"
             case Noted():
                 return f"{event.level}: {printable(event.text)}"
             case RunResumed():
@@ -178,7 +182,7 @@ class PlainView:
 class TerminalView:
     """A table that grows, with progress and the time left below it."""
 
-    def __init__(self, run_id: str, console: Console) -> None:
+    def __init__(self, run_id: str, console: SafeConsole) -> None:
         self.run_id = run_id
         self.console = console
         self.live = Live(console=console, auto_refresh=False, vertical_overflow="crop")

@@ -1,43 +1,176 @@
-"""The models that are at hand: what to offer wherever one is chosen."""
+"""The models that are at hand: which one answers where none is named, and what else to offer."""
 
 from __future__ import annotations
 
+import math
+import statistics
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from stplay import runs, sources
+from stplay.errors import UserError
+from stplay.recipe import Recipe
+from stplay.runs import Run
+from stplay.traininglog import TrainingLog
 
 CARD_MODEL = "mics-nlp/xlm-roberta-small-all-nli-triplet"
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+PACKAGED = "builtin:minilm"
 UNTRAINED = "builtin:tiny"
 MOST_RUNS = 5
+SYNTHETIC = "synthetic data"
+AS_ASKED = "as asked"
+NO_FIGURES = "no figures to judge it by"
+# Half-way between a coin's accuracy and all triplets judged right.
+LEAST_ACCURACY = 0.75
+# Of the loss of a model that knows nothing, which takes all sentences of a batch for alike.
+MOST_LOSS = 0.5
 
 
 class OfferedModel(NamedTuple):
-    """A model's name and what it is, in a few words; ``here`` where it needs no download."""
+    """A model's name and what it is, in a few words."""
 
     name: str
     words: str
-    here: bool
+
+
+class BestModel(NamedTuple):
+    """The model that answers where none is named, and why that one, as a clause."""
+
+    name: str
+    why: str
+
+
+class _Finished(NamedTuple):
+    """A finished run whose model is there, and why it should not answer, if it should not."""
+
+    name: str
+    unfit: str | None
+
+
+def best() -> BestModel:
+    """The best model at hand; reads the disk, so not for a paint.
+
+    The newest finished run that was trained on real data, did not diverge and is not undertrained
+    by its own figures, else the packaged all-MiniLM-L6-v2, else the model of the Hub's cache that
+    was used last, else the untrained built-in one.
+    """
+    return _best(_finished())
+
+
+def _best(finished: Iterable[_Finished]) -> BestModel:
+    passed: list[_Finished] = []
+    for run in finished:
+        if run.unfit is None:
+            fit = f" that is fit to{_reason(passed)}" if passed else ""
+            return BestModel(run.name, f"it is the newest finished run on real data{fit}")
+        passed.append(run)
+    real = any(run.unfit != SYNTHETIC for run in passed)
+    why = f"no finished run on real data is {'fit to' if real else 'here'}{_reason(passed)}"
+    if sources.has_minilm():
+        return BestModel(PACKAGED, why)
+    why += f", {PACKAGED} is not installed"
+    if cached := cached_hub_models():
+        return BestModel(cached[0], why)
+    return BestModel(UNTRAINED, f"{why}, and the Hub's cache has no sentence encoder")
+
+
+def _reason(passed: list[_Finished]) -> str:
+    """Why the newest of the runs that were passed over does not answer, in brackets."""
+    return f" ({passed[0].name}: {passed[0].unfit})" if passed else ""
+
+
+def answering(model: str, why: str) -> str:
+    """The sentence that tells which model answers, and why that one."""
+    shown = f"{model} (all-MiniLM-L6-v2)" if model == PACKAGED else model
+    return f"{shown} answers{', ' if why == AS_ASKED else ': '}{why}."
+
+
+def _finished() -> Iterator[_Finished]:
+    """The finished runs that have their final model, the newest first."""
+    for run in runs.every():
+        log = run.read_log()
+        if log.status == "completed" and _has_model(run):
+            yield _Finished(f"run:{run.id}", _unfit(log))
+
+
+def _has_model(run: Run) -> bool:
+    try:
+        run.model_folder()
+    except UserError:
+        return False
+    return True
+
+
+def _unfit(log: TrainingLog) -> str | None:
+    """Why the model of a finished run should not answer unless it is asked for.
+
+    By the figures that the run itself has, dev before test and an evaluation before the training
+    loss: a run without any cannot be told from one that was not trained at all.
+    """
+    if log.started is None:
+        return NO_FIGURES
+    if log.started.synthetic:
+        return SYNTHETIC
+    if log.train is not None and log.train.loss is None:
+        return "diverged"
+    recipe = _recipe(log)
+    for split in ("dev", "test"):
+        steps = [step for name, step in log.evaluations if name == split]
+        if not steps:
+            continue
+        found = log.evaluations[split, max(steps)]
+        if not found.cosine_accuracy >= LEAST_ACCURACY:
+            return f"undertrained: {split} cosine accuracy {found.cosine_accuracy:.3f}"
+        batch = recipe.evaluation.per_device_eval_batch_size
+        if found.loss is not None and not found.loss <= _most_loss(min(batch, found.rows)):
+            return f"undertrained: {split} loss {found.loss:.2f}"
+        return None
+    losses = [row.training_loss for row in log.table() if row.training_loss is not None]
+    if not losses:
+        return NO_FIGURES
+    # The median of the second half: the last batches of an epoch may be tiny, and their loss low.
+    loss = statistics.median(losses[len(losses) // 2 :])
+    if not loss <= _most_loss(recipe.training.per_device_train_batch_size):
+        return f"undertrained: training loss {loss:.2f}"
+    return None
+
+
+def _recipe(log: TrainingLog) -> Recipe:
+    """The recipe of a run as it wrote it down; the defaults where a newer stplay did."""
+    assert log.started is not None
+    try:
+        return msgspec.convert(log.started.recipe, Recipe)
+    except msgspec.ValidationError:
+        return Recipe()
+
+
+def _most_loss(batch: int) -> float:
+    """The loss of ``batch`` triplets up to which a model has learned something."""
+    return MOST_LOSS * math.log(2 * max(1, batch))
 
 
 def offered() -> list[OfferedModel]:
     """The models to choose from, the best at hand first; reads the disk, so not for a paint."""
+    finished, cached = list(_finished()), cached_hub_models()
+    first = _best(finished).name
     found = [
-        OfferedModel(f"run:{summary.run}", "a finished run", True)
-        for summary in runs.summaries()
-        if summary.status == "completed"
-    ][:MOST_RUNS]
+        OfferedModel(run.name, ", ".join(filter(None, ("a finished run", run.unfit))))
+        for place, run in enumerate(finished)
+        if place < MOST_RUNS or run.name == first
+    ]
     if sources.has_minilm():
-        found.append(OfferedModel("builtin:minilm", "all-MiniLM-L6-v2, packaged", True))
-    cached = cached_hub_models()
-    found += [OfferedModel(name, "in the Hub cache", True) for name in cached]
-    found.append(OfferedModel(UNTRAINED, "built in, untrained", True))
-    found += [
-        OfferedModel(name, words, False)
+        found.append(OfferedModel(PACKAGED, "all-MiniLM-L6-v2, packaged"))
+    found += [OfferedModel(name, "in the Hub cache") for name in cached]
+    found.append(OfferedModel(UNTRAINED, "built in, untrained"))
+    found.sort(key=lambda model: model.name != first)
+    return found + [
+        OfferedModel(name, words)
         for name, words in ((CARD_MODEL, "the card's own, a download"), (MINILM, "a download"))
         if name not in cached
     ]
-    return found
 
 
 def cached_hub_models() -> list[str]:

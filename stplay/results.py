@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from stplay.quantities import Moment, Seconds, Share, Whole
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -24,10 +26,10 @@ SCHEMA_VERSION = 1
 class Accuracy(msgspec.Struct):
     """``right`` of all triplets are judged right; ``low`` to ``high`` is the 95 % interval."""
 
-    right: int
-    value: float
-    low: float
-    high: float
+    right: Whole
+    value: Share
+    low: Share
+    high: Share
 
 
 class EvaluatedSplit(msgspec.Struct):
@@ -41,9 +43,9 @@ class EvaluatedSplit(msgspec.Struct):
     data: str
     split: str
     label: str
-    rows: int
-    skipped: int
-    duplicates: int
+    rows: Whole
+    skipped: Whole
+    duplicates: Whole
     fingerprint: str
     revision: str | None = None
     synthetic: bool = False
@@ -63,9 +65,9 @@ class EvaluatedModel(msgspec.Struct):
     name: str
     folder: str | None = None
     revision: str | None = None
-    dimensions: int | None = None
+    dimensions: Whole | None = None
     untrained: bool = False
-    seconds: float | None = None
+    seconds: Seconds | None = None
     error: str | None = None
 
 
@@ -78,10 +80,24 @@ class Summary(msgspec.Struct):
     device: str
     precision: str
     versions: dict[str, str]
-    created: float
-    seconds: float
-    truncate_dim: int | None = None
-    schema: int = SCHEMA_VERSION
+    created: Moment
+    seconds: Seconds
+    truncate_dim: Whole | None = None
+    schema: Whole = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        """Make sure that every result is of a model and a split that are there.
+
+        Raises:
+            ValueError: one is not, or lacks a figure.
+        """
+        models = {model.name for model in self.models}
+        splits = {split.split for split in self.splits}
+        for result in self.results:
+            if result.model not in models or result.split not in splits:
+                raise ValueError(f"a result of {result.model} on {result.split}")
+            if not result.accuracies.keys() >= {*METRICS}:
+                raise ValueError(f"no figures of {result.model} on {result.split}")
 
     def result(self, model: str, split: str) -> Result | None:
         """The figures of ``model`` on ``split``, where there are any."""
@@ -93,7 +109,10 @@ class Summary(msgspec.Struct):
         return [model for model in self.models if model.error is None]
 
     def lines(self) -> list[dict[str, Any]]:
-        """One plain object for each model and split, as ``--json`` prints them."""
+        """One plain object for each model and split, as ``--json`` prints them.
+
+        A model without figures is one object that tells why.
+        """
         lines = []
         for result in self.results:
             split = next(each for each in self.splits if each.split == result.split)
@@ -108,7 +127,8 @@ class Summary(msgspec.Struct):
                 line[metric] = accuracy.value
                 line[f"{metric}_interval"] = [accuracy.low, accuracy.high]
             lines.append(line)
-        return lines
+        failed = [model for model in self.models if model.error is not None]
+        return lines + [{"model": model.name, "error": model.error} for model in failed]
 
 
 class Triplets:
@@ -178,15 +198,15 @@ class Scores:
 
         self._table = parquet.read_table(path)
 
-    def positive(self, similarity: str) -> NDArray[np.float32]:
+    def positive(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its positive."""
         return self._table[f"{similarity}_positive"].to_numpy()
 
-    def negative(self, similarity: str) -> NDArray[np.float32]:
+    def negative(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its negative."""
         return self._table[f"{similarity}_negative"].to_numpy()
 
-    def margins(self, similarity: str) -> NDArray[np.float32]:
+    def margins(self, similarity: str) -> NDArray[np.floating]:
         """How much nearer each positive is than its negative."""
         return self.positive(similarity) - self.negative(similarity)
 

@@ -121,19 +121,38 @@ def checkpoint(folder: Path, step: str) -> Path:
 
 
 def next_folder(folder: Path, stem: str) -> Path:
-    """A new folder in ``folder``: the next free ``<stem>-<number>``."""
+    """A new folder in ``folder``: ``<stem>-<number>``, with a number that no other ever had.
+
+    What has gone keeps its number: a result may name it.
+    """
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:60] or "run"
-    taken = [
-        int(match[1])
-        for path in folder.iterdir()
-        if (match := re.fullmatch(re.escape(stem) + r"-(\d+)", path.name))
-    ]
-    number = max(taken, default=0)
+    numbered = re.compile(re.escape(stem) + r"-(\d{1,18})")
+    names = [path.name for place in (folder, _taken(folder)) for path in place.iterdir()]
+    number = max(
+        (int(match[1]) for name in names if (match := numbered.fullmatch(name))), default=0
+    )
     while True:
         number += 1
         path = folder / f"{stem}-{number}"
         try:
+            take(path)
             path.mkdir()
         except FileExistsError:  # another start was quicker
             continue
         return path
+
+
+def take(path: Path) -> None:
+    """Write down that the name of ``path`` is taken, for good.
+
+    Raises:
+        FileExistsError: it was taken before.
+    """
+    (_taken(path.parent) / path.name).touch(exist_ok=False)
+
+
+def _taken(folder: Path) -> Path:
+    """The folder of the names that were ever given in ``folder``: an empty file each."""
+    taken = folder.with_name(f".{folder.name}-taken")
+    taken.mkdir(exist_ok=True)
+    return taken

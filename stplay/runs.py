@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -168,6 +169,8 @@ def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
             path = folder / name
             _free(path)
             path.mkdir()
+            with suppress(FileExistsError):  # of a run of this name that was removed
+                runfolders.take(path)
         run = Run(path)
         try:
             run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")

@@ -8,14 +8,15 @@ import io
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay import corpora, exports, models
-from stplay.encoder import Encoder, Neighbour
+from stplay import corpora, exports, lines, models, output
+from stplay.encoded import Encoded
+from stplay.encoder import Encoder, Neighbour, Progress
 from stplay.errors import UserError
 from stplay.similarity import similarity_matrix
 from stplay.text import count, duration, printable, size
@@ -35,16 +36,16 @@ def sentences_of(file: str | None, typed: Iterable[str]) -> list[str]:
         UserError: the file cannot be read, or a sentence is no text.
     """
     found = list(typed)
-    if file is not None:
-        try:
-            found += Path(file).read_bytes().decode("utf-8-sig").splitlines()
-        except (OSError, ValueError) as error:
-            raise UserError(f"{file} cannot be read: {_reason(error)}.") from None
-    elif not found and sys.stdin is not None and not sys.stdin.isatty():
-        try:
-            found = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
-        except (OSError, ValueError) as error:
-            raise UserError(f"The input cannot be read: {_reason(error)}.") from None
+    try:
+        if file is not None:
+            with Path(file).open("rb") as opened:
+                found += lines.sentences(opened, printable(file))
+        elif not found and sys.stdin is not None and not sys.stdin.isatty():
+            found += lines.sentences(sys.stdin.buffer, "The input")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        shown = "The input" if file is None else printable(file)
+        raise UserError(f"{shown} cannot be read: {reason}.") from None
     found = [sentence for sentence in found if sentence.strip()]
     for sentence in found:
         try:
@@ -64,11 +65,14 @@ def compare(
     """
     if len(sentences) < 2:
         raise UserError('Two sentences are needed, as in: stplay sim "a cat" "a kitten"')
-    name, embeddings = asyncio.run(_embeddings(model, sentences, allow_pickle))
-    matrix = similarity_matrix(embeddings, embeddings, metric)
+    encoded, why = asyncio.run(_encoded(model, sentences, allow_pickle))
+    if words := encoded.cut_words():
+        _say(words)
+    matrix = similarity_matrix(encoded.embeddings, encoded.embeddings, metric)
     match form:
         case "json":
-            return exports.json(name, metric, sentences, matrix) + "\n"
+            facts = {"why": why, "tokens": encoded.read, "cut": encoded.dropped}
+            return exports.json(encoded.model, metric, sentences, matrix, facts) + "\n"
         case "csv":
             return exports.csv(sentences, matrix)
         case "npy":
@@ -77,18 +81,23 @@ def compare(
         return f"{matrix[0, 1]:.{DECIMALS}f}\n"
     cells = [[f"{value:.{DECIMALS}f}" for value in row] for row in matrix]
     width = max(len(str(len(cells))), *(len(cell) for row in cells for cell in row))
-    lines = [" " * 5 + "".join(f" {number:>{width}}" for number in range(1, len(cells) + 1))]
-    for number, (sentence, row) in enumerate(zip(sentences, cells, strict=True), 1):
+    table = [" " * 5 + "".join(f" {number:>{width}}" for number in range(1, len(cells) + 1))]
+    rows = zip(sentences, cells, encoded.dropped, strict=True)
+    for number, (sentence, row, cut) in enumerate(rows, 1):
         shown = printable(sentence)
         if len(shown) > SHOWN_CHARACTERS:
             shown = shown[: SHOWN_CHARACTERS - 1] + "…"
-        lines.append(f"{number:>5}" + "".join(f" {cell:>{width}}" for cell in row) + f"  {shown}")
-    return "\n".join(lines) + "\n"
+        shown += _cut_mark(cut)
+        table.append(f"{number:>5}" + "".join(f" {cell:>{width}}" for cell in row) + f"  {shown}")
+    return "\n".join(table) + "\n"
 
 
-async def _embeddings(model: str | None, sentences: list[str], allow_pickle: bool):
-    async with _started(model, allow_pickle) as encoder:
-        return encoder.model, (await encoder.encode(sentences)).embeddings
+async def _encoded(
+    model: str | None, sentences: list[str], allow_pickle: bool
+) -> tuple[Encoded, str]:
+    """What the model makes of ``sentences``, and why it is this model that answers."""
+    async with _started(model, allow_pickle) as (encoder, why):
+        return await encoder.encode(sentences), why
 
 
 def search(
@@ -110,13 +119,32 @@ def search(
         raise UserError('A sentence is needed, as in: stplay sim --against corpus.txt "a cat"')
     if form == "npy":
         raise UserError("Neighbours have no npy form; use --format json or csv.")
-    name, found = asyncio.run(_neighbours(queries, corpus, column, k, model, metric, allow_pickle))
+    asked = _neighbours(queries, corpus, column, k, model, metric, allow_pickle)
+    encoded, why, found = asyncio.run(asked)
+    if words := encoded.cut_words():
+        _say(words)
+    cut = len({one.row for neighbours in found for one in neighbours if one.cut})
+    if cut:
+        _say(f"{count(cut)} of the sentences found {'was' if cut == 1 else 'were'} cut as well.")
     if form == "json":
         answers = [
-            {"sentence": query, "neighbours": [one._asdict() for one in neighbours]}
-            for query, neighbours in zip(queries, found, strict=True)
+            {
+                "sentence": query,
+                "tokens": tokens,
+                "cut": dropped,
+                "neighbours": [one._asdict() for one in neighbours],
+            }
+            for query, tokens, dropped, neighbours in zip(
+                queries, encoded.read, encoded.dropped, found, strict=True
+            )
         ]
-        told = {"model": name, "metric": metric, "corpus": corpus, "queries": answers}
+        told = {
+            "model": encoded.model,
+            "why": why,
+            "metric": metric,
+            "corpus": corpus,
+            "queries": answers,
+        }
         return msgspec.json.encode(told).decode() + "\n"
     if form == "csv":
         text = io.StringIO()
@@ -125,12 +153,16 @@ def search(
         for query, neighbours in zip(queries, found, strict=True):
             writer.writerows([query, one.score, one.row, one.text] for one in neighbours)
         return text.getvalue()
-    lines: list[str] = []
-    for query, neighbours in zip(queries, found, strict=True):
+    table: list[str] = []
+    for query, dropped, neighbours in zip(queries, encoded.dropped, found, strict=True):
         if len(queries) > 1:
-            lines += ["", printable(query)] if lines else [printable(query)]
-        lines += [f"{one.score:.{DECIMALS}f}  {printable(one.text)}" for one in neighbours]
-    return "\n".join(lines) + "\n"
+            heading = printable(query) + _cut_mark(dropped)
+            table += ["", heading] if table else [heading]
+        table += [
+            f"{one.score:.{DECIMALS}f}  {printable(one.text)}{_cut_mark(one.cut)}"
+            for one in neighbours
+        ]
+    return "\n".join(table) + "\n"
 
 
 async def _neighbours(
@@ -141,76 +173,64 @@ async def _neighbours(
     model: str | None,
     metric: str,
     allow_pickle: bool,
-) -> tuple[str, list[list[Neighbour]]]:
-    async with _started(model, allow_pickle) as encoder:
-        with _Status() as status:
-            facts = await encoder.load_corpus(corpus, column, status.tell)
-        await encoder.encode(queries, encoder.query_task)
+) -> tuple[Encoded, str, list[list[Neighbour]]]:
+    """The encoded queries, why it is their model that answers, and the neighbours of each."""
+    async with _started(model, allow_pickle) as (encoder, why):
+        with output.StatusLine() as status:
+            facts = await encoder.load_corpus(corpus, column, _tells(status))
+        encoded = await encoder.encode(queries, encoder.query_task)
         found = [await encoder.neighbours(facts.key, query, k, metric) for query in queries]
-        return encoder.model, found
+        return encoded, why, found
 
 
 @asynccontextmanager
-async def _started(model: str | None, allow_pickle: bool) -> AsyncIterator[Encoder]:
-    name = model or next(one.name for one in models.offered() if one.here)
+async def _started(model: str | None, allow_pickle: bool) -> AsyncIterator[tuple[Encoder, str]]:
+    """An encoder whose model is loaded, and why it is that one: told once it has answered."""
+    name, why = (model, models.AS_ASKED) if model is not None else models.best()
     encoder = Encoder(name, allow_pickle)
     try:
-        with _Status() as status:
-            facts = await encoder.start(status.tell)
+        with output.StatusLine() as status:
+            facts = await encoder.start(_tells(status))
+        yield encoder, why
+        _say(models.answering(facts.name, why))  # it has
         if facts.untrained:
-            _say(f"{encoder.model} is untrained: what it finds alike means nothing.")
-        yield encoder
+            _say(f"{facts.name} is untrained: what it finds alike means nothing.")
     finally:
         await encoder.close()
 
 
-class _Status:
-    """One line on a terminal that tells what is waited for, and goes away."""
+def _cut_mark(dropped: int) -> str:
+    """What stands after a sentence whose end was not read."""
+    if not dropped:
+        return ""
+    return f"  [{count(dropped)} {'token' if dropped == 1 else 'tokens'} not read]"
 
-    def __init__(self) -> None:
-        self.shown = ""
 
-    def __enter__(self) -> _Status:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._show("")
-
-    def tell(self, stage: str, done: int, total: int | None) -> None:
-        """Tell the stage, and how far it is."""
+def _tells(status: output.StatusLine) -> Progress:
+    def tell(stage: str, done: int, total: int | None) -> None:
         of = f" of {count(total)}" if total else ""
-        self._show(printable(stage) + (f" {count(done)}{of}" if done else ""))
+        status.show(stage + (f" {count(done)}{of}" if done else ""))
 
-    def _show(self, text: str) -> None:
-        if sys.stderr is not None and sys.stderr.isatty() and text != self.shown:
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-            self.shown = text
+    return tell
 
 
 def _say(sentence: str) -> None:
-    with suppress(OSError):
-        print(f"stplay: {printable(sentence)}", file=sys.stderr)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8 text"
-    return getattr(error, "strerror", None) or str(error)
+    output.remark(f"stplay: {sentence}")
 
 
 def corpora_table(chosen: list[corpora.Kept], removed: bool) -> str:
     """The corpora ``chosen``: which one it is, where it is from, its size, and its last use."""
     if not chosen:
         return "No corpus is kept.\n"
-    lines = []
+    table = []
     for facts, used in chosen:
         state = "removed" if removed else f"used {duration(time.time() - used)} ago"
         source, model = facts.source or "unknown source", facts.model or "unknown model"
-        lines.append(
+        table.append(
             f"{facts.key[:SHOWN_KEY]}  {size(facts.disk):>9}  {count(facts.rows):>11} rows  "
             f"{state}  {printable(model)}  {printable(source)}"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(table) + "\n"
 
 
 def warm_table(stop: bool) -> str:
@@ -220,10 +240,10 @@ def warm_table(stop: bool) -> str:
     found = asyncio.run(encoders.stop_all() if stop else encoders.warm())
     if not found:
         return "No encoder is warm.\n"
-    lines = []
+    table = []
     for one in found:
         state = "stopped" if stop else f"unused for {duration(one.idle_seconds)}"
         if one.clients:
             state = f"in use by {count(one.clients)}" + (", stopped" if stop else "")
-        lines.append(f"{printable(one.model)}  process {one.pid}  {state}")
-    return "\n".join(lines) + "\n"
+        table.append(f"{printable(one.model)}  process {one.pid}  {state}")
+    return "\n".join(table) + "\n"

@@ -6,7 +6,8 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -21,6 +22,8 @@ COLUMNS = ("anchor", "positive", "negative")
 SPLIT_NAMES = ("train", "dev", "validation", "val", "test")
 WEIGHTS = "model.safetensors"
 PICKLE_WEIGHTS = "pytorch_model.bin"
+WITHOUT_WEIGHTS = frozenset({"BoW", "Dropout", "Normalize", "Pooling"})
+"""The library's modules that have nothing to load but their settings."""
 
 _MINILM_HASHES = {
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -190,27 +193,45 @@ def minilm_folder() -> Path:
 def check_model_folder(folder: Path, *, allow_pickle: bool) -> None:
     """Make sure that ``folder`` holds a model whose weights can be read.
 
+    What else may be wrong with it, the library says when it loads the model.
+
     Raises:
         UserError: there is no configuration, there are no weights, or a part has only a pickle
             checkpoint while ``allow_pickle`` is false.
     """
     shown = printable(str(folder))
-    parts = [folder]
+    parts, kinds = [folder], [""]
     if (folder / "modules.json").is_file():
         try:
             modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-            parts = [folder / module["path"] for module in modules]
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+            parts = [part for module in modules for part in _parts(folder / module["path"])]
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
             raise UserError(f"{shown}/modules.json is damaged.") from None
-    if not any((part / "config.json").is_file() for part in parts):
+    # Without modules.json the library takes it for a transformers' model, or an adapter for one.
+    elif not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
         raise UserError(f"{shown} is not a model folder: it has no config.json.")
     safe = [part for part in parts if any(part.glob("*.safetensors"))]
     pickled = [part for part in parts if part not in safe and any(part.glob("pytorch_model*.bin"))]
-    if not safe and not pickled:
+    # As ``from_pretrained`` and ``Module.load_torch_weights`` look for them.
+    if not safe and not pickled and not WITHOUT_WEIGHTS.issuperset(kinds):
         raise UserError(f"The model folder {shown} has no weights (no {WEIGHTS}).")
+    # Stricter than the library, which reads a pickle wherever there is nothing safer.
     if pickled and not allow_pickle:
         raise UserError(
             f"{printable(str(pickled[0]))} has only a pickle checkpoint ({PICKLE_WEIGHTS}), which "
             "can run code when it is read. If you trust it, allow it with "
             "--allow-pickle; for a training, with --set model.allow_pickle=true"
         )
+
+
+def _parts(part: Path) -> Iterator[Path]:
+    """A module's folder, and, of a router, those of the modules that it routes to."""
+    yield part
+    for name in ("router_config.json", "config.json"):  # the second where it was called Asym
+        with suppress(OSError, ValueError):
+            routed = json.loads((part / name).read_text(encoding="utf-8"))
+            if isinstance(routed, dict) and isinstance(routed.get("types"), dict):
+                for each in routed["types"]:
+                    yield from _parts(part / each)
+                return

@@ -2,44 +2,112 @@
 
 from __future__ import annotations
 
+import math
+import re
+import time
 import unicodedata
+from collections.abc import Callable
+
+HUGE = 1e15
+MOST_SHOWN = 4096
+YEAR = 365.25 * 86_400
+MOST_MARKS = 8  # in a row: a letter of any language has fewer above and below it
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_MARKS = frozenset({"Mn", "Me"})
 _JOINERS = frozenset("\u200c\u200d")  # Persian and Indic words and joined emoji need these
+_JAMO = "\u1160-\u11ff\ud7b0-\ud7ff"  # vowels and finals that are drawn into the cell before
+_ANY_FLOOD = re.compile(rf"(?:[^\w\s]|[{_JAMO}]){{{MOST_MARKS + 1}}}")
+_IS_JAMO = re.compile(f"[{_JAMO}]").match
 
 
 def printable(text: str) -> str:
     """``text`` on one line, with a replacement sign for what could steer a terminal.
 
-    Control, bidirectional-override and other invisible format characters are replaced by U+FFFD;
-    tabs and line ends become one space.
+    Control, bidirectional-override and other invisible format characters are replaced by U+FFFD,
+    and so are floods of combining signs; tabs and line ends become one space.
     """
-    if text.isascii() and text.isprintable():
+    return _replaced(text, lambda sign: " " if sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}")
+
+
+def clipped(text: str, most: int = MOST_SHOWN) -> str:
+    """The first ``most`` characters of ``text``, as many as anybody reads in a view."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def printable_lines(text: str) -> str:
+    """As ``printable``, but the lines of ``text`` stay lines."""
+    return "\n".join(map(printable, text.replace("\r\n", "\n").split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """JSON lines that decode to the same values, with nothing in them that steers a terminal."""
+    return "\n".join(_replaced(line, _json_escape) for line in text.split("\n"))
+
+
+def ascii_json(text: str) -> str:
+    """The same JSON for a terminal that has no other signs."""
+    return re.sub(r"[^\x00-\x7f]", lambda found: _json_escape(found[0]), text)
+
+
+def _json_escape(sign: str) -> str:
+    if sign in "\t\r":  # only between the tokens: in a string they are escaped already
+        return " "
+    digits = sign.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{digits[start : start + 4]}" for start in range(0, len(digits), 4))
+
+
+def _replaced(text: str, replacement: Callable[[str], str]) -> str:
+    """``text`` with the ``replacement`` of each character that could steer or flood a terminal."""
+    if text.isprintable() and (text.isascii() or not _ANY_FLOOD.search(text)):
         return text
-    shown = []
-    for character in text:
-        if character in "\t\n\r":
-            shown.append(" ")
-        elif unicodedata.category(character) in _UNSAFE and character not in _JOINERS:
-            shown.append("\N{REPLACEMENT CHARACTER}")
-        else:
-            shown.append(character)
+    shown: list[str] = []
+    marks = 0
+    for sign in text:
+        kind = unicodedata.category(sign)
+        is_mark = kind in _MARKS or sign in _JOINERS or _IS_JAMO(sign)
+        marks = marks + 1 if is_mark else 0
+        unsafe = kind in _UNSAFE and sign not in _JOINERS
+        shown.append(replacement(sign) if unsafe or marks > MOST_MARKS else sign)
     return "".join(shown)
 
 
 def count(value: float | None) -> str:
     """A whole number with thousands separators, ``-`` where there is none."""
-    return "-" if value is None else f"{value:,.0f}"
+    return decimals(value, 0)
 
 
 def decimals(value: float | None, places: int) -> str:
-    """A number with fixed decimals, ``-`` where there is none."""
-    return "-" if value is None else f"{value:,.{places}f}"
+    """A number with fixed decimals, ``-`` where there is none; a huge one by its power of ten."""
+    if value is None:
+        return "-"
+    number = _float(value)
+    return f"{number:,.{places}f}" if abs(number) < HUGE else f"{number:.{places}e}"
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return math.inf if value > 0 else -math.inf
+
+
+def moment(seconds: float | None) -> str:
+    """A time of this place's clocks, ``2023-11-14 22:13``; ``-`` where there is none."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else "-"
+    except (OverflowError, ValueError, OSError):  # beyond what the clocks tell
+        return "-"
 
 
 def duration(seconds: float) -> str:
     """Seconds as people say them: ``34 s``, ``2 min 05 s``, ``3 h 20 min``, ``2 d 4 h``."""
-    whole = max(0, round(seconds))
+    seconds = _float(seconds)
+    if math.isnan(seconds):
+        return "-"
+    if seconds >= 100 * YEAR:
+        return "more than 100 years"
+    whole = max(0, round(max(0.0, seconds)))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -51,8 +119,9 @@ def duration(seconds: float) -> str:
 
 def size(value: float) -> str:
     """A number of bytes in binary units: ``512 B``, ``3.2 MiB``, ``11.2 GiB``."""
+    value = _float(value)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
-    return f"{value:.1f} TiB"
+    return f"{value:.1f} TiB" if value < HUGE else f"{value:.1e} TiB"

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec.structs import replace
+
 from stplay.events import (
     Damaged,
     Event,
     Noted,
+    Replaced,
     RunFinished,
     StageProgressed,
     SystemSampled,
     WorkerStarted,
 )
-from stplay.text import count, printable, size
+from stplay.text import clipped, count, printable, size
 
 Status = Literal["starting", "running", "lost", "completed", "stopped", "failed"]
 SIGNS: dict[Status, str] = {
@@ -26,6 +29,7 @@ SIGNS: dict[Status, str] = {
     "failed": "✗",
 }
 WORDS = {"completed": "finished"}
+REPLACED = "The event log was replaced by another one, which is read from its start."
 
 
 @dataclass
@@ -53,7 +57,8 @@ class WorkLog:
         """Why the job failed, or since when nothing is heard of it, in one sentence."""
         if self.status == "lost":
             return self._silence
-        return self.finished.error if self.finished else None
+        error = self.finished.error if self.finished else None
+        return clipped(error) if error else error
 
     @property
     def state(self) -> str:
@@ -96,9 +101,12 @@ class WorkLog:
             case RunFinished():
                 self.finished, self.status, self.stage = event, event.outcome, None
             case Noted():
-                self.notes.append(event)
+                self.notes.append(replace(event, text=clipped(event.text)))
             case Damaged():
                 self.damaged += 1
+            case Replaced():
+                self.__dict__ = dict(type(self)().__dict__)
+                self.notes.append(Noted(time=event.time, level="warning", text=REPLACED))
 
 
 def status_words(status: Status) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from stplay.results import Scores, Triplets
 
 FORMATS = ("jsonl", "csv")
+
+
+class Writes(Protocol):
+    """Something that takes text."""
+
+    def write(self, data: str, /) -> object:
+        """Write whole lines."""
 
 
 class WrongTriplet(msgspec.Struct):
@@ -74,7 +81,7 @@ class WrongTriplets:
     def __iter__(self) -> Iterator[WrongTriplet]:
         return (self[number] for number in range(len(self)))
 
-    def write(self, file: TextIO, form: str) -> None:
+    def write(self, file: Writes, form: str) -> None:
         """Write them to ``file`` as ``csv`` or, one object a line, ``jsonl``."""
         if form == "csv":
             table = csv.writer(file)
@@ -82,4 +89,4 @@ class WrongTriplets:
             table.writerows(msgspec.structs.astuple(triplet) for triplet in self)
             return
         for triplet in self:
-            print(json.dumps(msgspec.structs.asdict(triplet), ensure_ascii=False), file=file)
+            file.write(json.dumps(msgspec.structs.asdict(triplet), ensure_ascii=False) + "\n")

@@ -19,7 +19,9 @@ from stplay.events import (
 from stplay.runs import Run
 
 
-def finished_run(name: str = "done", steps: int = 3, **last: object) -> Run:
+def finished_run(
+    name: str = "done", steps: int = 3, *, synthetic: bool = True, **last: object
+) -> Run:
     """A run on disk as a training process would have left it."""
     run = runs.create(recipe.load("sample"), name, "sample")
     writer = EventWriter(run.events_path)
@@ -33,7 +35,7 @@ def finished_run(name: str = "done", steps: int = 3, **last: object) -> Run:
             precision="float32",
             versions={},
             rows={"train": 10000},
-            synthetic=True,
+            synthetic=synthetic,
             total_steps=100 * steps,
             parameters=1,
             engine=Engine(

@@ -19,7 +19,7 @@ def keep(source: str, hours: float = 0) -> CorpusFacts:
     """A corpus of two sentences, last used so many ``hours`` ago."""
     name = corpora.key("mine", {source: 0})
     with corpora.Building(name, {"a cat": 0, "a dog": 1}, 2, 3) as building:
-        building.append(np.ones((2, 3), np.float32))
+        building.append(np.ones((2, 3), np.float32), [0, 7])
         facts = building.finish("builtin:minilm", source)
     used = time.time() - 3600 * hours
     os.utime(folder_of(facts) / "facts.json", (used, used))
@@ -72,3 +72,10 @@ def test_clearing_frees_what_a_killed_process_left(stplay: Command) -> None:
 def test_mistakes(stplay: Command, start: str) -> None:
     keep("a.txt")
     assert_mistake(stplay("corpora", "--remove", start), "No corpus begins with")
+
+
+def test_what_was_not_read_is_kept(home: Path) -> None:
+    facts = keep("a.txt")
+    assert facts.cut == 1
+    found = corpora.Corpus(facts.key).neighbours(np.ones(3, np.float32), 2, "cosine")
+    assert [one.cut for one in found] == [0, 7]

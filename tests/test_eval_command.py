@@ -163,8 +163,8 @@ def test_killed_and_tried_again_in_a_terminal(shared_home: Path, tmp_path: Path)
     assert "384 dimensions" in screen
     assert re.search(r"cosine_accuracy +0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)", screen)
     assert "importing" not in screen  # the progress is gone
-    assert not evaluation.folder.exists()
     assert [each.id for each in evaluations.every()] == ["few-1", *before]
+    assert (evaluation.read_log().error or "?") in told[0], "its story is kept"
 
 
 def test_input_that_only_the_process_can_judge(shared_home: Path, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -125,15 +128,103 @@ def test_a_wrong_id_names_those_that_are(home: Path, name: str) -> None:
         evaluations.find(name)
 
 
-def test_only_what_nobody_works_on_is_swept(home: Path) -> None:
-    done, working = finished("a"), unfinished(this_process())
-    dead = unfinished(killed_process())
-    (dead.folder / "embeddings").mkdir()
-    (dead.folder / "embeddings" / "all.npy").write_bytes(b"x" * 1000)
+def silence(evaluation: Evaluation, seconds: float) -> Evaluation:
+    """Let nothing have come from ``evaluation`` for some time."""
+    last = time.time() - seconds
+    os.utime(evaluation.events_path, (last, last))
+    return evaluation
+
+
+def with_files(evaluation: Evaluation) -> Evaluation:
+    """Files as a process leaves them half-way."""
+    (evaluation.folder / "embeddings").mkdir()
+    (evaluation.folder / "embeddings" / "all.embeddings").write_bytes(b"x" * 1000)
+    kept_triplets(evaluation.triplets_path(0), SENTENCES)
+    evaluation.worker_log_path.write_text("Traceback")
+    return evaluation
+
+
+def names(evaluation: Evaluation) -> set[str]:
+    return {path.name for path in evaluation.folder.iterdir()}
+
+
+DAY = 86400.0
+LOG = {"request.json", "events.jsonl", "worker.log"}
+
+
+def test_what_failed_is_kept_for_a_week_without_its_large_files(home: Path) -> None:
+    dead = silence(with_files(unfinished(killed_process())), 100)
+    told = unfinished(killed_process())
+    writer = EventWriter(told.events_path)
+    writer.write(RunFinished(outcome="failed", exit_code=1, error="It broke."))
+    writer.close()
+    for evaluation in (with_files(told), silence(told, 6.9 * DAY)):
+        assert "embeddings" in names(evaluation)
+    done, working = finished("a"), with_files(unfinished(this_process()))
+    assert [names(dead), names(told)] == [LOG, LOG]
+    assert dead.read_log().status == "failed"
+    for evaluation in (dead, told, done, working):
+        silence(evaluation, 7.1 * DAY)
     new = evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
     there = {path.name for path in new.folder.parent.iterdir()}
-    assert there == {done.id, working.id, new.id}
-    assert not (new.folder / "embeddings").exists()
+    assert there == {done.id, working.id, new.id}, "and what is at work or finished for good"
+    assert "embeddings" in names(working)
+
+
+@pytest.mark.parametrize("seconds", [10, 61, 8 * DAY, 4000 * DAY])
+def test_what_another_host_may_hold_is_left_alone(home: Path, seconds: float) -> None:
+    there = WorkerStarted(host="gpu-box", pid=os.getpid(), process_started=1.0)
+    other = silence(with_files(unfinished(there)), seconds)
+    held = names(other)
+    assert evaluations.create(Request(["builtin:tiny"], "builtin:sample")).id == "sample-2"
+    assert names(other) == held
+    writer = EventWriter(other.events_path)  # it goes on, and comes to its end
+    writer.write(RunFinished(outcome="stopped", exit_code=130))
+    writer.close()
+    silence(other, 8 * DAY)
+    evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    assert not other.folder.exists()
+
+
+def test_a_heart_that_has_just_beaten_keeps_its_files(home: Path) -> None:
+    """A process of another container: of the same host by name, and not to be seen from here."""
+    other = with_files(unfinished(killed_process()))
+    held = names(other)
+    evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    assert names(other) == held
+
+
+def test_a_number_is_never_given_again(home: Path) -> None:
+    first, second = finished("a"), finished("b")
+    second.discard()
+    third = finished("c")
+    shutil.rmtree(third.folder)  # by hand
+    first.discard()
+    assert finished("d").id == "sample-4"
+    assert [each.id for each in evaluations.every()] == ["sample-4"]
+
+
+def test_numbers_of_before_they_were_written_down_count_too(home: Path) -> None:
+    folder = home / "data" / "evaluations"
+    for name in ("sample-7", "sample-x", "sample-" + "9" * 200, "sample-8 old"):
+        (folder / name).mkdir(parents=True)
+    assert [finished("a").id for _ in range(2)] == ["sample-8", "sample-9"]
+
+
+def test_starts_side_by_side_get_a_number_each(home: Path) -> None:
+    asked = Request(["builtin:tiny"], "builtin:sample")
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: evaluations.create(asked).id, range(24)))
+    assert sorted(found) == sorted(f"sample-{number}" for number in range(1, 25))
+
+
+def test_two_names_of_one_folder_are_one_model(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    asked = Request(["./model", "model", str(tmp_path / "model")], "builtin:sample")
+    assert evaluations.create(asked).request().models == [str(tmp_path / "model")]
 
 
 def test_one_that_is_just_being_made_is_left_alone(home: Path) -> None:
@@ -217,9 +308,9 @@ def test_time_left_is_told_from_the_pace_of_encoding(home: Path) -> None:
     log.apply(StageProgressed(stage="reading sample-dev", done=500, total=500, time=90.0))
     assert log.seconds_left() is None
     assert log.status == "starting"
-    for time, done in ((100.0, 100), (110.0, 300)):
+    for at, done in ((100.0, 100), (110.0, 300)):
         assert log.seconds_left() is None
-        log.apply(StageProgressed(stage="encoding with a", done=done, total=1000, time=time))
+        log.apply(StageProgressed(stage="encoding with a", done=done, total=1000, time=at))
     assert log.status == "running"
     assert log.seconds_left() == pytest.approx(35.0)
     # The next model of the same evaluation goes on at the same pace.

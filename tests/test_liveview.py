@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from test_runs import create
 
+from stplay.console import SafeConsole
 from stplay.events import (
     CheckpointSaved,
     Damaged,
@@ -181,7 +181,7 @@ class Terminal:
 
     def __init__(self, height: int = 40) -> None:
         self.file = io.StringIO()
-        self.console = Console(
+        self.console = SafeConsole(
             file=self.file,
             force_terminal=True,
             width=100,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,13 @@ def test_the_next_free_number(home: Path):
     create("other-9")
     assert create().id == "sample-8"
     assert runs.create(Recipe(), None, "other").id == "other-10"
+
+
+def test_the_number_of_a_run_that_was_removed_is_never_given_again(home: Path):
+    for run in (create("sample-4"), create()):
+        shutil.rmtree(run.folder)  # an evaluation may still name it
+    assert create().id == "sample-6"
+    assert create("sample-4").id == "sample-4", "a name that is asked for is given"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import run_stplay
+from samplerun import finished_run
 from terminal import Terminal
 from test_cli import assert_mistake
 from widemodel import make_wide_model
@@ -27,10 +28,14 @@ CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
 pytestmark = pytest.mark.usefixtures("warm_home")
 
 
-def sim(*arguments: str, **options: Any) -> str:
-    """What ``stplay sim`` prints with ``builtin:minilm``."""
+AS_ASKED = "stplay: builtin:minilm (all-MiniLM-L6-v2) answers, as asked.\n"
+LONG = "word " * 300  # 254 of them are read
+
+
+def sim(*arguments: str, told: str = "", **options: Any) -> str:
+    """What ``stplay sim`` prints with ``builtin:minilm``; ``told`` is the rest of its stderr."""
     done = run_stplay("sim", "--model", "builtin:minilm", *arguments, **options)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, AS_ASKED + told)
     return done.stdout
 
 
@@ -57,11 +62,72 @@ def test_sentences_come_from_a_file_and_from_a_pipe(tmp_path: Path):
     assert sim(input="\n".join(CARD[:2])) == "0.7420\n"
 
 
+def test_what_was_not_read_is_told_and_marked(tmp_path: Path):
+    told = (
+        "stplay: sentence 2 was cut after 254 tokens; 47 more were not read (builtin:minilm reads "
+        "256, special ones among them).\n"
+    )
+    assert sim("word", LONG + "end", told=told) != "1.0000\n"
+    both = told.replace("sentence 2 was", "2 sentences (1, 2) were").replace(
+        "47 more", "47 more of each"
+    )
+    assert sim(LONG + "end", LONG + "other", told=both) == "1.0000\n", "what differs is not read"
+    table = sim("word", LONG + "end", "a cat", told=told).splitlines()
+    assert [line.endswith("  [47 tokens not read]") for line in table[1:]] == [False, True, False]
+    found = json.loads(sim("word", LONG + "end", "--format", "json", told=told))
+    assert (found["tokens"], found["cut"]) == ([1, 254], [0, 47])
+    assert len(sim("word", LONG + "end", "--format", "csv", told=told).splitlines()) == 3
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text(f"a cat\n{LONG}\n", encoding="utf-8")
+    told = "stplay: 1 of the sentences found was cut as well.\n"
+    lines = sim("--against", str(corpus), "word", told=told).splitlines()
+    assert [line.endswith("  [46 tokens not read]") for line in lines] == [True, False]
+    found = json.loads(sim("--against", str(corpus), "word", "--format", "json", told=told))
+    assert [one["cut"] for one in found["queries"][0]["neighbours"]] == [46, 0]
+
+
+def test_lines_end_alike_wherever_sentences_come_from(tmp_path: Path):
+    """A form feed, U+0085 and U+2028 are no line ends: sim once made seven sentences of these."""
+    four = ["one\x0cpage", "next\x85line", "line\u2028separator", "a\x1cb\x0bc"]
+    file = tmp_path / "four.txt"
+    file.write_bytes("\r\n".join(four).encode())
+    found = json.loads(sim("--file", str(file), "--format", "json"))
+    assert found["sentences"] == four
+    piped = subprocess.run(
+        [sys.executable, "-m", "stplay", "sim", "--model=builtin:minilm", "--format=json"],
+        input=file.read_bytes(),
+        capture_output=True,
+    )
+    assert json.loads(piped.stdout) == found
+    near = json.loads(sim("--against", str(file), "page", "--format=json"))["queries"][0]
+    assert sorted(one["text"] for one in near["neighbours"]) == sorted(four)
+
+
+def test_the_default_and_why(home: Path):
+    """After ``make play`` the newest finished run is a toy on synthetic data: it once answered."""
+    run = finished_run("sample-1")
+    make_wide_model(run.folder / "model")
+    done = run_stplay("sim", "a cat", "a kitten")
+    assert (done.stdout, done.stderr) == (
+        "0.7663\n",
+        "stplay: builtin:minilm (all-MiniLM-L6-v2) answers: no finished run on real data is here "
+        "(run:sample-1: synthetic data).\n",
+    )
+    real = finished_run("real", synthetic=False)
+    make_wide_model(real.folder / "model")
+    done = run_stplay("sim", "a cat", "a kitten", "--format", "json")
+    why = "it is the newest finished run on real data"
+    assert done.stderr == f"stplay: run:real answers: {why}.\n"
+    assert (json.loads(done.stdout)["model"], json.loads(done.stdout)["why"]) == ("run:real", why)
+    run_stplay("encoders", "--stop")
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_formats_tell_the_same(metric: str):
     found = json.loads(sim(*CARD, "--metric", metric, "--format", "json"))
-    assert list(found) == ["model", "metric", "sentences", "matrix"]
+    assert list(found) == ["model", "metric", "sentences", "why", "tokens", "cut", "matrix"]
     assert (found["model"], found["metric"]) == ("builtin:minilm", metric)
+    assert (found["why"], found["tokens"], found["cut"]) == ("as asked", [3, 5, 6], [0, 0, 0])
     assert found["sentences"] == CARD
     matrix = np.array(found["matrix"], np.float32)
     assert matrix.shape == (3, 3)
@@ -80,7 +146,12 @@ def test_neighbours_in_a_corpus(tmp_path: Path):
     assert {line[8:] for line in lines[1:]} == {"A baby is unhappy.", "An infant laughs."}
     assert len(sim("--against", str(corpus), *CARD[:2], "-k2").splitlines()) == 7
     found = json.loads(sim("--against", str(corpus), *CARD[:2], "-k2", "--format=json"))
-    assert found["queries"][1]["neighbours"][0] == {"row": 1, "text": CARD[1], "score": 1.0}
+    assert found["queries"][1]["neighbours"][0] == {
+        "row": 1,
+        "text": CARD[1],
+        "score": 1.0,
+        "cut": 0,
+    }
     _, *rows = csv.reader(
         io.StringIO(sim("--against", str(corpus), CARD[2], "-k1", "--format=csv"))
     )
@@ -96,6 +167,7 @@ def test_an_untrained_model_is_told(warm_home: Path):
     assert done.returncode == 0
     assert float(done.stdout) <= 1
     assert done.stderr == (
+        "stplay: builtin:tiny answers, as asked.\n"
         "stplay: builtin:tiny is untrained: what it finds alike means nothing.\n"
     )
     listed = run_stplay("encoders").stdout
@@ -167,7 +239,7 @@ def test_a_reader_that_goes_away():
         process.stdin.write(b"".join(b"sentence %d\n" % number for number in range(150)))
         process.stdin.close()
         assert process.stderr is not None
-        assert process.stderr.read() == b""
+        assert process.stderr.read().decode() == AS_ASKED
         assert process.wait(60) == 0
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
 
-from stplay.text import count, decimals, duration, printable, size
+from stplay.text import (
+    MOST_MARKS,
+    ascii_json,
+    count,
+    decimals,
+    duration,
+    printable,
+    printable_json,
+    printable_lines,
+    size,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +40,51 @@ from stplay.text import count, decimals, duration, printable, size
 def test_nothing_that_steers_a_terminal_is_shown(text: str, shown: str):
     assert printable(text) == shown
     printable(text).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "שָׁלוֹם בְּרֵאשִׁית",
+        unicodedata.normalize("NFD", "Ệ, ǭ; 각하, 값없는"),
+        "བསྒྲུབས",
+        "ക്ഷേത്രം नमस्ते ทั้งนี้",
+        "e" + "\u0301" * MOST_MARKS,
+        "--------------------------------------- ………………………………",
+        "日本語" * 1000,
+    ],
+)
+def test_languages_are_shown_as_they_are(text: str):
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("sign", "\u0301\u20dd\u0489\u1161\u11a8\u200d\ufe0f")
+@pytest.mark.parametrize("before", ["e", "日", ""])
+def test_a_flood_of_combining_signs_is_cut(sign: str, before: str):
+    shown = printable(before + sign * 5000 + "z")
+    assert shown == before + sign * MOST_MARKS + "�" * (5000 - MOST_MARKS) + "z"
+
+
+def test_lines_stay_lines():
+    assert printable_lines("a\r\nb\rc\x1b\n\nd") == "a\nb c�\n\nd"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "plain 日本語 👩\u200d👧",
+        "\x7f\x85\x9b\u202e\u2028\U000e0041\x1b\n\t",
+        "e" + "\u0301" * 40,
+        ["\udcff", {"\u202e": 1}],
+    ],
+)
+@pytest.mark.parametrize("ensure_ascii", [False, True])
+def test_json_is_made_safe_and_means_the_same(value: object, ensure_ascii: bool):
+    line = json.dumps([value, value], ensure_ascii=ensure_ascii, indent=1).replace("\n", "\r\n\t")
+    safe = printable_json(line)
+    assert printable_lines(safe) == safe
+    assert ascii_json(safe).isascii()
+    assert json.loads(safe) == json.loads(ascii_json(safe)) == [value, value]
 
 
 def test_every_control_character_is_replaced():

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
+from stplay import lines
 from stplay.engine import hub
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
@@ -286,24 +287,8 @@ def file_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
     return readers.get(Path(shown).suffix, _parquet_rows)(file, shown, columns)
 
 
-def lines(file: BinaryIO, shown: str) -> Iterator[str]:
-    """The lines of an open file of text, with their ends.
-
-    Raises:
-        UserError: it is not UTF-8.
-    """
-    for number, line in enumerate(file, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise UserError(
-                f"{shown}: line {number:,} is not UTF-8 text; convert the file, for instance "
-                "with: iconv -f latin1 -t utf-8"
-            ) from None
-
-
 def _json_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
-    for number, line in enumerate(lines(file, shown), 1):
+    for number, line in enumerate(lines.read(file, shown), 1):
         text = line.rstrip()
         if not text:
             continue
@@ -324,7 +309,7 @@ def _json_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
 def _csv_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
     delimiter = "\t" if shown.endswith(".tsv") else ","
     # Strict: a stray quote would else join sentences and lines without a word.
-    rows = csv.DictReader(lines(file, shown), delimiter=delimiter, strict=True)
+    rows = csv.DictReader(lines.read(file, shown), delimiter=delimiter, strict=True)
     try:
         columns(rows.fieldnames or (), shown)
         for row in rows:

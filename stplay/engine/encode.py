@@ -19,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -32,6 +32,9 @@ from stplay.models import UNTRAINED
 from stplay.text import printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from stplay.engine.encoding import Encoder
     from stplay.engine.seentokens import SeenTokens
 
@@ -202,13 +205,14 @@ class EncodingProcess:
         from stplay.engine.seentokens import SeenTokens
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
-        self.encoder, self.tokens = Encoder(opened.model), SeenTokens(opened.model)
+        self.encoder = Encoder(opened.model, name=self.model)
+        self.tokens = SeenTokens(opened.model)
         first = self.encoder.encode(["The first sentence takes longer."])
         return ModelFacts(
             name=self.model,
             revision=opened.revision,
             dimensions=first.shape[1],
-            max_tokens=opened.model.max_seq_length,
+            max_tokens=self.encoder.max_tokens,
             similarity=str(opened.model.similarity_fn_name),
             untrained=self.model == UNTRAINED,
             device=str(opened.model.device),
@@ -272,21 +276,29 @@ class EncodingProcess:
         model = " ".join(parts).rstrip()
         key = await asyncio.to_thread(corpora.key, model, found.first)
         async with self.loading_corpora[key]:
-            if facts := corpora.facts(key):
+            facts = corpora.facts(key)
+            if facts is not None and facts.cut is not None:  # else it is older than that figure
                 return facts
             total, done = len(found.first), 0
             stage = f"encoding {printable(Path(request.source).name)}"
             tell(stage, 0, total)
             with corpora.Building(key, found.first, found.rows, self.facts.dimensions) as building:
                 for piece in building.pieces():
-                    encode = partial(self.encoder.encode, piece, task)
                     async with self.turn:
-                        embeddings = await self._in_thread(encode)
-                    building.append(embeddings)
+                        embeddings, dropped = await self._in_thread(
+                            partial(self._encode_piece, piece, task)
+                        )
+                    building.append(embeddings, dropped)
                     done += len(piece)
                     self.used = time.monotonic()
                     tell(stage, done, total)
                 return await asyncio.to_thread(building.finish, self.facts.name, request.source)
+
+    def _encode_piece(
+        self, piece: list[str], task: Literal["document"] | None
+    ) -> tuple[NDArray[np.floating], list[int]]:
+        """Encode a piece of a corpus, in the model's thread; also how much of each was cut."""
+        return self.encoder.encode(piece, task), self.tokens.of(piece)[1]
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self.thread, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Literal, NamedTuple
@@ -17,6 +18,8 @@ from sentence_transformers.util import truncate_embeddings
 from stplay.engine.cores import on_each_core
 from stplay.engine.packedmodel import PackedModel, Tokenized, why_not
 from stplay.engine.packing import Packing, cells_to_waste, split
+from stplay.errors import UserError
+from stplay.text import printable
 
 Encoded = tuple[Sequence[int], NDArray[np.floating]]
 Task = Literal["query", "document"]
@@ -35,16 +38,58 @@ class Prepared(NamedTuple):
     tokenized: Tokenized | None
 
 
+class NotFiniteError(UserError):
+    """Embeddings are not finite; whoever can go on with them takes ``embeddings``."""
+
+    def __init__(self, sentence: str, embeddings: NDArray[np.floating]) -> None:
+        super().__init__(sentence)
+        self.embeddings = embeddings
+
+
+def checked(
+    embeddings: NDArray[np.floating],
+    sentences: Sequence[str],
+    model: SentenceTransformer,
+    name: str = "",
+) -> NDArray[np.floating]:
+    """The ``embeddings`` that ``model``, called ``name``, gives of ``sentences``.
+
+    Whatever leaves the engine comes by here: NaN has no order, and so no accuracy or similarity.
+
+    Raises:
+        NotFiniteError: some are not finite.
+    """
+    finite = np.isfinite(embeddings).all(axis=1)
+    if finite.all():
+        return embeddings
+    sentence = sentences[int(np.argmin(finite))]
+    why = "its training has diverged: take an earlier checkpoint, or another model"
+    weights = [*model.parameters()]
+    if any(each.dtype == torch.float16 for each in weights) and all(
+        bool(each.isfinite().all()) for each in weights
+    ):
+        why = "its numbers grow too large for float16: take it in another precision"
+    raise NotFiniteError(
+        f"{f'The model {printable(name)}'.rstrip()} gives numbers that are not finite (NaN), such "
+        f"as for {printable(sentence)[:60]!r}; {why}.",
+        embeddings,
+    )
+
+
 class Encoder:
     """Encodes with ``model`` as the library does, each distinct sentence once.
 
     Sentences are sorted by length and go through the model in batches bounded by tokens, packed
     where the model can read them so, and else by the library itself. ``truncate_dim`` keeps the
     first numbers of each embedding (Matryoshka); without it the model's own setting holds.
+    ``name`` is what people call the model.
     """
 
-    def __init__(self, model: SentenceTransformer, truncate_dim: int | None = None) -> None:
+    def __init__(
+        self, model: SentenceTransformer, truncate_dim: int | None = None, name: str = ""
+    ) -> None:
         self.model = model
+        self.name = name
         self.truncate_dim = truncate_dim if truncate_dim is not None else model.truncate_dim
         self.most_tokens = TOKENS_A_BATCH.get(model.device.type, GPU_TOKENS_A_BATCH)
         self.packed = None if why_not(model) else PackedModel(model)
@@ -59,6 +104,13 @@ class Encoder:
         return min(whole, self.truncate_dim)
 
     @property
+    def max_tokens(self) -> int | None:
+        """The most tokens read of a sentence, special ones too, or ``None`` without a limit."""
+        most = self.model.max_seq_length
+        # Of a static embedding it is infinite; transformers has a number beyond all for none.
+        return None if most is None or most > sys.maxsize else int(most)
+
+    @property
     def tells_tasks_apart(self) -> bool:
         """Whether a query and a document of the same words may have different embeddings."""
         prompts = self.model.prompts
@@ -70,14 +122,18 @@ class Encoder:
         sentences: Sequence[str],
         task: Task | None = None,
         progress: Callable[[int], None] | None = None,
-    ) -> NDArray[np.floating]:
+    ) -> NDArray[np.float32]:
         """The embeddings of ``sentences``, of shape ``(sentences, dimensions)``.
 
-        ``task`` brings the model's prompt for queries or documents with it, as the library's
-        ``encode_query`` and ``encode_document``. ``progress`` is told the number of distinct
-        sentences encoded so far.
+        They are in single precision, whatever the model is in. ``task`` brings the model's prompt
+        for queries or documents with it, as the library's ``encode_query`` and
+        ``encode_document``. ``progress`` is told the number of distinct sentences encoded so far.
+
+        Raises:
+            NotFiniteError: some embeddings are not finite.
         """
-        return self.embed(self.prepare(sentences, task), progress)
+        embeddings = self.embed(self.prepare(sentences, task), progress)
+        return embeddings.astype(np.float32, copy=False)
 
     def prepare(
         self, sentences: Sequence[str], task: Task | None = None, *, prompted: bool = True
@@ -97,7 +153,10 @@ class Encoder:
     def embed(
         self, prepared: Prepared, progress: Callable[[int], None] | None = None
     ) -> NDArray[np.floating]:
-        """The embeddings of what was prepared; see ``encode``."""
+        """The embeddings of what was prepared, in the precision in which the library gives them.
+
+        So a half-precision model's triplets are judged as there, ties too; else see ``encode``.
+        """
         embeddings: NDArray[np.floating] | None = None
         done = 0
         with closing(self._embed(prepared)) as batches:
@@ -111,7 +170,8 @@ class Encoder:
                     progress(done)
         if embeddings is None:
             return np.empty((0, self.dimensions or 0), np.float32)
-        return embeddings[prepared.places]
+        sentences = [prepared.sentences[place] for place in prepared.places]
+        return checked(embeddings[prepared.places], sentences, self.model, self.name)
 
     def _embed(self, prepared: Prepared) -> Generator[Encoded, None, None]:
         """Batch by batch, which of the distinct sentences are encoded, and their embeddings."""
@@ -192,4 +252,4 @@ class Encoder:
     def tokens(self, sentence: str) -> int:
         """About how many tokens ``sentence`` takes, guessed from its length in bytes."""
         guessed = len(sentence.encode()) // BYTES_A_TOKEN + 2
-        return min(guessed, self.model.max_seq_length or guessed)
+        return min(guessed, self.max_tokens or guessed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,11 @@ from stplay.text import printable
 if TYPE_CHECKING:
     from stplay.engine.evaluationsplit import EvaluationSplit
 
-WORK_FOLDER = "embeddings"
+MOST_REASON = 200
+ADVICE = worker.Advice(
+    disk_full="free some room there and evaluate again.",
+    out_of_memory="close other programs, or evaluate fewer rows (--limit).",
+)
 
 
 def main() -> int:
@@ -36,26 +41,17 @@ def main() -> int:
     return worker.perform(
         EventWriter(evaluation.events_path),
         evaluation.folder,
-        lambda events, stop: evaluate(evaluation, events),
-        lambda: remove_partial_results(evaluation),
-        worker.Advice(
-            disk_full="free some room there and evaluate again.",
-            out_of_memory="close other programs, or evaluate fewer rows (--limit).",
-        ),
+        lambda events, stop: evaluate(evaluation, events, lambda: stop.raised),
+        evaluation.remove_partial_results,
+        ADVICE,
     )
 
 
-def remove_partial_results(evaluation: Evaluation) -> None:
-    """Remove what an evaluation that did not finish has left."""
-    for path in evaluation.folder.glob("*.parquet"):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(evaluation.folder / WORK_FOLDER, ignore_errors=True)
-
-
-def evaluate(evaluation: Evaluation, events: EventWriter) -> None:
+def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[[], bool]) -> None:
     """Evaluate all that the request names; the summary is written last.
 
-    A model that cannot be evaluated is told in the summary, and the others go on.
+    A model that cannot be evaluated, for whatever reason, is told in the summary, and the others
+    go on, unless the process was ``interrupted``.
 
     Raises:
         UserError: the data cannot be used, or none of the models.
@@ -64,10 +60,10 @@ def evaluate(evaluation: Evaluation, events: EventWriter) -> None:
     from stplay.engine.evaluationsplit import EvaluationSplit
     from stplay.engine.modelcard import write_results
 
-    remove_partial_results(evaluation)
+    evaluation.remove_partial_results()
     begun = time.time()
     request, stages = evaluation.request(), Stages(events)
-    work = evaluation.folder / WORK_FOLDER
+    work = evaluation.work_folder
     work.mkdir()
     splits = [
         EvaluationSplit(
@@ -99,10 +95,15 @@ def evaluate(evaluation: Evaluation, events: EventWriter) -> None:
         summary.models.append(facts)
         try:
             summary.results += _judge(evaluation, facts, splits, summary, stages, progress)
-        except UserError as error:
-            facts.error = error.sentence
-            summary.results = [each for each in summary.results if each.model != name]
-            worker.note(events, error.sentence)
+        except Exception as error:  # of one model: the figures of the others stand
+            if interrupted():  # a library's word for being interrupted
+                raise
+            facts.error = _sentence(error, evaluation, name)
+            _remove_results(evaluation, place)  # first: they may have filled the disk
+            if not isinstance(error, UserError):
+                traceback.print_exception(error)
+                sys.stderr.flush()
+            worker.note(events, facts.error)
     if not summary.rated():
         raise UserError(" ".join(model.error or "" for model in summary.models))
     shutil.rmtree(work)
@@ -113,6 +114,31 @@ def evaluate(evaluation: Evaluation, events: EventWriter) -> None:
     partial = evaluation.summary_path.with_suffix(".partial")
     partial.write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
     partial.replace(evaluation.summary_path)
+
+
+def _sentence(error: Exception, evaluation: Evaluation, name: str) -> str:
+    """Why the model called ``name`` has no figures; the log has the rest of what was unforeseen."""
+    name = printable(name)
+    sentence = worker.user_sentence(error, evaluation.folder, ADVICE)
+    if sentence is None:
+        reason = " ".join("".join(traceback.format_exception_only(error)).split())[:MOST_REASON]
+        reason = reason.rstrip(":.")
+        sentence = (
+            f"{name} failed unexpectedly: {reason}; the whole story is in "
+            f"{evaluation.worker_log_path}"
+        )
+    elif name not in sentence:
+        sentence = f"{name}: {sentence}"
+    return UserError(sentence).sentence
+
+
+def _remove_results(evaluation: Evaluation, place: int) -> None:
+    """Remove what the model at ``place`` has left."""
+    for path in (
+        *evaluation.folder.glob(f"scores-{place + 1}-*"),
+        *evaluation.work_folder.iterdir(),
+    ):
+        path.unlink()
 
 
 def _note_rows(split: EvaluationSplit, events: EventWriter) -> None:
@@ -145,7 +171,7 @@ def _judge(
 
     request, begun = evaluation.request(), time.time()
     opened = open_model(facts.name, allow_pickle=request.allow_pickle, stages=stages)
-    encoder = Encoder(opened.model, request.truncate_dim)
+    encoder = Encoder(opened.model, request.truncate_dim, facts.name)
     facts.folder, facts.revision = str(opened.folder), opened.revision
     summary.device = worker.device_name(opened.model.device)
     summary.precision = str(opened.model.dtype).removeprefix("torch.")
@@ -156,9 +182,7 @@ def _judge(
         def count(done: int, before: int = before) -> None:
             progress(before + done)
 
-        right, facts.dimensions = split.judge(
-            encoder, facts.name, evaluation.scores_path(place, number), count
-        )
+        right, facts.dimensions = split.judge(encoder, evaluation.scores_path(place, number), count)
         before += len(split.sentences)
         rows = split.facts.rows
         accuracies = {f"{name}_accuracy": accuracy(right[name], rows) for name in SIMILARITIES}

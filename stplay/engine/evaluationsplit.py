@@ -18,9 +18,7 @@ from sentence_transformers import util
 from stplay.engine.data import Triplet, open_split
 from stplay.engine.encoding import Encoder, Task
 from stplay.engine.stages import Stages
-from stplay.errors import UserError
 from stplay.results import SCORE_COLUMNS, SIMILARITIES, TRIPLET_COLUMNS, EvaluatedSplit
-from stplay.text import printable
 
 PIECE = 4096
 SIMILARITY_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -32,7 +30,26 @@ SIMILARITY_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
 TRIPLET_SCHEMA = pyarrow.schema(
     [(name, pyarrow.int64() if name == "row" else pyarrow.string()) for name in TRIPLET_COLUMNS]
 )
-SCORE_SCHEMA = pyarrow.schema([(name, pyarrow.float32()) for name in SCORE_COLUMNS])
+
+
+class Embeddings:
+    """The embeddings of the sentences at the places ``order``, a row each in the file ``path``.
+
+    Written from end to end and mapped only to be read: a full disk is an error that can be told,
+    while one that shows in a mapped page kills the process.
+    """
+
+    def __init__(
+        self, path: Path, dtype: np.dtype, dimensions: int, order: NDArray[np.integer]
+    ) -> None:
+        self.dtype, self.dimensions = dtype, dimensions
+        self._rows = np.memmap(path, dtype, "r", shape=(len(order), dimensions))
+        self._row = np.zeros(order.max() + 1, np.intp)
+        self._row[order] = np.arange(len(order))
+
+    def __getitem__(self, places: NDArray[np.integer]) -> NDArray[np.floating]:
+        """The embeddings of the sentences at ``places``, of shape ``(places, dimensions)``."""
+        return self._rows[self._row[places]]
 
 
 class EvaluationSplit:
@@ -89,7 +106,7 @@ class EvaluationSplit:
         )
 
     def judge(
-        self, encoder: Encoder, name: str, path: Path, progress: Callable[[int], None]
+        self, encoder: Encoder, path: Path, progress: Callable[[int], None]
     ) -> tuple[dict[str, int], int]:
         """Write the similarities of every triplet to ``path``.
 
@@ -97,68 +114,48 @@ class EvaluationSplit:
         and the length of an embedding.
 
         Raises:
-            UserError: the model called ``name`` gives numbers that are not finite.
+            NotFiniteError: the model gives numbers that are not.
         """
         total = len(self.sentences)
         if encoder.tells_tasks_apart:
-            anchors = self._embed(encoder, name, "query", lambda done: progress(done // 2))
-            others = self._embed(
-                encoder, name, "document", lambda done: progress((total + done) // 2)
-            )
+            anchors = self._embed(encoder, "query", lambda done: progress(done // 2))
+            others = self._embed(encoder, "document", lambda done: progress((total + done) // 2))
         else:
-            anchors = others = self._embed(encoder, name, None, progress)
+            anchors = others = self._embed(encoder, None, progress)
         right = dict.fromkeys(SIMILARITIES, 0)
-        with parquet.ParquetWriter(path, SCORE_SCHEMA) as writer:
+        # Not narrower than the library compares them: that would make ties.
+        kind = np.promote_types(anchors.dtype, np.float32)
+        schema = pyarrow.schema([(name, pyarrow.from_numpy_dtype(kind)) for name in SCORE_COLUMNS])
+        with parquet.ParquetWriter(path, schema) as writer:
             for first in range(0, len(self._places), PIECE):
                 places = self._places[first : first + PIECE]
                 anchor = anchors[places[:, 0]]
                 positive, negative = others[places[:, 1]], others[places[:, 2]]
                 columns = {}
                 for similarity, function in SIMILARITY_FUNCTIONS.items():
-                    near = function(anchor, positive).float().numpy()
-                    far = function(anchor, negative).float().numpy()
+                    near = function(anchor, positive).numpy().astype(kind)
+                    far = function(anchor, negative).numpy().astype(kind)
                     right[similarity] += int((near > far).sum())
                     columns[f"{similarity}_positive"] = near
                     columns[f"{similarity}_negative"] = far
-                writer.write_table(pyarrow.table(columns, SCORE_SCHEMA))
-        return right, anchors.shape[1]
+                writer.write_table(pyarrow.table(columns, schema))
+        return right, anchors.dimensions
 
     def _embed(
-        self, encoder: Encoder, name: str, part: Task | None, progress: Callable[[int], None]
-    ) -> NDArray[np.floating]:
-        """The embeddings of the sentences of ``part``, in a file: zeros for the others."""
+        self, encoder: Encoder, part: Task | None, progress: Callable[[int], None]
+    ) -> Embeddings:
+        """The embeddings of the sentences of ``part``."""
         used = {"query": self._places[:, :1], "document": self._places[:, 1:], None: self._places}
         wanted = np.unique(used[part])
         lengths = np.array([encoder.tokens(self.sentences[place]) for place in wanted])
         order = wanted[np.argsort(-lengths, kind="stable")]
-        embeddings: NDArray[np.floating] | None = None
-        for first in range(0, len(order), PIECE):
-            places = order[first : first + PIECE]
-            encoded = encoder.encode(
-                [self.sentences[place] for place in places],
-                part or "query",
-                lambda done, first=first: progress(first + done),
-            )
-            self._check(name, places, encoded)
-            if embeddings is None:
-                embeddings = np.lib.format.open_memmap(
-                    self._work / f"{part or 'all'}.npy",
-                    "w+",
-                    encoded.dtype,
-                    (len(self.sentences), encoded.shape[1]),
-                )
-            embeddings[places] = encoded
-        assert embeddings is not None, "a split has at least one triplet"
-        return embeddings
-
-    def _check(
-        self, name: str, places: NDArray[np.integer], embeddings: NDArray[np.floating]
-    ) -> None:
-        finite = np.isfinite(embeddings).all(axis=1)
-        if not finite.all():
-            sentence = self.sentences[places[int(np.argmin(finite))]]
-            raise UserError(
-                f"The model {printable(name)} gives numbers that are not finite (NaN), such as for "
-                f"{printable(sentence)[:60]!r}; its training has diverged: take an earlier "
-                "checkpoint, or another model."
-            )
+        path = self._work / f"{part or 'all'}.embeddings"
+        encoded = np.empty((0, 0), np.float32)
+        with path.open("wb") as file:
+            for first in range(0, len(order), PIECE):
+                places = order[first : first + PIECE]
+                sentences = [self.sentences[place] for place in places]
+                prepared = encoder.prepare(sentences, part or "query")
+                encoded = encoder.embed(prepared, lambda done, first=first: progress(first + done))
+                file.write(np.ascontiguousarray(encoded).data)
+        return Embeddings(path, encoded.dtype, encoded.shape[1], order)

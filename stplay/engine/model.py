@@ -14,6 +14,7 @@ from transformers import AutoConfig, PreTrainedTokenizerBase
 from stplay import home, recipe
 from stplay.engine import hub
 from stplay.engine.data import Split
+from stplay.engine.inputmodules import input_modules
 from stplay.engine.stages import Stages
 from stplay.engine.worker import is_out_of_memory
 from stplay.errors import UserError
@@ -119,12 +120,8 @@ def _load(folder: Path, settings: recipe.Model, shown: str) -> SentenceTransform
             raise
         reason = printable(" ".join(str(error).split()))[:200]
         raise UserError(f"The {shown} cannot be loaded: {reason}") from error
-    tokenizer = model.tokenizer
-    if isinstance(tokenizer, PreTrainedTokenizerBase) and len(tokenizer) <= len(
-        tokenizer.all_special_ids
-    ):
-        # The library makes an empty one, to which every text looks the same.
-        raise UserError(f"The {shown} has no tokenizer: its folder lacks tokenizer.json.")
+    for module in input_modules(model):
+        _check_tokenizer(getattr(module, "tokenizer", None), shown)
     most, wanted = _most_tokens(model), settings.max_seq_length
     if most is not None and (wanted or 0) > most:
         raise UserError(
@@ -136,6 +133,27 @@ def _load(folder: Path, settings: recipe.Model, shown: str) -> SentenceTransform
     if wanted is not None:
         model.max_seq_length = wanted
     return model
+
+
+def _check_tokenizer(tokenizer: object, shown: str) -> None:
+    """Make sure that a batch can be tokenized, where that is for transformers to do."""
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        return
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        # The library makes an empty one, to which every text looks the same.
+        raise UserError(f"The {shown} has no tokenizer: its folder lacks tokenizer.json.")
+    if tokenizer.pad_token_id is None:
+        # The library cannot pad without one. Which it is does not matter: padding is masked.
+        if not tokenizer.all_special_tokens:
+            raise UserError(
+                f"The {shown} has no padding token, and no special token to pad with instead; name "
+                "one as pad_token in its tokenizer_config.json."
+            )
+        names = ("eos_token", "sep_token", *tokenizer.SPECIAL_TOKENS_ATTRIBUTES)
+        named = (getattr(tokenizer, name, None) for name in names)
+        tokenizer.pad_token = next(
+            (token for token in named if isinstance(token, str)), tokenizer.all_special_tokens[0]
+        )
 
 
 def _most_tokens(model: SentenceTransformer) -> int | None:

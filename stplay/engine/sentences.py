@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
+from stplay import lines
 from stplay.engine import data, hub
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
@@ -54,7 +55,7 @@ def _each(source: str, column: str | None, stages: Stages) -> Iterator[str]:
             raise UserError(f"{shown} is a text, one sentence a line; it has no columns.")
         try:
             with path.open("rb") as file:
-                yield from (line.rstrip("\r\n") for line in data.lines(file, shown))
+                yield from lines.sentences(file, shown)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import evaluation
 
-from stplay.engine.encoding import Encoder, Prepared
+from stplay.engine.encoding import Encoder, NotFiniteError, Prepared, checked
 from stplay.engine.stages import Stages
+from stplay.engine.worker import note
 
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 
@@ -19,7 +22,8 @@ SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 class TripletEvaluator(evaluation.TripletEvaluator):
     """The library's evaluator, over its own embeddings or over those of an ``encoder``.
 
-    It keeps the library's name, as the library's model card is written from it.
+    It keeps the library's name, as the library's model card is written from it. Embeddings that
+    are not finite do not end a training: it is noted that their accuracies mean nothing.
     """
 
     def __init__(self, stages: Stages, encoder: Encoder | None = None, **arguments: Any) -> None:
@@ -29,9 +33,23 @@ class TripletEvaluator(evaluation.TripletEvaluator):
         self.encoder = encoder
         self._prepared: list[Prepared] = []
         self._embeddings: list[NDArray[np.floating]] = []
+        self._finite = True
 
-    def __call__(self, model: SentenceTransformer, *arguments: Any, **named: Any) -> dict:
+    def __call__(
+        self, model: SentenceTransformer, *arguments: Any, steps: int = -1, **named: Any
+    ) -> dict[str, float]:
         """The accuracies of ``model``, under names that begin with this evaluator's own."""
+        self._finite = True
+        metrics = self._evaluate(model, *arguments, steps=steps, **named)
+        if not self._finite:
+            note(
+                self.stages.events,
+                f"The embeddings of {self.name} at step {steps} are not finite: the training has "
+                "diverged, and its accuracies mean nothing.",
+            )
+        return metrics
+
+    def _evaluate(self, model: SentenceTransformer, *arguments: Any, **named: Any) -> dict:
         if self.encoder is not None:
             self._embeddings = self._embed(self.encoder)
             return super().__call__(model, *arguments, **named)
@@ -53,7 +71,8 @@ class TripletEvaluator(evaluation.TripletEvaluator):
     ) -> Any:
         """The embeddings of one of the three columns."""
         if self.encoder is None:
-            return super().embed_inputs(model, sentences, *_, **named)
+            found = super().embed_inputs(model, sentences, *_, **named)
+            return self._taken(lambda: checked(found, sentences, model))
         return self._embeddings[[column is sentences for column in self._columns].index(True)]
 
     def training_embeddings(self) -> list[NDArray[np.floating]]:
@@ -69,7 +88,8 @@ class TripletEvaluator(evaluation.TripletEvaluator):
         whole = Encoder(model)
         whole.truncate_dim = None
         sentences = [sentence for column in self._columns for sentence in column]
-        return np.split(whole.embed(whole.prepare(sentences, prompted=False)), 3)
+        prepared = whole.prepare(sentences, prompted=False)
+        return np.split(self._taken(lambda: whole.embed(prepared)), 3)
 
     @property
     def _columns(self) -> tuple[Any, Any, Any]:
@@ -93,9 +113,17 @@ class TripletEvaluator(evaluation.TripletEvaluator):
             def tell(done: int, before: int = before) -> None:
                 self._tell(before + done, total)
 
-            embeddings.append(encoder.embed(prepared, tell))
+            embeddings.append(self._taken(partial(encoder.embed, prepared, tell)))
             before += len(prepared.sentences)
         return np.split(np.concatenate(embeddings), 3)
+
+    def _taken(self, embed: Callable[[], NDArray[np.floating]]) -> NDArray[np.floating]:
+        """What ``embed`` gives, finite or not."""
+        try:
+            return embed()
+        except NotFiniteError as error:
+            self._finite = False
+            return error.embeddings
 
     def _tell(self, done: int, total: int) -> None:
         self.stages.progress(f"evaluating {self.name}", done, total, "sentences")

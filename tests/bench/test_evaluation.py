@@ -45,7 +45,7 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
 
     def ours() -> float:
         split = EvaluationSplit(data, "dev", ROWS, tmp_path / "t.parquet", tmp_path, stages)
-        right, _ = split.judge(Encoder(model), "m", tmp_path / "s.parquet", lambda done: None)
+        right, _ = split.judge(Encoder(model), tmp_path / "s.parquet", lambda done: None)
         return right["cosine"] / ROWS
 
     def library() -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,16 +21,19 @@ from sentence_transformers import SentenceTransformer
 
 from stplay import evaluations
 from stplay.breakdown import by_source, histogram
+from stplay.engine import model
 from stplay.engine.data import split_names
 from stplay.engine.encoding import Encoder
+from stplay.engine.evaluate import evaluate
 from stplay.engine.evaluationsplit import EvaluationSplit
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation
+from stplay.evaluations import Evaluation, Request
 from stplay.events import (
     Event,
     EventReader,
     EventWriter,
+    Noted,
     RunFinished,
     StageProgressed,
     WorkerStarted,
@@ -45,11 +50,11 @@ def silent() -> Stages:
 
 def saved_model(folder: Path, seed: int, broken: bool = False) -> Path:
     """A small random model on disk; a broken one has a weight that is not a number."""
-    model = small_model(seed, folder.with_suffix(".made"))
+    made = small_model(seed, folder.with_suffix(".made"))
     if broken:
         with torch.no_grad():
-            next(parameter for parameter in model.parameters()).fill_(float("nan"))
-    model.save_pretrained(str(folder), create_model_card=False)
+            next(parameter for parameter in made.parameters()).fill_(float("nan"))
+    made.save_pretrained(str(folder), create_model_card=False)
     return folder
 
 
@@ -98,14 +103,114 @@ def test_a_model_that_gives_nan_is_told_and_the_others_are_kept(mixed: Mixed) ->
     assert told.startswith(f"stplay: The model {folder / 'broken'} gives numbers that are not")
     assert "The animal" in told or "The " in told  # names a sentence
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["model"] for line in lines] == [str(folder / "small"), "builtin:tiny"]
+    *figures, failed = lines
+    assert [line["model"] for line in figures] == [str(folder / "small"), "builtin:tiny"]
     summary = evaluation.summary()
+    assert failed == {"model": str(folder / "broken"), "error": summary.models[1].error}
     assert [model.error is None for model in summary.models] == [True, False, True]
     shown = run_stplay("evaluations", evaluation.id)
     assert shown.returncode == 0
     assert "✗ " in shown.stdout
     with pytest.raises(UserError, match="has no figures: The model"):
         evaluation.scores(str(folder / "broken"), "mixed")
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+LOST = FileNotFoundError(errno.ENOENT, "No such file or directory", "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (ValueError("no such\nthing:"), "b failed unexpectedly: ValueError: no such thing; the "),
+        (KeyError("x" * 9000), "b failed unexpectedly: KeyError: 'xxx"),
+        (RecursionError(), "b failed unexpectedly: RecursionError; the whole story is in "),
+        (LOST, "b failed unexpectedly: FileNotFoundError: [Errno 2] No such file or directory"),
+        (UserError("The model b is odd."), "The model b is odd."),
+        (UserError("It is odd."), "b: It is odd."),
+        (MemoryError(), "b: The memory ran out; close other programs, or evaluate fewer rows"),
+        (RuntimeError("CUDA out of memory"), "b: The memory ran out; close other programs"),
+        (FULL, "is full; free some room there and evaluate again."),
+    ],
+)
+@pytest.mark.parametrize("at", ["open", "first", "second"])
+def test_a_model_that_fails_anyhow_takes_nothing_from_the_others(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    raised: Exception,
+    told: str,
+    at: str,
+) -> None:
+    for split in ("dev", "test"):
+        write_triplets(tmp_path / f"{split}.jsonl", 6)
+    names = [str(saved_model(tmp_path / name, 1)) for name in ("a", "b", "c")]
+    evaluation = evaluations.create(Request(names, str(tmp_path), ["dev", "test"]))
+    judge, opened, before = EvaluationSplit.judge, model.open_model, tmp_path / "b"
+
+    def judging(self: EvaluationSplit, encoder: Encoder, path: Path, *rest: Any) -> Any:
+        found = judge(self, encoder, path, *rest)
+        if (
+            path.name.startswith("scores-2")
+            and at == {"dev": "first", "test": "second"}[self.facts.split]
+        ):
+            raise raised
+        return found
+
+    def opening(name: str, **options: Any) -> model.OpenedModel:
+        if name == names[1] and at == "open":
+            raise raised
+        return opened(name, **options)
+
+    monkeypatch.setattr(EvaluationSplit, "judge", judging)
+    monkeypatch.setattr(model, "open_model", opening)
+    evaluate(evaluation, EventWriter(evaluation.events_path), lambda: False)
+    summary = evaluation.summary()
+    errors = [each.error for each in summary.models]
+    assert (errors[0], errors[2]) == (None, None)
+    assert errors[1] is not None
+    assert len(errors[1]) < 700
+    assert told in errors[1].replace(str(before), "b")
+    assert {each.model for each in summary.results} == {names[0], names[2]}
+    assert len(summary.results) == 4
+    assert all(len(evaluation.scores(name, "test").right("cosine")) == 6 for name in names[::2])
+    assert not list(evaluation.folder.glob("scores-2-*"))
+    assert not evaluation.work_folder.exists()
+    (noted,) = [each.text for each in events_of(evaluation) if isinstance(each, Noted)]
+    assert noted == errors[1]
+    assert ("Traceback" in capfd.readouterr().err) is not isinstance(raised, UserError)
+
+
+def test_without_one_good_model_their_sentences_are_all_that_is_told(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opening(name: str, **options: Any) -> model.OpenedModel:
+        raise ValueError(f"bad {name}")
+
+    monkeypatch.setattr(model, "open_model", opening)
+    evaluation = evaluations.create(
+        Request(["builtin:tiny", "org/name"], str(write_triplets(tmp_path / "rows.jsonl", 6)))
+    )
+    with pytest.raises(UserError) as error:
+        evaluate(evaluation, EventWriter(evaluation.events_path), lambda: False)
+    for name in ("builtin:tiny", "org/name"):
+        assert f"{name} failed unexpectedly: ValueError: bad {name};" in error.value.sentence
+    with pytest.raises(UserError, match="no summary"):
+        evaluation.summary()
+
+
+def test_what_a_library_makes_of_an_interruption_is_no_fault_of_the_model(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opening(name: str, **options: Any) -> model.OpenedModel:
+        raise ValueError("interrupted")
+
+    monkeypatch.setattr(model, "open_model", opening)
+    data = str(write_triplets(tmp_path / "rows.jsonl", 6))
+    evaluation = evaluations.create(Request(["builtin:tiny"], data))
+    with pytest.raises(ValueError, match="interrupted"):
+        evaluate(evaluation, EventWriter(evaluation.events_path), lambda: True)
 
 
 def test_other_dimensions_than_384_work_and_are_told(mixed: Mixed) -> None:
@@ -308,16 +413,16 @@ def test_the_first_rows_and_equal_rows_share_a_fingerprint(tmp_path: Path) -> No
 
 
 def test_nan_anywhere_is_found_and_names_its_sentence(tmp_path: Path) -> None:
-    model = small_model(3, tmp_path / "m")
+    small = small_model(3, tmp_path / "m")
     data = write_triplets(tmp_path / "rows.jsonl", 20)
     rows = data.read_text().splitlines()
     rows[7] = json.dumps({"anchor": "a", "positive": "b", "negative": "only {} here"})
     data.write_text("\n".join(rows))
-    embedding = next(m for m in model.modules() if isinstance(m, torch.nn.Embedding))
-    number = model.tokenizer.convert_tokens_to_ids("{")
+    embedding = next(m for m in small.modules() if isinstance(m, torch.nn.Embedding))
+    number = small.tokenizer.convert_tokens_to_ids("{")
     with torch.no_grad():
         embedding.weight[number] = float("inf")
     split = EvaluationSplit(str(data), "rows", None, tmp_path / "t.parquet", tmp_path, silent())
     with pytest.raises(UserError) as error:
-        split.judge(Encoder(model), "m", tmp_path / "s.parquet", lambda done: None)
+        split.judge(Encoder(small), tmp_path / "s.parquet", lambda done: None)
     assert "not finite (NaN), such as for 'only {} here'" in error.value.sentence

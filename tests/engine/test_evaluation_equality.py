@@ -110,7 +110,7 @@ def ours(
     stages = Stages(EventWriter(Path(os.devnull)))
     split = EvaluationSplit(str(data), "rows", None, folder / "t.parquet", folder, stages)
     encoder = Encoder(model, truncate_dim)
-    right, dimensions = split.judge(encoder, "m", folder / "s.parquet", lambda done: None)
+    right, dimensions = split.judge(encoder, folder / "s.parquet", lambda done: None)
     scores = Scores(folder / "s.parquet")
     assert dimensions == encoder.dimensions
     judged = {name: scores.right(name) for name in SIMILARITIES}
