@@ -247,6 +247,8 @@ def stop(options: argparse.Namespace) -> int:
 
     run = runs.find(options.run)
     if not run.request_stop():
+        if run.read_log().active:
+            raise UserError(f"The run {run.id} is only about to start; stop it in a moment.")
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")
     output.say(f"{run.id}: {stopping_words(run.read_log())}")
     while (log := run.read_log()).active:

@@ -90,8 +90,8 @@ class Job(Generic[Log]):
         if worker is None:
             if silence > LAUNCH_SECONDS:
                 log.lose_worker(
-                    f"The {self.process_title} never started; its output is in "
-                    f"{self.worker_log_path}"
+                    f"The {self.process_title} never started, as far as can be told; "
+                    f"{process.output_words(self.worker_log_path)}"
                 )
         elif worker.host != platform.node():
             # Another machine's processes cannot be asked, but its heartbeat would be in the log.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import faulthandler
 import gc
 import os
 import platform
@@ -62,7 +61,6 @@ def perform(
     Where it fails or is stopped, ``clean_up`` is called before the last word.
     """
     stop = StopSignal()
-    faulthandler.enable()  # a crash of a library's leaves its name in the output
     heartbeat = Heartbeat(events)
     error: BaseException | None = None
     try:

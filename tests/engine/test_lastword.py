@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -145,23 +145,31 @@ def test_what_does_not_concern_it_is_not(run: Run, name: str) -> None:
 # What is said for a process that said nothing
 
 
-def test_a_crash_leaves_its_name(run: Run) -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["by its parent", "by nobody"])
+def test_a_crash_leaves_its_name(run: Run, monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
     code = PERFORM.format(work="os.kill(me, signal.SIGBUS)", clean_up="pass", before="")
-    with run.worker_log_path.open("ab") as log:
-        done = subprocess.run([sys.executable, "-c", code, str(run.folder)], stderr=log, timeout=60)
-    assert done.returncode == -signal.SIGBUS
+    module(run, monkeypatch, code)
+    log, _ = run.launch()
+    log.worker = run.read_log().worker
+    while run.read_log().active:
+        run.await_exit()
+        if not known:
+            jobs._children.clear()
+    how = "was ended by SIGBUS" if known else "ended without a last word"
     assert run.read_log().error == (
-        "The training process ended without a last word, and the last error in its output is Fatal "
-        "Python error: Bus error; go on with: stplay resume mine"
+        f"The training process {how}, and the last error in its output is Fatal Python error: Bus "
+        "error; go on with: stplay resume mine"
     )
+    assert isinstance(events_of(run)[-1], RunFinished) == known
 
 
-def failing_module(run: Run, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+def module(run: Run, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let ``code`` be what a launch starts."""
     folder = run.folder.parents[2] / "modules"
     folder.mkdir()
     (folder / "failing.py").write_text(code, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{path}")
     monkeypatch.setattr(Run, "module", "failing")
 
 
@@ -176,7 +184,7 @@ def failing_module(run: Run, monkeypatch: pytest.MonkeyPatch, code: str) -> None
 def test_a_launch_that_fails_is_told_at_once_and_for_good(
     run: Run, monkeypatch: pytest.MonkeyPatch, code: str, words: str
 ) -> None:
-    failing_module(run, monkeypatch, code)
+    module(run, monkeypatch, code)
     with pytest.raises(UserError, match="training process of mine could not start: it") as told:
         run.launch()
     assert words in str(told.value)
@@ -193,7 +201,7 @@ def test_a_launch_that_gives_way_to_another_process_says_nothing_for_it(
 ) -> None:
     from filelock import FileLock
 
-    failing_module(run, monkeypatch, "raise SystemExit(2)")
+    module(run, monkeypatch, "raise SystemExit(2)")
     with FileLock(run.folder / jobs.LOCK), pytest.raises(UserError, match="could not start"):
         run.launch()
     assert events_of(run) == []
