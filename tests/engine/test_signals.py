@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import run_stplay
+from conftest import run_stplay, write_triplets
 from runner import events_of, logged, small_recipe, wait_for, wait_until_over
+from samplerun import finished_run
 from terminal import Terminal
 
 from stplay import runfolders, runs
@@ -40,13 +41,14 @@ def at_work(home: Path) -> list[psutil.Process]:
     found = []
     for each in psutil.process_iter(["cmdline", "status"]):
         command = each.info["cmdline"] or []
-        if "stplay.engine.train" in command and any(str(home) in part for part in command):
+        ours = any(part.startswith("stplay.engine.") for part in command)
+        if ours and any(str(home) in part for part in command):
             found.append(each)
     return found
 
 
 def folder_there(home: Path) -> bool:
-    return bool(list((home / "data" / "runs").glob("*")))
+    return bool(list(home.glob("data/*/*-1")) or list(home.glob("data/runs/*")))
 
 
 def process_there(home: Path) -> bool:
@@ -54,9 +56,7 @@ def process_there(home: Path) -> bool:
 
 
 def process_told(home: Path) -> bool:
-    return any(
-        b"WorkerStarted" in log.read_bytes() for log in home.glob("data/runs/*/events.jsonl")
-    )
+    return any(b"WorkerStarted" in log.read_bytes() for log in home.glob("data/*/*/events.jsonl"))
 
 
 MOMENTS = [0.0, 0.05, 0.1, 0.2, 0.4, folder_there, process_there, process_told]
@@ -86,6 +86,43 @@ def test_a_start_interrupted_at_any_moment_leaves_nothing_at_work(
     assert command.returncode == 130
     assert "Stopping" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("moment", MOMENTS[3:], ids=str)
+def test_an_interrupted_evaluation_leaves_nothing(
+    home: Path, tmp_path: Path, moment: float | Callable[[Path], bool]
+) -> None:
+    data = write_triplets(tmp_path / "some.jsonl", 8)
+    with start("eval", "builtin:tiny", "--data", str(data)) as command:
+        if callable(moment):
+            while not moment(home):
+                assert command.poll() is None
+        else:
+            time.sleep(moment)
+        command.send_signal(signal.SIGINT)
+        _, told = command.communicate(timeout=120)
+    assert command.returncode == 130
+    assert "Cancelled; the partial result is thrown away." in told or "Interrupted" in told
+    psutil.wait_procs(at_work(home), timeout=60)
+    assert at_work(home) == []
+    assert not [path for path in home.glob("data/evaluations/*") if path.is_dir()]
+
+
+def test_an_interrupted_resume_leaves_the_run_as_it_was(home: Path) -> None:
+    run = finished_run("mine", outcome="failed", exit_code=1, error="No data.")
+    before = run.events_path.read_bytes()
+    with start("resume", "mine") as command:
+        while not at_work(home):
+            assert command.poll() is None
+        command.send_signal(signal.SIGINT)
+        _, told = command.communicate(timeout=120)
+    assert command.returncode == 130
+    assert at_work(home) == []
+    if run.events_path.read_bytes() == before:
+        assert "stplay: Interrupted; mine does not go on, and is as it was." in told
+    else:
+        assert run.read_log().status == "stopped"
+        assert "Stopping" in told
 
 
 def test_ctrl_c_in_a_terminal_before_the_process_has_begun(home: Path, data: list[str]) -> None:
@@ -164,3 +201,18 @@ def test_how_a_process_died_is_written_down_by_who_started_it(home: Path, data: 
     assert word.error == sentence
     assert run_stplay("stop", "dead").returncode == 2
     assert not any(isinstance(event, CheckpointSaved | Noted) for event in events_of(run))
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_reason_to_stop(home: Path, tmp_path: Path, closed: str) -> None:
+    data = small_recipe(tmp_path / "data", data__train_rows="1")
+    command = [sys.executable, "-m", "stplay", *data, "--name=closed"]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *command], capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    log = runs.find("closed").read_log()
+    assert log.error is not None
+    assert "has 1 triplet" in log.error
+    assert log.damaged == 0
