@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from filelock import FileLock, Timeout
 
-from stplay import __version__, corpora, frames, home
+from stplay import __version__, corpora, frames, home, interrupts
 from stplay.engine.stages import Stages
 from stplay.engine.worker import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
 from stplay.errors import UserError
@@ -343,6 +343,8 @@ def main() -> int:
     options.add_argument("--allow-pickle", action="store_true")
     options.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS)
     chosen = options.parse_args()
+    for number in interrupts.numbers((interrupts.HANG_UP, "SIGUSR1", "SIGUSR2")):
+        signal.signal(number, signal.SIG_IGN)  # a job's or a terminal's end is not that of others'
     lock = FileLock(chosen.socket.with_suffix(".lock"), timeout=0)
     try:
         lock.acquire()
