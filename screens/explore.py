@@ -23,6 +23,7 @@ from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.screens.playground import Playground, Shown
+    from stplay.screens.table import Table
 
 CARD_SENTENCES = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
 
@@ -89,7 +90,11 @@ class ExploreScreen(Screen[None]):
             playground.editor.move_cursor(playground.editor.document.end)
         playground.editor.focus()
         if self._model is None:
-            self._model = (await asyncio.to_thread(models.best)).name
+            best = await asyncio.to_thread(models.best)
+            if self._model is None:  # nobody has asked for one meanwhile
+                self._model = best.name
+                playground.open_model(best.name, why=best.why)
+                return
         playground.open_model(self._model)
 
     def show_sentences(self, sentences: list[str], model: str | None = None) -> None:
@@ -228,12 +233,13 @@ class ExploreScreen(Screen[None]):
 
     def action_copy(self, form: str) -> None:
         """Copy the matrix through the terminal, which works over SSH as well."""
-        from stplay import exports
-
         table = self.playground.table
-        write = exports.csv if form == "csv" else exports.markdown
-        self.app.copy_to_clipboard(write(table.sentences, table.matrix))
-        self.notify(f"Copied the matrix as {'CSV' if form == 'csv' else 'Markdown'}.")
+        self.app.copy_to_clipboard(table.csv() if form == "csv" else table.markdown())
+        self._tell_taken(f"Copied the matrix as {'CSV' if form == 'csv' else 'Markdown'}.", table)
+
+    def _tell_taken(self, words: str, table: Table) -> None:
+        """Tell that ``table`` left the app, and what was not read of its sentences."""
+        self.notify(f"{words} {printable(table.cut_words)}".rstrip(), markup=False)
 
     @work
     async def action_save(self) -> None:
@@ -244,7 +250,7 @@ class ExploreScreen(Screen[None]):
         table = self.playground.table
         prompt = Prompt("Save the matrix", SUFFIX_WORDS, "matrix.csv", check=table.save)
         if path := await self.app.push_screen_wait(prompt):
-            self.notify(f"Saved {printable(path)}", markup=False)
+            self._tell_taken(f"Saved {printable(path)}.", table)
 
     async def on_unmount(self) -> None:
         """Let the encoding processes go."""
