@@ -36,6 +36,7 @@ class EvaluateScreen(Screen[None]):
     """The form, the work, or the result: one of them at a time."""
 
     CSS_PATH: ClassVar = "evaluate.tcss"
+    AUTO_FOCUS = ""  # the form focuses its button once there is something to start
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -11,6 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 from textual.worker import WorkerCancelled
 
+from stplay import evaluations
+from stplay.screens.evaluate import EvaluateScreen
 from stplay.screens.playground import Playground
 from stplay.screens.train import TrainScreen
 
@@ -72,3 +74,20 @@ async def eventually(
         await pilot.pause()
         await asyncio.sleep(0.01)
     await pilot.pause()
+
+
+async def open_screen(pilot: Pilot[None]) -> EvaluateScreen:
+    """The Evaluate screen, with its form."""
+    await settle(pilot)
+    await pilot.press("2")
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, EvaluateScreen)
+    return pilot.app.screen
+
+
+async def open_result(pilot: Pilot[None], *names: str) -> EvaluateScreen:
+    """The Evaluate screen with the finished evaluations called ``names`` side by side."""
+    screen = await open_screen(pilot)
+    screen.show_results([evaluations.find(name) for name in names])
+    await settle(pilot)
+    return screen
