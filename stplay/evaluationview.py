@@ -86,7 +86,8 @@ def split_table(summary: Summary, split: EvaluatedSplit) -> Table:
     shown.add_column(Text(f"{printable(split.label)} ({rows})"))
     models = summary.rated()
     for model in models:
-        shown.add_column(Text(model_words(model)), justify="right")
+        words = model_words(model, precise=len(summary.precisions()) > 1)
+        shown.add_column(Text(words), justify="right")
     published = card.published(split.data, split.split)
     if published:
         shown.add_column(Text(f"card ({count(card.card().rows)} rows)"), justify="right")
@@ -117,13 +118,18 @@ def comparisons(
     return lines
 
 
-def model_words(model: EvaluatedModel) -> str:
-    """A model's name, and what people should know of it."""
-    return printable(model.name) + (" (untrained)" if model.untrained else "")
+def model_words(model: EvaluatedModel, *, precise: bool = False) -> str:
+    """A model's name, and what people should know of it; its precision too where ``precise``."""
+    about = ["untrained"] if model.untrained else []
+    if precise and model.precision is not None:
+        about.append(printable(model.precision))
+    return printable(model.name) + (f" ({', '.join(about)})" if about else "")
 
 
 def facts_line(evaluation: Evaluation, summary: Summary) -> str:
     """Where the figures were taken, in one line."""
     sizes = {f"{model.dimensions} dimensions" for model in summary.rated()}
-    parts = [evaluation.id, *sorted(sizes), summary.device, summary.precision]
+    parts = [evaluation.id, *sorted(sizes), summary.device]
+    if len(summary.precisions()) == 1 or len(summary.models) == 1:
+        parts.append(summary.precision)  # of several, each stands at its model
     return "   ".join([*map(printable, parts), duration(summary.seconds)])

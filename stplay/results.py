@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from stplay.quantities import Moment, Seconds, Share, Whole
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow
     from numpy.typing import NDArray
 
 SIMILARITIES: tuple[str, ...] = ("cosine", "dot", "manhattan", "euclidean")
@@ -60,7 +62,10 @@ class Result(msgspec.Struct):
 
 
 class EvaluatedModel(msgspec.Struct):
-    """One model of an evaluation; without figures, ``error`` tells why in one sentence."""
+    """One model of an evaluation; without figures, ``error`` tells why in one sentence.
+
+    ``precision`` is that of its weights; earlier evaluations told it of the last model only.
+    """
 
     name: str
     folder: str | None = None
@@ -69,10 +74,14 @@ class EvaluatedModel(msgspec.Struct):
     untrained: bool = False
     seconds: Seconds | None = None
     error: str | None = None
+    precision: str | None = None
 
 
 class Summary(msgspec.Struct):
-    """All that an evaluation found but the scores of each triplet."""
+    """All that an evaluation found but the scores of each triplet.
+
+    ``precision`` is that of all its models, each once.
+    """
 
     models: list[EvaluatedModel]
     splits: list[EvaluatedSplit]
@@ -104,6 +113,10 @@ class Summary(msgspec.Struct):
         found = (each for each in self.results if (each.model, each.split) == (model, split))
         return next(found, None)
 
+    def precisions(self) -> set[str]:
+        """The precisions of the models that have figures, where they are known."""
+        return {model.precision for model in self.rated() if model.precision is not None}
+
     def rated(self) -> list[EvaluatedModel]:
         """The models that have figures."""
         return [model for model in self.models if model.error is None]
@@ -114,6 +127,7 @@ class Summary(msgspec.Struct):
         A model without figures is one object that tells why.
         """
         lines = []
+        precisions = {model.name: model.precision for model in self.models}
         for result in self.results:
             split = next(each for each in self.splits if each.split == result.split)
             line: dict[str, Any] = {
@@ -121,6 +135,7 @@ class Summary(msgspec.Struct):
                 "data": split.data,
                 "split": split.split,
                 "rows": split.rows,
+                "precision": precisions[result.model],
             }
             for metric in METRICS:
                 accuracy = result.accuracies[metric]
@@ -131,13 +146,21 @@ class Summary(msgspec.Struct):
         return lines + [{"model": model.name, "error": model.error} for model in failed]
 
 
+def _table(path: Path, columns: Sequence[str]) -> pyarrow.Table:
+    import pyarrow
+    from pyarrow import parquet
+
+    table = parquet.read_table(path)
+    if not {*columns} <= {*table.column_names}:
+        raise pyarrow.ArrowInvalid(f"{path} lacks a column")
+    return table
+
+
 class Triplets:
     """The triplets of a split, a column each, and which rows of the data they were."""
 
     def __init__(self, path: Path) -> None:
-        from pyarrow import parquet
-
-        self._table = parquet.read_table(path)
+        self._table = _table(path, TRIPLET_COLUMNS)
 
     def __len__(self) -> int:
         return self._table.num_rows
@@ -194,9 +217,7 @@ class Scores:
     """The similarities of a model to the triplets of a split, in the order of the triplets."""
 
     def __init__(self, path: Path) -> None:
-        from pyarrow import parquet
-
-        self._table = parquet.read_table(path)
+        self._table = _table(path, SCORE_COLUMNS)
 
     def positive(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its positive."""

@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Transformer, WordEmbeddings
 from torch import nn
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
-from stplay import home, recipe
-from stplay.engine import hub
+from stplay import home, recipe, runfolders
+from stplay.engine import hub, loading
 from stplay.engine.data import Split
 from stplay.engine.inputmodules import input_modules
+from stplay.engine.loading import LoadedModel
 from stplay.engine.stages import Stages
 from stplay.engine.worker import is_out_of_memory
 from stplay.errors import UserError
@@ -27,20 +28,27 @@ _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "
 _POSITIONS = ("position_embeddings", "position_embedding", "embed_positions", "wpe")
 STAGE = "building the model"
 
+Purpose = Literal["encode", "train", "resume"]
+
 
 class BaseModel(NamedTuple):
-    """A loaded model and the full name of what it was loaded from."""
+    """A loaded model and the full name of what it was loaded from; ``notes`` are for the log."""
 
     model: SentenceTransformer
     name: str
+    notes: list[str]
 
 
 class OpenedModel(NamedTuple):
-    """A model that is not to be trained; ``revision`` is a Hub model's commit."""
+    """A model that is not to be trained, in the ``precision`` that it is stored in.
+
+    ``revision`` is a Hub model's commit.
+    """
 
     model: SentenceTransformer
     folder: Path
     revision: str | None
+    precision: str
 
 
 def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
@@ -58,10 +66,12 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
     else:
         folder = Path(source.place)
     check_model_folder(folder, allow_pickle=allow_pickle)
+    if name.startswith("run:"):
+        runfolders.check_whole(folder)
     stages.progress(f"loading {printable(name)}")
     settings = recipe.Model(base=name, allow_pickle=allow_pickle)
-    model = _load(folder, settings, f"model {printable(name)}")
-    return OpenedModel(model.eval(), folder, revision)
+    model, precision, _ = _load(folder, settings, f"model {printable(name)}", "encode")
+    return OpenedModel(model.eval(), folder, revision, precision)
 
 
 def load_model(
@@ -69,15 +79,18 @@ def load_model(
 ) -> BaseModel:
     """The base model of a run, or the run's own model from its ``checkpoint``.
 
-    A model that is no sentence encoder yet gets mean pooling, as the library does it.
+    A model that is no sentence encoder yet gets mean pooling, as the library does it. It is in
+    single precision whatever it is stored in, as the library used to have it: half as precise, a
+    weight stays where it is while its changes are below what it can tell apart.
 
     Raises:
         UserError: the model is missing, damaged, a pickle checkpoint, or does not fit.
     """
     if checkpoint is not None:
         stages.progress(STAGE)
-        model = _load(checkpoint, settings, f"checkpoint {printable(str(checkpoint))}")
-        return BaseModel(model, settings.base)
+        shown = f"checkpoint {printable(str(checkpoint))}"
+        loaded = _load(checkpoint, settings, shown, "resume")
+        return BaseModel(loaded.model, settings.base, _notes(loaded, "checkpoint"))
     source = model_source(settings.base)
     name = settings.base
     with TemporaryDirectory(prefix="stplay-") as temporary:
@@ -92,38 +105,51 @@ def load_model(
         else:
             folder = Path(source.place)
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
+        if settings.base.startswith("run:"):
+            runfolders.check_whole(folder)
         stages.progress(STAGE)
-        model = _load(folder, settings, f"model {printable(settings.base)}")
+        shown = f"model {printable(settings.base)}"
+        loaded = _load(folder, settings, shown, "train")
+    model = loaded.model
     if source.kind == "hub":
         # The library's own setter asks the Hub first.
         model.model_card_data.base_model = source.place
         model.model_card_data.base_model_revision = name.rpartition("@")[2]
-    return BaseModel(model, name)
+    return BaseModel(model, name, _notes(loaded, "base model"))
 
 
-def _load(folder: Path, settings: recipe.Model, shown: str) -> SentenceTransformer:
+def _notes(loaded: LoadedModel, what: str) -> list[str]:
+    """What people should know of a model that is to be trained."""
+    notes = []
+    if loaded.stored != "float32":
+        notes.append(f"The {what} is stored in {loaded.stored}; it is trained in float32.")
+    if loaded.faults:
+        notes.append(f"Of the {what}, {loaded.faults}.")
+    return notes
+
+
+def _load(folder: Path, settings: recipe.Model, shown: str, purpose: Purpose) -> LoadedModel:
     overrides: dict[str, Any] = {}
     try:
         if settings.dropout is not None:
             overrides = _dropouts(folder, settings.dropout)
-        model = SentenceTransformer(
-            str(folder),
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": None if settings.allow_pickle else True},
-            config_kwargs=overrides,
+        loaded = loading.load(
+            folder, allow_pickle=settings.allow_pickle, config=overrides, single=purpose != "encode"
         )
     except Exception as error:  # the libraries have many names for a damaged file
         if is_out_of_memory(error):
             raise
-        reason = printable(" ".join(str(error).split()))[:200]
+        told = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        reason = printable(" ".join(told.split()))[:200]
         raise UserError(f"The {shown} cannot be loaded: {reason}") from error
     if settings.dropout is not None and not overrides:
         raise UserError(f"The {shown} has no dropout to set; leave model.dropout out.")
+    model = loaded.model
+    _check_weights(loaded, settings, shown, purpose)
     for module in input_modules(model):
         _check_tokenizer(getattr(module, "tokenizer", None), shown)
         _limit_tokens(module, settings.max_seq_length, shown)
-    return model
+    return loaded
 
 
 def _dropouts(folder: Path, dropout: float) -> dict[str, float]:
@@ -151,6 +177,22 @@ def _limit_tokens(module: Any, wanted: int | None, shown: str) -> None:
         module.max_seq_length = most  # a tokenizer that names no limit counts positions in vain
     if wanted is not None:
         module.max_seq_length = wanted
+
+
+def _check_weights(
+    loaded: LoadedModel, settings: recipe.Model, shown: str, purpose: Purpose
+) -> None:
+    """Make sure that the weights are those that were saved, and such that can be trained."""
+    if purpose != "encode" and loading.is_quantized(loaded.model):
+        raise UserError(
+            f"The {shown} is quantized, and cannot be trained; take the one that it was made from."
+        )
+    if not loaded.faults or (purpose == "train" and settings.allow_new_weights):
+        return
+    advice = "take a whole copy of it, or save it again from what made it"
+    if purpose == "train":
+        advice += "; to train it all the same: --set model.allow_new_weights=true"
+    raise UserError(f"The {shown} cannot be loaded: {loaded.faults}; {advice}.")
 
 
 def _check_tokenizer(tokenizer: object, shown: str) -> None:
