@@ -126,6 +126,8 @@ class Job(Generic[Log]):
         Only who started it can ask; then it is written down for everybody else.
         """
         child = _children.get((self.folder, worker.pid))
+        if child is not None:
+            self.await_exit()  # its threads may end after it: only then its parent can ask
         error = process.last_error(self.worker_log_path)
         told = f", and the last error in its output is {error}" if error else ""
         if child is not None and (code := child.poll()) is not None:
@@ -192,7 +194,7 @@ class Job(Generic[Log]):
         return log, offset
 
     def await_exit(self) -> None:
-        """Wait, a moment at most, for the process that was started here and has had its last word.
+        """Wait, a moment at most, for a process that was started here and is at its end.
 
         Until it has let go of what it held, nobody can resume.
         """
