@@ -50,8 +50,9 @@ class TrainScreen(Screen[None]):
     topbar = getters.query_one(TopBar)
     room = getters.query_one("#room", Container)
 
-    def __init__(self) -> None:
+    def __init__(self, *, afresh: bool = False) -> None:
         super().__init__()
+        self._afresh = afresh
         self._form: NewRun | None = None
         self._view: RunView | None = None
 
@@ -67,10 +68,10 @@ class TrainScreen(Screen[None]):
         call_once_imported(self, "stplay.screens.newrun", self._fill)
 
     async def _fill(self) -> None:
-        # A run that is at work is shown at once.
+        # A run that is at work is shown at once, unless it may be what broke the screen.
         from stplay import runs
 
-        running = await asyncio.to_thread(runs.running)
+        running = None if self._afresh else await asyncio.to_thread(runs.running)
         if running is not None:
             await self.show_run(running)
         else:

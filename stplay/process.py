@@ -80,6 +80,14 @@ async def answer(module: str, *arguments: str, log: Path, title: str) -> bytes:
     return answered
 
 
+def exit_code(child: Process, seconds: float) -> int | None:
+    """The exit code of a process; ``None`` where it does not end within so many ``seconds``."""
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+
+
 def failure(title: str, code: int, log: Path) -> str:
     """How the process that people call ``title`` ended, and where to look for why."""
     return f"The {title} {ended_words(code)}; {output_words(log)}"
@@ -107,15 +115,20 @@ def output_words(log: Path) -> str:
 
 def last_error(log: Path) -> str | None:
     """The last error that the last process printed into ``log``, on one line and safe to show."""
+    found = [line for line in last_output(log).splitlines() if ERROR.match(line)]
+    return printable(found[-1].strip())[:300] if found else None
+
+
+def last_output(log: Path) -> str:
+    """The end of what the last process printed into ``log``; nothing where there is no log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
     except OSError:
-        return None
-    lines = text.rpartition(HEAD)[2].splitlines()
-    found = [line for line in lines if ERROR.match(line)]
-    return printable(found[-1].strip())[:300] if found else None
+        return ""
+    _, head, last = text.rpartition(HEAD)
+    return last.partition("\n")[2] if head else text
 
 
 def _command(module: str, *arguments: str) -> list[str]:
