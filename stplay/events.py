@@ -78,13 +78,15 @@ class Fingerprints(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Epoch(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What an epoch takes of the training split: ``rows`` of them, in ``batches``.
+    """What an epoch takes of the training split: ``rows`` of it, in ``batches``.
 
-    Not ``exact`` where the batches were too many to make them all in advance.
+    A batch has at most ``batch_size`` rows. Not ``exact`` where the batches were too many to make
+    them all in advance.
     """
 
     rows: Whole
     batches: Whole
+    batch_size: Whole
     exact: bool = True
 
 
@@ -251,6 +253,24 @@ def decode_events(text: bytes) -> tuple[list[Event], int]:
     return [_decode(line) for line in text[:end].split(b"\n") if line.strip()], end
 
 
+def _line(event: Event) -> bytes:
+    try:
+        return _encoder.encode(event) + b"\n"
+    except UnicodeEncodeError:  # a name on the disk may be no text
+        return _encoder.encode(_as_text(msgspec.to_builtins(event))) + b"\n"
+
+
+def _as_text(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {_as_text(key): _as_text(each) for key, each in value.items()}
+        case list():
+            return [_as_text(each) for each in value]
+    return value
+
+
 class EventReader:
     """Reads on in an event log from a byte ``offset``, about ``piece`` bytes at a time."""
 
@@ -318,7 +338,7 @@ class EventWriter:
         Raises:
             OSError: the disk is full; what was written of the line is closed off by the next write.
         """
-        line = _encoder.encode(_bounded(event)) + b"\n"
+        line = _line(_bounded(event))
         with self._lock:
             if self._torn:
                 line = b"\n" + line

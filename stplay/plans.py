@@ -34,8 +34,7 @@ class Choice(msgspec.Struct, kw_only=True):
 class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
     """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``.
 
-    A step takes ``batch_size`` triplets, in batches of ``rows_a_batch``; ``epoch`` tells how many
-    of them an epoch gets to see.
+    A step takes ``batch_size`` triplets, and ``epoch`` tells how many of them an epoch gets to see.
     """
 
     base: str
@@ -43,7 +42,6 @@ class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
     precision: str
     triplets: int
     batch_size: int
-    rows_a_batch: int | None = None
     steps: int
     free_bytes: int
     engine: Engine
@@ -84,7 +82,7 @@ def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
             child.stdin.write(recipe.to_toml().encode())
             child.stdin.close()
         for line in child.stdout:
-            match _decoder.decode(line):
+            match _word(line):
                 case Plan() as plan:
                     return plan
                 case PlanFailed(error=error):
@@ -95,6 +93,14 @@ def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
     finally:
         child.kill()
         child.wait()
+
+
+def _word(line: bytes) -> Plan | PlanFailed | StageProgressed | None:
+    """What the process told with a line; nothing where a library of its printed it."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -108,8 +114,8 @@ def lines(plan: Plan) -> Iterator[str]:
         f"{count(plan.steps)} steps"
     )
     if plan.epoch is not None:
-        words = epoch_words(plan.epoch, plan.triplets, plan.rows_a_batch)
-        warning = epoch_warning(plan.epoch, plan.triplets, plan.rows_a_batch)
+        words = epoch_words(plan.epoch, plan.triplets)
+        warning = epoch_warning(plan.epoch, plan.triplets)
         if told := f"warning: {warning}" if warning else words[:1].upper() + words[1:]:
             yield told
     engine = plan.engine

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stplay.engine import worker
+from stplay.engine.reader import end_with_reader
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.events import Engine
@@ -57,7 +58,6 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
         precision=precision,
         triplets=len(split.triplets),
         batch_size=training.per_device_train_batch_size * training.gradient_accumulation_steps,
-        rows_a_batch=training.per_device_train_batch_size,
         steps=training.max_steps or math.ceil(steps_an_epoch * training.num_train_epochs),
         free_bytes=available_bytes(base.model.device),
         engine=Engine(name="stock", why=why_stock(base.model, None)),
@@ -142,6 +142,7 @@ class PrintedEvents:
 
 def main() -> int:
     """Print the plan of the recipe on the standard input."""
+    end_with_reader()
     printed = PrintedEvents()
     stages = Stages(printed)
     advice = worker.Advice(
