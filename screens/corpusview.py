@@ -63,6 +63,7 @@ class CorpusView(Vertical):
         self._corpus: Answer[Source, CorpusFacts] = Answer()
         self._search: Answer[Search, list[Neighbour]] = Answer()
         self._wanted: tuple[str, str] | None = None
+        self._awaited = NO_SENTENCE
 
     @property
     def facts(self) -> CorpusFacts | None:
@@ -87,14 +88,20 @@ class CorpusView(Vertical):
         self._corpus = Answer()
         self.title.update(Content.assemble(("corpus  ", MUTED), printable(source)))
 
-    def look(self, encoder: Encoder | None, sentence: str | None, metric: str) -> None:
-        """Let ``encoder`` look for what is nearest to ``sentence``, in what it encoded itself."""
+    def look(
+        self, encoder: Encoder | None, sentence: str | None, metric: str, awaited: str
+    ) -> None:
+        """Let ``encoder`` look for what is nearest to ``sentence``, in what it encoded itself.
+
+        Without a sentence, tell what is ``awaited``, or that one may be typed.
+        """
         if not self.source:
             return
+        self._wanted = None if sentence is None else (sentence, metric)
+        self._awaited = awaited or NO_SENTENCE
         if encoder is None:
             self.cost.update(Content(NO_MODEL))
             return
-        self._wanted = None if sentence is None else (sentence, metric)
         source = Source(self.source, self._column, encoder)
         if self._corpus.ask(source):
             self._load(source)
@@ -132,13 +139,13 @@ class CorpusView(Vertical):
 
     def _tell_awaited(self) -> None:
         waits = "the nearest sentences come once the corpus is encoded"
-        words = NO_SENTENCE if self._wanted is None else waits
+        words = self._awaited if self._wanted is None else waits
         self.found.update(Content.styled(words, MUTED))
 
     def _look(self, source: Source) -> None:
         if self._wanted is None:
             self._search = Answer()
-            self.found.update(Content.styled(NO_SENTENCE, MUTED))
+            self.found.update(Content.styled(self._awaited, MUTED))
         elif self._search.ask(search := Search(source, *self._wanted)):
             self._find(search)
 

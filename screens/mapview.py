@@ -94,6 +94,8 @@ class MapView(Widget):
     @work(group="map", exclusive=True)
     async def _project(self) -> None:
         embeddings, few = self._embeddings, len(self._embeddings) < LEAST
+        if not len(embeddings):  # what is awaited stays in view
+            return
         known = self._projector.known(embeddings) if self.uses_umap else None
         if known is None:
             points = await asyncio.to_thread(similarity.project, embeddings)

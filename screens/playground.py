@@ -225,24 +225,25 @@ class Playground(Vertical):
                 await self._encode(self.editor.sentences)
         finally:
             self._answering = False
-            if self.arrangement is None and self.is_mounted:
-                self._show_nothing()
+        if self.arrangement is None:
+            self._show_nothing()
 
     async def _encode(self, sentences: list[Sentence]) -> None:
         texts = [sentence.text for sentence in sentences]
-        begin = time.perf_counter()
+        begin, complaint = time.perf_counter(), ""
         slow = self.set_timer(SLOW_SECONDS, self._tell_encoding)
         try:
             await asyncio.gather(*(slot.encode(texts) for slot in self.models))
         except Superseded:
             return
         except UserError as error:
-            self.complain(error.sentence)
-            return
+            complaint = error.sentence
         finally:
             slow.stop()
-            if self._under_way.pop("encoding", None):
-                self._tell()
+            self._under_way.pop("encoding", None)
+        if complaint:
+            self.complain(complaint)
+            return
         seconds = time.perf_counter() - begin
         self._complaint = ""  # whatever it was, there are answers again
         self._encoded = sentences
@@ -405,7 +406,7 @@ class Playground(Vertical):
         """List the neighbours of the selected sentence, where they are in view."""
         if self.shown == "corpus":
             sentence = self.sentences[self.pair[0]].text if self.sentences else None
-            self.corpus.look(self.slots[0].encoder, sentence, self.view.metric)
+            self.corpus.look(self.slots[0].encoder, sentence, self.view.metric, self._awaited)
 
     def focus_matrix(self) -> None:
         """Put the focus on what is in view."""
