@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import time
 from collections.abc import Sequence
@@ -235,11 +234,7 @@ def _sweep(left: Evaluation) -> None:
     """
     if left.summary_path.is_file():
         return
-    log, _ = left._fold()
-    if log.active and log.worker is not None and log.worker.host != platform.node():
-        return
-    left.check_worker(log)
-    if log.active:
+    if left.read_log().active:
         return
     try:
         # A folder is made before its log: another start may be at it right now.

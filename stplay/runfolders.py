@@ -11,7 +11,7 @@ from pathlib import Path
 from stplay import home
 from stplay.errors import UserError
 from stplay.events import CheckpointSaved, EventReader, RunResumed
-from stplay.text import count, printable
+from stplay.text import clipped, count, printable, whole_number
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 EVENTS = "events.jsonl"
@@ -107,11 +107,11 @@ def checkpoint(folder: Path, step: str) -> Path:
         UserError: it kept none; names the steps of those it did.
     """
     kept = checkpoints(folder)
-    if step.isascii() and step.isdecimal() and int(step) in kept:
-        return kept[int(step)]
+    if (number := whole_number(step)) in kept:
+        return kept[number]
     there = ", ".join(count(step) for step in kept) if kept else "none"
     raise UserError(
-        f"The run {folder.name} kept no checkpoint of step {printable(step)!r}; "
+        f"The run {folder.name} kept no checkpoint of step {clipped(printable(step), 40)!r}; "
         f"kept steps: {there}."
     )
 

@@ -222,7 +222,13 @@ async def test_mistakes_are_told_at_their_fields(home: Path) -> None:
         await fill(pilot, "#data", "builtin:sample")
         await fill(pilot, "#rows", "many")
         assert "whole number above 0" in text_of(pilot, "#rows-complaint")
-        await fill(pilot, "#rows", "100")
+        for field in ("rows", "dimensions"):
+            for text in ("9" * 5000, "0", "²", "1e3"):
+                await fill(pilot, f"#{field}", text)
+                assert "whole number above 0" in text_of(pilot, f"#{field}-complaint")
+                assert button.disabled
+            await fill(pilot, f"#{field}", "100")
+            assert not button.disabled
         await fill(pilot, "#model", "run:nothing")
         await pilot.press("enter")
         await settle(pilot)
