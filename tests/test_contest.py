@@ -38,6 +38,6 @@ def test_a_step_that_was_not_kept_is_told_in_one_short_line(home: Path, step: st
     run = finished_run("done")
     (run.folder / "checkpoints" / "x").mkdir(parents=True)
     assert runfolders.checkpoint(run.folder, "300").name == "x"
-    with pytest.raises(UserError, match="kept no checkpoint of step .*; kept steps: 300") as error:
+    with pytest.raises(UserError, match=r"kept no checkpoint of step .*; kept steps: 300") as error:
         runfolders.checkpoint(run.folder, step)
     assert len(error.value.sentence) < 200
