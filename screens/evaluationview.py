@@ -242,6 +242,8 @@ def evaluated(chosen: Sequence[Contender], evaluations: Sequence[Evaluation]) ->
     if len(chosen) <= MOST_COLUMNS:
         for contender in chosen:
             words = f"{contender.model.dimensions} dimensions"
+            if contender.model.precision is not None:
+                words += f", {printable(contender.model.precision)}"
             words += ", untrained" if contender.model.untrained else ""
             parts += [
                 Content.assemble(

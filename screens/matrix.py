@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
@@ -20,6 +21,7 @@ from textual.strip import Strip
 from stplay.screens import ramp
 
 TALLEST = 5
+LONGEST = 1e7  # a larger number is written with an exponent
 SHADE_WIDTH = 2
 SHORTEST_LABEL, LEAST_LABEL, MOST_LABEL = 5, 11, 33
 COLUMN_LINES = 1
@@ -54,14 +56,23 @@ class _Cells(NamedTuple):
 
 def decimal_places(values: NDArray[np.floating]) -> int:
     """How many decimals keep the numbers of ``values`` short: 3, fewer where they are large."""
-    largest = float(np.abs(values).max()) if values.size else 0.0
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
     return 3 if largest < 10 else 2 if largest < 100 else 1
 
 
 def written(value: float, places: int, *, signed: bool = False) -> str:
-    """``value`` with fixed decimals, never a negative zero."""
-    text = f"{value:+.{places}f}" if signed else f"{value:.{places}f}"
+    """``value`` with fixed decimals, or an exponent where it is large; never a negative zero."""
+    form = "e" if LONGEST <= abs(value) < math.inf else "f"
+    text = f"{value:{'+' if signed else ''}.{places}{form}}"
     return text.replace("-", "+" if signed else "") if float(text) == 0 else text
+
+
+def longest_number(values: NDArray[np.floating], places: int, *, signed: bool) -> int:
+    """How long the longest of ``values``, of which there are some, is when it is written."""
+    small = np.abs(values) < LONGEST
+    parts = (part for part in (values[small], values[~small]) if part.size)
+    ends = (end for part in parts for end in (part.min(), part.max()))
+    return max(len(written(float(value), places, signed=signed)) for value in ends)
 
 
 class Matrix(ScrollView, can_focus=True):
@@ -148,10 +159,7 @@ class Matrix(ScrollView, can_focus=True):
             room_width -= self.styles.scrollbar_size_vertical
         number_width = len(str(max(grid.numbers)))
         frame = number_width + 2  # a space before the number and one after it
-        digits = max(
-            len(written(float(value), self._places, signed=grid.signed))
-            for value in (grid.values.min(), grid.values.max())
-        )
+        digits = longest_number(grid.values, self._places, signed=grid.signed)
         longest = min(MOST_LABEL, 1 + max(map(cell_len, grid.labels)))  # a space after it
         width, height, shown = SHADE_WIDTH, 1, 0
         if frame + count * (digits + 2) <= room_width:

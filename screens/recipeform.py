@@ -196,7 +196,8 @@ class RecipeForm(VerticalScroll):
         section, _, field = name.partition(".")
         value = recipe.parse_value(name, text)
         if name == "model.base":
-            self.values["model"].pop("allow_pickle", None)  # trust in one model is none in another
+            for each in recipe.OF_ONE_MODEL:
+                self.values["model"].pop(each, None)
         if name in ("data.train", "data.train_rows"):
             self._complain(UNUSABLE_DATA, "")
         if name in ("data.train", "data.train_rows", BATCH):

@@ -167,13 +167,12 @@ class TrainScreen(Screen[None]):
         """Choose among all runs."""
         from stplay import runs
         from stplay.screens.dialog import Choice
-        from stplay.worklog import status_words
 
         options = {}
         for summary in await asyncio.to_thread(runs.summaries):
             step = f"step {count(summary.step)}" if summary.step else ""
             options[summary.run] = Content.assemble(
-                (f"{printable(summary.run)}  ", "bold"), status_words(summary.status), f"  {step}"
+                (f"{printable(summary.run)}  ", "bold"), summary.state, f"  {step}"
             )
         if not options:
             self.notify("There are no runs yet; start one from the form.")

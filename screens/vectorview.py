@@ -45,7 +45,7 @@ class VectorStrip(Widget):
 
     def show(self, vector: NDArray[np.float32]) -> None:
         """Shade ``vector``: a zero has the middle shade."""
-        largest = float(np.abs(vector).max()) if vector.size else 0.0
+        largest = float(np.abs(vector[np.isfinite(vector)]).max(initial=0.0))
         taller = len(vector) != len(self._shades)
         self._shades = ramp.shades(vector, -largest, largest)
         self.refresh(layout=taller)

@@ -266,7 +266,6 @@ def list_runs(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from stplay.text import count, decimals, moment
-    from stplay.worklog import status_words
 
     found = runs.summaries()
     if not found:
@@ -281,7 +280,7 @@ def list_runs(options: argparse.Namespace) -> int:
     for summary in found:
         table.add_row(
             Text(summary.run),
-            Text(status_words(summary.status)),
+            Text(summary.state),
             count(summary.step),
             count(summary.total_steps),
             decimals(summary.dev_max_accuracy, 3),

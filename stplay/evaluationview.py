@@ -11,7 +11,7 @@ from rich.text import Text
 
 from stplay import card, output
 from stplay.evaluations import Evaluation, EvaluationLog
-from stplay.results import METRICS, Accuracy, EvaluatedSplit, Summary
+from stplay.results import METRICS, Accuracy, EvaluatedModel, EvaluatedSplit, Summary
 from stplay.significance import compare
 from stplay.text import count, decimals, duration, printable, shortened
 from stplay.worklog import stage_words
@@ -94,9 +94,9 @@ def split_table(summary: Summary, split: EvaluatedSplit) -> Table:
     models = summary.rated()
     in_rows = len(models) > MOST_COLUMNS
     cuts = shortened([model.name for model in models], MOST_NAME if in_rows else FIGURE_WIDTH)
+    precise = len(summary.precisions()) > 1
     names = [
-        name + (" (untrained)" if model.untrained else "")
-        for model, name in zip(models, cuts, strict=True)
+        name + about_words(model, precise=precise) for model, name in zip(models, cuts, strict=True)
     ]
     every = [summary.result(model.name, split.split) for model in models]
     found = [result.accuracies if result else {} for result in every]
@@ -153,8 +153,18 @@ def comparisons(
     return lines
 
 
+def about_words(model: EvaluatedModel, *, precise: bool = False) -> str:
+    """What people should know of a model, after its name; its precision too where ``precise``."""
+    about = ["untrained"] if model.untrained else []
+    if precise and model.precision is not None:
+        about.append(printable(model.precision))
+    return f" ({', '.join(about)})" if about else ""
+
+
 def facts_line(evaluation: Evaluation, summary: Summary) -> str:
     """Where the figures were taken, in one line."""
     sizes = {f"{model.dimensions} dimensions" for model in summary.rated()}
-    parts = [evaluation.id, *sorted(sizes), summary.device, summary.precision]
+    parts = [evaluation.id, *sorted(sizes), summary.device]
+    if len(summary.precisions()) == 1 or len(summary.models) == 1:
+        parts.append(summary.precision)  # of several, each stands at its model
     return "   ".join([*map(printable, parts), duration(summary.seconds)])

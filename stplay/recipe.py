@@ -30,6 +30,8 @@ else:
 
 # TOMLDecodeError and UnicodeDecodeError are ValueErrors, and so is a number of too many digits.
 _NO_TOML = (ValueError, RecursionError)
+# Trust in one model is none in another.
+OF_ONE_MODEL = ("allow_pickle", "allow_new_weights")
 _PATHS = {"model": ("base",), "data": ("train", "dev", "test")}
 
 Count = Annotated[int, Meta(ge=1)]
@@ -44,12 +46,16 @@ class Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_def
 
 
 class Model(Section):
-    """The base model. ``max_seq_length`` and ``dropout`` replace its own where they are given."""
+    """The base model. ``max_seq_length`` and ``dropout`` replace its own where they are given.
+
+    ``allow_new_weights`` trains it also where its files lack weights, or hold some it has not.
+    """
 
     base: Name = "builtin:tiny"
     max_seq_length: Count | None = None
     dropout: Fraction | None = None
     allow_pickle: bool = False
+    allow_new_weights: bool = False
 
 
 class Data(Section):
@@ -272,7 +278,8 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     found = []
     named = {override.partition("=")[0].strip() for override in overrides}
     if "model.base" in named and isinstance(values.get("model"), dict):
-        values["model"].pop("allow_pickle", None)  # trust in one model is none in another
+        for name in OF_ONE_MODEL:
+            values["model"].pop(name, None)
     for override in overrides:
         field, equals, text = override.partition("=")
         section, dot, name = field.strip().partition(".")

@@ -60,7 +60,10 @@ class Result(msgspec.Struct):
 
 
 class EvaluatedModel(msgspec.Struct):
-    """One model of an evaluation; without figures, ``error`` tells why in one sentence."""
+    """One model of an evaluation; without figures, ``error`` tells why in one sentence.
+
+    ``precision`` is that of its weights; earlier evaluations told it of the last model only.
+    """
 
     name: str
     folder: str | None = None
@@ -69,10 +72,14 @@ class EvaluatedModel(msgspec.Struct):
     untrained: bool = False
     seconds: Seconds | None = None
     error: str | None = None
+    precision: str | None = None
 
 
 class Summary(msgspec.Struct):
-    """All that an evaluation found but the scores of each triplet."""
+    """All that an evaluation found but the scores of each triplet.
+
+    ``precision`` is that of all its models, each once.
+    """
 
     models: list[EvaluatedModel]
     splits: list[EvaluatedSplit]
@@ -104,6 +111,10 @@ class Summary(msgspec.Struct):
         found = (each for each in self.results if (each.model, each.split) == (model, split))
         return next(found, None)
 
+    def precisions(self) -> set[str]:
+        """The precisions of the models that have figures, where they are known."""
+        return {model.precision for model in self.rated() if model.precision is not None}
+
     def rated(self) -> list[EvaluatedModel]:
         """The models that have figures."""
         return [model for model in self.models if model.error is None]
@@ -114,6 +125,7 @@ class Summary(msgspec.Struct):
         A model without figures is one object that tells why.
         """
         lines = []
+        precisions = {model.name: model.precision for model in self.models}
         for result in self.results:
             split = next(each for each in self.splits if each.split == result.split)
             line: dict[str, Any] = {
@@ -121,6 +133,7 @@ class Summary(msgspec.Struct):
                 "data": split.data,
                 "split": split.split,
                 "rows": split.rows,
+                "precision": precisions[result.model],
             }
             for metric in METRICS:
                 accuracy = result.accuracies[metric]

@@ -21,6 +21,7 @@ TYPED: dict[str, tuple[str, object]] = {
     "model.max_seq_length": ("128", 128),
     "model.dropout": ("0.2", 0.2),
     "model.allow_pickle": ("true", True),
+    "model.allow_new_weights": ("true", True),
     "data.train": ("org/data", "org/data"),
     "data.dev": ("all-nli", "all-nli"),
     "data.test": ("builtin:sample", "builtin:sample"),

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from stplay import __version__, corpora, frames, home
@@ -70,9 +71,17 @@ class Client:
             task.cancel()
 
     def send(self, answer: frames.Answer, body: bytes = b"") -> None:
-        """Send a frame, if anybody still listens."""
-        if not self.writer.is_closing():
-            frames.write(self.writer, answer, body)
+        """Send a frame, if anybody still listens, or what keeps it from being one."""
+        if self.writer.is_closing():
+            return
+        try:
+            # What the client cannot read, it could only take for the end of this process.
+            msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=type(answer))
+        except (TypeError, ValueError, OverflowError) as error:
+            traceback.print_exception(error)
+            sentence = f"The encoder has an answer that cannot be sent: {printable(str(error))}"
+            answer, body = frames.Failed(getattr(answer, "id", 0), sentence[:300]), b""
+        frames.write(self.writer, answer, body)
 
 
 class EncodingProcess:
@@ -89,6 +98,7 @@ class EncodingProcess:
         self.turn = asyncio.Lock()
         self.thread = ThreadPoolExecutor(1)
         self.facts: ModelFacts | None = None
+        self.stage: frames.Progressed | frames.Failed
         self.stage = frames.Progressed(0, "starting the encoder", 0, None)
         self.encoder: Encoder
         self.tokens: SeenTokens
@@ -189,8 +199,7 @@ class EncodingProcess:
             client.send(self.facts)
 
     def _tell_loading(self, told: frames.Progressed | frames.Failed) -> None:
-        if isinstance(told, frames.Progressed):
-            self.stage = told
+        self.stage = told
         for client in self.clients:
             client.send(told)
 
@@ -207,7 +216,8 @@ class EncodingProcess:
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
         self.encoder = Encoder(opened.model, name=self.model)
         self.tokens = SeenTokens(opened.model)
-        first = self.encoder.encode(["The first sentence takes longer."])
+        task = "query" if self.encoder.needs_task else None
+        first = self.encoder.encode(["The first sentence takes longer."], task)
         return ModelFacts(
             name=self.model,
             revision=opened.revision,
@@ -222,7 +232,7 @@ class EncodingProcess:
     async def _encode_newest(self, client: Client) -> None:
         async with self.turn:
             request, client.waiting = client.waiting, None
-            if request is None or self.facts is None:
+            if request is None:
                 return
             try:
                 answer, body = await self._in_thread(partial(self._encode, request))
@@ -233,10 +243,12 @@ class EncodingProcess:
 
     def _encode(self, request: frames.Encode) -> tuple[frames.Embedded, bytes]:
         """Encode sentences, in the model's thread."""
+        if self.facts is None:
+            raise UserError("The model could not be loaded.")
         begun = time.perf_counter()
         embeddings = self.encoder.encode(request.sentences, request.task)
         seconds = time.perf_counter() - begun
-        tokens, dropped = self.tokens.of(request.sentences)
+        tokens, dropped = self.tokens.of(request.sentences, request.task)
         dimensions = embeddings.shape[1]
         return frames.Embedded(
             request.id, dimensions, tokens, dropped, seconds
@@ -298,10 +310,18 @@ class EncodingProcess:
         self, piece: list[str], task: Literal["document"] | None
     ) -> tuple[NDArray[np.floating], list[int]]:
         """Encode a piece of a corpus, in the model's thread; also how much of each was cut."""
-        return self.encoder.encode(piece, task), self.tokens.of(piece)[1]
+        return self.encoder.encode(piece, task), self.tokens.of(piece, task)[1]
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
+        def done() -> Result:
+            try:
+                return work()
+            except Exception:
+                raise
+            except BaseException as error:  # a panic of the tokenizers' is no Exception
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+        return await asyncio.get_running_loop().run_in_executor(self.thread, done)
 
     def _sentence(self, error: Exception) -> str:
         """What to tell of ``error`` in one sentence; the log has the rest."""

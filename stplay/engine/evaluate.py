@@ -110,6 +110,7 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
     if request.write_card:
         for sentence in write_results(summary):
             worker.note(events, sentence)
+    summary.precision = ", ".join(sorted(summary.precisions()))
     summary.seconds = time.time() - begun
     partial = evaluation.summary_path.with_suffix(".partial")
     partial.write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
@@ -174,7 +175,7 @@ def _judge(
     encoder = Encoder(opened.model, request.truncate_dim, facts.name)
     facts.folder, facts.revision = str(opened.folder), opened.revision
     summary.device = worker.device_name(opened.model.device)
-    summary.precision = str(opened.model.dtype).removeprefix("torch.")
+    facts.precision = opened.precision
     results, before = [], 0
     place = len(summary.models) - 1
     for number, split in enumerate(splits):
