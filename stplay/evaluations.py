@@ -111,7 +111,10 @@ class Evaluation(Job[EvaluationLog]):
         Raises:
             UserError: it has not finished, or the folder was damaged or removed.
         """
-        return self._read(self.summary_path, Summary)
+        found = self._read(self.summary_path, Summary)
+        if not (found.rated() and found.splits):  # no process of ours calls that a result
+            raise self._damaged(self.summary_path)
+        return found
 
     def _read(self, path: Path, kind: type[Struct]) -> Struct:
         try:
@@ -119,7 +122,10 @@ class Evaluation(Job[EvaluationLog]):
         except FileNotFoundError:
             raise UserError(f"{self.title} has no {path.name}; evaluate again.") from None
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
+            raise self._damaged(path) from None
+
+    def _damaged(self, path: Path) -> UserError:
+        return UserError(f"{printable(str(path))} is damaged; evaluate again.")
 
     def triplets_path(self, split: int) -> Path:
         """Where the triplets of a split are kept, by its place in the summary."""
@@ -135,7 +141,9 @@ class Evaluation(Job[EvaluationLog]):
         Raises:
             UserError: the file is damaged or gone.
         """
-        return self._open(self.triplets_path(_place(self.summary().splits, split)), Triplets)
+        splits = self.summary().splits
+        place = _place(splits, split)
+        return self._open(self.triplets_path(place), Triplets, splits[place].rows)
 
     def scores(self, model: str, split: str) -> Scores:
         """The scores that ``model`` gave the triplets of ``split``.
@@ -147,15 +155,19 @@ class Evaluation(Job[EvaluationLog]):
         model_place, split_place = _place(summary.models, model), _place(summary.splits, split)
         if error := summary.models[model_place].error:
             raise UserError(f"{printable(model)} has no figures: {error}")
-        return self._open(self.scores_path(model_place, split_place), Scores)
+        rows = summary.splits[split_place].rows
+        return self._open(self.scores_path(model_place, split_place), Scores, rows)
 
-    def _open(self, path: Path, kind: type[File]) -> File:
+    def _open(self, path: Path, kind: type[File], rows: int) -> File:
         from pyarrow import ArrowException
 
         try:
-            return kind(path)
+            opened = kind(path)
         except (OSError, ArrowException):
-            raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
+            raise self._damaged(path) from None
+        if len(opened) != rows:  # of another evaluation, or of other rows
+            raise self._damaged(path)
+        return opened
 
     def remove_partial_results(self) -> None:
         """Remove the large files of one that did not finish; what was asked and told stays."""

@@ -104,7 +104,7 @@ def test_the_figures_of_minilm_on_real_triplets(shared_home: Path, snli: Path) -
         assert done.returncode == 0, done.stderr
         (line,) = map(json.loads, done.stdout.splitlines())
         intervals = [f"{metric}_interval" for metric in METRICS]
-        assert set(line) == {"model", "data", "split", "rows", *METRICS, *intervals}
+        assert set(line) == {"model", "data", "split", "rows", "precision", *METRICS, *intervals}
         assert (line["model"], line["split"], line["rows"]) == ("builtin:minilm", split, 1000)
         assert line["data"].endswith(f"snli/{split}.jsonl")
         assert tuple(round(line[metric], 3) for metric in METRICS) == expected[split]
