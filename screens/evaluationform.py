@@ -180,8 +180,9 @@ class EvaluationForm(Horizontal):
     def _type_number(self, event: Input.Changed) -> None:
         text, name = event.value.strip(), event.input.id or ""
         fits = not text or whole_number(text) is not None
-        wanted = f"a whole number above 0, of at most {MOST_DIGITS} digits"
-        self._complain(name, "" if fits else f"It must be {wanted}, or nothing.")
+        most = f" of at most {MOST_DIGITS} digits" if len(text) > MOST_DIGITS else ""
+        complaint = f"It must be a whole number above 0{most}, or nothing."
+        self._complain(name, "" if fits else complaint)
 
     @on(SelectionList.SelectedChanged)
     def _count_models(self) -> None:

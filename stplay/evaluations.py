@@ -113,7 +113,7 @@ class Evaluation(Job[EvaluationLog]):
         """
         found = self._read(self.summary_path, Summary)
         if not (found.rated() and found.splits):  # no process of ours calls that a result
-            raise self._damaged(self.summary_path)
+            raise _damaged(self.summary_path)
         return found
 
     def _read(self, path: Path, kind: type[Struct]) -> Struct:
@@ -121,11 +121,10 @@ class Evaluation(Job[EvaluationLog]):
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
             raise UserError(f"{self.title} has no {path.name}; evaluate again.") from None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise self._damaged(path) from None
-
-    def _damaged(self, path: Path) -> UserError:
-        return UserError(f"{printable(str(path))} is damaged; evaluate again.")
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise _damaged(path) from None
 
     def triplets_path(self, split: int) -> Path:
         """Where the triplets of a split are kept, by its place in the summary."""
@@ -162,11 +161,16 @@ class Evaluation(Job[EvaluationLog]):
         from pyarrow import ArrowException
 
         try:
+            if path.exists():
+                path.open("rb").close()  # pyarrow would not say why it cannot
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        try:
             opened = kind(path)
         except (OSError, ArrowException):
-            raise self._damaged(path) from None
+            raise _damaged(path) from None
         if len(opened) != rows:  # of another evaluation, or of other rows
-            raise self._damaged(path)
+            raise _damaged(path)
         return opened
 
     def remove_partial_results(self) -> None:
@@ -179,6 +183,16 @@ class Evaluation(Job[EvaluationLog]):
     def discard(self) -> None:
         """Remove the folder and all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{printable(str(path))} is damaged; evaluate again.")
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    """That the system does not let a file be read, which is no damage of the file."""
+    reason = error.strerror or error
+    return UserError(f"{printable(str(path))} cannot be read: {reason}; or evaluate again.")
 
 
 def _place(parts: Sequence[EvaluatedModel | EvaluatedSplit], name: str) -> int:

@@ -251,6 +251,24 @@ def decode_events(text: bytes) -> tuple[list[Event], int]:
     return [_decode(line) for line in text[:end].split(b"\n") if line.strip()], end
 
 
+def _line(event: Event) -> bytes:
+    try:
+        return _encoder.encode(event) + b"\n"
+    except UnicodeEncodeError:  # a name on the disk may be no text
+        return _encoder.encode(_as_text(msgspec.to_builtins(event))) + b"\n"
+
+
+def _as_text(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {_as_text(key): _as_text(each) for key, each in value.items()}
+        case list():
+            return [_as_text(each) for each in value]
+    return value
+
+
 class EventReader:
     """Reads on in an event log from a byte ``offset``, about ``piece`` bytes at a time."""
 
@@ -318,7 +336,7 @@ class EventWriter:
         Raises:
             OSError: the disk is full; what was written of the line is closed off by the next write.
         """
-        line = _encoder.encode(_bounded(event)) + b"\n"
+        line = _line(_bounded(event))
         with self._lock:
             if self._torn:
                 line = b"\n" + line

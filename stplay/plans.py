@@ -84,7 +84,7 @@ def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
             child.stdin.write(recipe.to_toml().encode())
             child.stdin.close()
         for line in child.stdout:
-            match _decoder.decode(line):
+            match _word(line):
                 case Plan() as plan:
                     return plan
                 case PlanFailed(error=error):
@@ -95,6 +95,14 @@ def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
     finally:
         child.kill()
         child.wait()
+
+
+def _word(line: bytes) -> Plan | PlanFailed | StageProgressed | None:
+    """What the process told with a line; nothing where a library of its printed it."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def lines(plan: Plan) -> Iterator[str]:

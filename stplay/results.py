@@ -146,17 +146,13 @@ class Summary(msgspec.Struct):
         return lines + [{"model": model.name, "error": model.error} for model in failed]
 
 
-def _columns(path: Path, names: Sequence[str]) -> pyarrow.Table:
-    """The columns called ``names`` of the table in a file.
-
-    Raises:
-        OSError: the file is damaged, or lacks one of them.
-    """
+def _table(path: Path, columns: Sequence[str]) -> pyarrow.Table:
+    import pyarrow
     from pyarrow import parquet
 
     table = parquet.read_table(path)
-    if not {*names} <= {*table.column_names}:
-        raise OSError("a column is missing")
+    if not {*columns} <= {*table.column_names}:
+        raise pyarrow.ArrowInvalid(f"{path} lacks a column")
     return table
 
 
@@ -164,7 +160,7 @@ class Triplets:
     """The triplets of a split, a column each, and which rows of the data they were."""
 
     def __init__(self, path: Path) -> None:
-        self._table = _columns(path, TRIPLET_COLUMNS)
+        self._table = _table(path, TRIPLET_COLUMNS)
 
     def __len__(self) -> int:
         return self._table.num_rows
@@ -221,7 +217,7 @@ class Scores:
     """The similarities of a model to the triplets of a split, in the order of the triplets."""
 
     def __init__(self, path: Path) -> None:
-        self._table = _columns(path, SCORE_COLUMNS)
+        self._table = _table(path, SCORE_COLUMNS)
 
     def __len__(self) -> int:
         return self._table.num_rows

@@ -64,9 +64,13 @@ def remove(folder: Path) -> int:
                 if not Path(inside, name).is_symlink():
                     Path(inside, name).chmod(0o700)  # of a folder that is read-only nothing goes
         shutil.rmtree(parting)
+    except FileNotFoundError:  # another deletion was quicker
+        return 0
     except OSError as error:
         there = printable(str(error.filename or folder))
         raise UserError(f"{there} cannot be removed: {error.strerror}.") from None
+    for left in folder.parent.glob(f"{PARTING}*"):  # of a deletion that was broken off
+        shutil.rmtree(left, ignore_errors=True)
     return freed
 
 

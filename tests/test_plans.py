@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from conftest import make_home, run_stplay, write_triplets
 
-from stplay import plans
+from stplay import plans, recipe
+from stplay.errors import UserError
 from stplay.events import Engine, StageProgressed
 from stplay.plans import Choice, Plan
 
@@ -116,3 +119,36 @@ def test_progress_in_words() -> None:
     stage = StageProgressed(stage="tokenizing x\x07", done=5, total=10, unit="rows")
     assert plans.stage_line(stage) == "tokenizing x\N{REPLACEMENT CHARACTER}, 5 of 10 rows"
     assert plans.stage_line(StageProgressed(stage="importing")) == "importing"
+
+
+NOISE = "print('Downloading: 100%')\nprint('{')\nprint('\\xff', flush=True)\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import os; os._exit(7)", "The planning process ended with exit code 7; its output is"),
+        ("raise KeyError('x')", "ended with exit code 1; the last error in its output is KeyError"),
+        ("import os; os.kill(os.getpid(), 15)", "was ended by SIGTERM; its output is in"),
+        ("", "The planning process ended with exit code 0; its output is in"),
+    ],
+)
+def test_a_process_that_ends_without_a_plan_is_told_as_it_was(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+) -> None:
+    (tmp_path / "noplan.py").write_text(NOISE + code, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr(plans, "MODULE", "noplan")
+    with pytest.raises(UserError) as raised:
+        plans.make(recipe.load("sample"), lambda stage: None)
+    assert told in raised.value.sentence
+
+
+def test_what_a_library_prints_is_no_word_of_a_plan(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = msgspec.json.encode(plan_of()).decode()
+    (tmp_path / "noisy.py").write_text(f"{NOISE}print({plan!r})\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr(plans, "MODULE", "noisy")
+    assert plans.make(recipe.load("sample"), lambda stage: None) == plan_of()

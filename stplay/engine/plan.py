@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stplay.engine import worker
+from stplay.engine.reader import end_with_reader
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.events import Engine
@@ -142,6 +143,7 @@ class PrintedEvents:
 
 def main() -> int:
     """Print the plan of the recipe on the standard input."""
+    end_with_reader()
     printed = PrintedEvents()
     stages = Stages(printed)
     advice = worker.Advice(
