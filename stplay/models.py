@@ -114,7 +114,7 @@ def _unfit(log: TrainingLog) -> str | None:
         return NO_FIGURES
     if log.started.synthetic:
         return SYNTHETIC
-    if log.train is not None and log.train.loss is None:
+    if log.diverged:
         return "diverged"
     recipe = _recipe(log)
     for split in ("dev", "test"):

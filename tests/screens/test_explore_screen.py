@@ -481,12 +481,12 @@ async def test_other_screens_hand_sentences_over(warm_home: Path) -> None:
     app = StplayApp()
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        app.explore(["an anchor\nof two lines", "a [b]positive[/b]"], "builtin:minilm")
+        await app.explore(["an anchor\nof two lines", "a [b]positive[/b]"], "builtin:minilm")
         playground = await playground_of(pilot)
         assert app.current_mode == "explore"
         assert playground.answers[0].sentences == ["an anchor of two lines", "a [b]positive[/b]"]
         await pilot.press("escape", "1")
-        app.explore(["another"])
+        await app.explore(["another"])
         await eventually(pilot, lambda: len(playground.sentences) == 1)
         assert app.current_mode == "explore"
 
