@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 HUGE = 1e15
 MOST_SHOWN = 4096
+MOST_DIGITS = 15
+MOST_CUTS = 8
 YEAR = 365.25 * 86_400
 MOST_MARKS = 8  # in a row: a letter of any language has fewer above and below it
 
@@ -125,3 +128,70 @@ def size(value: float) -> str:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB" if value < HUGE else f"{value:.1e} TiB"
+
+
+def whole_number(text: str) -> int | None:
+    """The whole number above 0 that a person typed, of at most ``MOST_DIGITS``; or none."""
+    fits = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+    return (int(text) or None) if fits else None
+
+
+def shortened(names: Sequence[str], width: int) -> list[str]:
+    """``names`` in at most ``width`` cells each, so that different ones stay different.
+
+    A long name is cut in the middle, or, where that leaves nothing of what differs, before it.
+    """
+    texts = [printable(name) for name in names]
+    shown = {text: _cut(text, width) for text in texts}
+    for _ in range(MOST_CUTS):
+        if not (alike := _alike(shown)):
+            break
+        for group in alike:
+            start = _start_of_difference(group, width)
+            shown |= {text: _cut(f"…{text[start:]}", width) for text in group}
+    for group in _alike(shown):
+        numbers = itertools.count(1)
+        for text in group:
+            marks = (f"~{number}" for number in numbers)
+            tries = (_cut(text, width - len(mark)) + mark for mark in marks)
+            shown[text] = next(each for each in tries if each not in shown.values())
+    return [shown[text] for text in texts]
+
+
+def _alike(shown: dict[str, str]) -> list[list[str]]:
+    """The texts that are shown as others are."""
+    groups: dict[str, list[str]] = {}
+    for text, cut in shown.items():
+        groups.setdefault(cut, []).append(text)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _start_of_difference(texts: Sequence[str], width: int) -> int:
+    """Where the first difference of ``texts`` begins, or as much before it as there is room for."""
+    from rich.cells import cell_len
+
+    alike = itertools.takewhile(lambda signs: len(set(signs)) == 1, zip(*texts, strict=False))
+    shared = sum(1 for _ in alike)
+    room = width - 1 - max(cell_len(text[shared:]) for text in texts)
+    start = shared
+    while start > 0 and cell_len(texts[0][start - 1 : shared]) <= room:
+        start -= 1
+    return texts[0].find("/", start, shared) + 1 or start
+
+
+def _cut(text: str, width: int) -> str:
+    """``text`` without as much of its middle as is more than ``width`` cells."""
+    from rich.cells import cell_len
+
+    if cell_len(text) <= width:
+        return text
+
+    def most(signs: str, room: int) -> list[str]:
+        ends = itertools.accumulate(map(cell_len, signs))
+        return [sign for sign, end in zip(signs, ends, strict=False) if end <= room]
+
+    head = most(text, (width - 1) // 2)
+    tail = most(text[::-1], width - 1 - cell_len("".join(head)))
+    while tail and unicodedata.category(tail[-1]) in _MARKS:  # of a sign that is gone
+        tail.pop()
+    return "".join((*head, "…", *reversed(tail)))
