@@ -120,6 +120,8 @@ def duration(seconds: float) -> str:
 def size(value: float) -> str:
     """A number of bytes in binary units: ``512 B``, ``3.2 MiB``, ``11.2 GiB``."""
     value = _float(value)
+    if value < 0:
+        return f"-{size(-value)}"
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"

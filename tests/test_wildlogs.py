@@ -120,6 +120,22 @@ def lines_of(event: Event) -> bytes:
     return b"".join(f"{{{each}}}\n".encode() for each in lines)
 
 
+# What any number of the library's may be; all others are counts, shares, or measures.
+ANY_NUMBER = {"loss", "learning_rate", "gradient_norm"}
+MOST = {"pid": (1 << 31) - 1, "exit_code": 255, "time": 1e11, "process_started": 1e11}
+
+
+def assert_within_bounds(fields: dict[str, object]) -> None:
+    for name, value in fields.items():
+        if isinstance(value, str):
+            assert len(value) <= 1 << 24
+        if name in ANY_NUMBER or isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        assert value >= (-1 if name == "step" else 0), name
+        most = 1 if name.endswith("accuracy") else 1e30 if isinstance(value, float) else 1 << 53
+        assert value <= MOST.get(name, most), name
+
+
 @pytest.mark.parametrize("event", TOLD, ids=lambda event: type(event).__name__)
 def test_each_field_takes_what_can_be_and_no_more(home: Path, event: Event):
     text = lines_of(event)
@@ -129,6 +145,7 @@ def test_each_field_takes_what_can_be_and_no_more(home: Path, event: Event):
     assert sum(isinstance(each, Damaged) for each in found) > len(WILD) / 3
     for each in found:
         if isinstance(each, type(event)):
+            assert_within_bounds(msgspec.structs.asdict(each))
             assert decode_events(msgspec.json.encode(each) + b"\n")[0] == [each]
 
 
