@@ -64,8 +64,9 @@ class EvaluateScreen(Screen[None]):
     watch_ = getters.query_one(EvaluationWatch)
     view = getters.query_one(EvaluationView)
 
-    def __init__(self) -> None:
+    def __init__(self, *, afresh: bool = False) -> None:
         super().__init__()
+        self._afresh = afresh
         self._wanted: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -84,7 +85,7 @@ class EvaluateScreen(Screen[None]):
         self.form.focus_start()
         if self._wanted is not None:
             self.form.choose(self._wanted)
-        elif (active := evaluations.running()) is not None:
+        elif not self._afresh and (active := evaluations.running()) is not None:
             self.show_work(active)
 
     def choose_model(self, name: str) -> None:

@@ -9,9 +9,10 @@ import msgspec
 
 from stplay import home, process
 from stplay.errors import UserError
-from stplay.events import Engine, StageProgressed
+from stplay.events import Engine, Epoch, StageProgressed
 from stplay.recipe import Recipe
 from stplay.text import count, decimals, duration, printable, size
+from stplay.traininglog import epoch_warning, epoch_words
 
 MODULE = "stplay.engine.plan"
 
@@ -31,16 +32,22 @@ class Choice(msgspec.Struct, kw_only=True):
 
 
 class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
-    """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``."""
+    """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``.
+
+    A step takes ``batch_size`` triplets, in batches of ``rows_a_batch``; ``epoch`` tells how many
+    of them an epoch gets to see.
+    """
 
     base: str
     device: str
     precision: str
     triplets: int
     batch_size: int
+    rows_a_batch: int | None = None
     steps: int
     free_bytes: int
     engine: Engine
+    epoch: Epoch | None = None
     longest_tokens: int | None = None
     fitting_tokens: int | None = None
     choices: list[Choice] = []
@@ -108,6 +115,11 @@ def lines(plan: Plan) -> Iterator[str]:
         f"{count(plan.triplets)} triplets, {count(plan.batch_size)} a step, "
         f"{count(plan.steps)} steps"
     )
+    if plan.epoch is not None:
+        words = epoch_words(plan.epoch, plan.triplets, plan.rows_a_batch)
+        warning = epoch_warning(plan.epoch, plan.triplets, plan.rows_a_batch)
+        if told := f"warning: {warning}" if warning else words[:1].upper() + words[1:]:
+            yield told
     engine = plan.engine
     if engine.name == "stock":
         why = f", as {printable(engine.why)}" if engine.why else ""

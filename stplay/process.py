@@ -44,7 +44,7 @@ def start(module: str, *arguments: str, log: Path, talk: bool = False) -> Proces
             stdout=pipe or output,
             stderr=output,
             cwd=log.parent,
-            env=home.environment(),
+            env=_environment(),
             start_new_session=True,
         )
 
@@ -65,7 +65,7 @@ async def answer(module: str, *arguments: str, log: Path, title: str) -> bytes:
             stdout=subprocess.PIPE,
             stderr=output,
             cwd=log.parent,
-            env=home.environment(),
+            env=_environment(),
             start_new_session=True,  # ctrl+c is the caller's
         )
     try:
@@ -133,6 +133,10 @@ def last_output(log: Path) -> str:
 
 def _command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
+
+
+def _environment() -> dict[str, str]:
+    return {**home.environment(), "PYTHONFAULTHANDLER": "1"}  # a crash leaves its name in the log
 
 
 @contextmanager

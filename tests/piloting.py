@@ -64,6 +64,14 @@ async def playground_of(pilot: Pilot[None], seconds: float = 60) -> Playground:
         await asyncio.sleep(0.02)
 
 
+async def until(fulfilled: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is so; the pilot itself would wait for widgets that end meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not fulfilled():
+        assert time.monotonic() < deadline, "it did not come to be"
+        await asyncio.sleep(0.01)
+
+
 async def eventually(
     pilot: Pilot[None], fulfilled: Callable[[], bool], seconds: float = 30
 ) -> None:

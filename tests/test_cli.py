@@ -180,6 +180,8 @@ def test_the_runs(stplay: Command, home: Path):
         "started": 1_700_000_000.0,
         "error": None,
         "folder": str(home / "data" / "runs" / "first"),
+        "diverged": False,
+        "synthetic": False,
     }
     assert (second["run"], second["status"], second["error"]) == ("second", "failed", "It broke.")
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Transformer, WordEmbeddings
+from torch import nn
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
-from stplay import home, recipe
+from stplay import home, recipe, runfolders
 from stplay.engine import hub, loading
 from stplay.engine.data import Split
 from stplay.engine.inputmodules import input_modules
@@ -19,11 +21,14 @@ from stplay.engine.loading import LoadedModel
 from stplay.engine.stages import Stages
 from stplay.engine.worker import is_out_of_memory
 from stplay.errors import UserError
-from stplay.sources import COLUMNS, check_model_folder, model_source
+from stplay.sources import COLUMNS, check_model_folder, model_parts, model_source
 from stplay.text import printable
 
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
+_POSITIONS = ("position_embeddings", "position_embedding", "embed_positions", "wpe")
 STAGE = "building the model"
+
+Purpose = Literal["encode", "train", "resume"]
 
 
 class BaseModel(NamedTuple):
@@ -61,9 +66,11 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
     else:
         folder = Path(source.place)
     check_model_folder(folder, allow_pickle=allow_pickle)
+    if name.startswith("run:"):
+        runfolders.check_whole(folder)
     stages.progress(f"loading {printable(name)}")
     settings = recipe.Model(base=name, allow_pickle=allow_pickle)
-    model, precision, _ = _load(folder, settings, f"model {printable(name)}", train=False)
+    model, precision, _ = _load(folder, settings, f"model {printable(name)}", "encode")
     return OpenedModel(model.eval(), folder, revision, precision)
 
 
@@ -82,7 +89,7 @@ def load_model(
     if checkpoint is not None:
         stages.progress(STAGE)
         shown = f"checkpoint {printable(str(checkpoint))}"
-        loaded = _load(checkpoint, settings, shown, train=True)
+        loaded = _load(checkpoint, settings, shown, "resume")
         return BaseModel(loaded.model, settings.base, _notes(loaded, "checkpoint"))
     source = model_source(settings.base)
     name = settings.base
@@ -98,9 +105,11 @@ def load_model(
         else:
             folder = Path(source.place)
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
+        if settings.base.startswith("run:"):
+            runfolders.check_whole(folder)
         stages.progress(STAGE)
         shown = f"model {printable(settings.base)}"
-        loaded = _load(folder, settings, shown, train=True)
+        loaded = _load(folder, settings, shown, "train")
     model = loaded.model
     if source.kind == "hub":
         # The library's own setter asks the Hub first.
@@ -119,52 +128,69 @@ def _notes(loaded: LoadedModel, what: str) -> list[str]:
     return notes
 
 
-def _load(folder: Path, settings: recipe.Model, shown: str, *, train: bool) -> LoadedModel:
+def _load(folder: Path, settings: recipe.Model, shown: str, purpose: Purpose) -> LoadedModel:
     overrides: dict[str, Any] = {}
     try:
         if settings.dropout is not None:
-            config = AutoConfig.from_pretrained(str(folder))
-            overrides = {name: settings.dropout for name in _DROPOUTS if hasattr(config, name)}
-            if not overrides:
-                raise UserError(f"The {shown} has no dropout to set; leave model.dropout out.")
+            overrides = _dropouts(folder, settings.dropout)
         loaded = loading.load(
-            folder, allow_pickle=settings.allow_pickle, config=overrides, single=train
+            folder, allow_pickle=settings.allow_pickle, config=overrides, single=purpose != "encode"
         )
-    except UserError:
-        raise
     except Exception as error:  # the libraries have many names for a damaged file
         if is_out_of_memory(error):
             raise
         told = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         reason = printable(" ".join(told.split()))[:200]
         raise UserError(f"The {shown} cannot be loaded: {reason}") from error
+    if settings.dropout is not None and not overrides:
+        raise UserError(f"The {shown} has no dropout to set; leave model.dropout out.")
     model = loaded.model
-    _check_weights(loaded, settings, shown, train=train)
+    _check_weights(loaded, settings, shown, purpose)
     for module in input_modules(model):
         _check_tokenizer(getattr(module, "tokenizer", None), shown)
-    most, wanted = _most_tokens(model), settings.max_seq_length
-    if most is not None and (wanted or 0) > most:
+        _limit_tokens(module, settings.max_seq_length, shown)
+    return loaded
+
+
+def _dropouts(folder: Path, dropout: float) -> dict[str, float]:
+    """The settings of dropout in the configurations of transformers in ``folder``."""
+    configs: list[Any] = []
+    for part in model_parts(folder):
+        with suppress(OSError, ValueError):  # of another module, or told when it is loaded
+            configs.append(AutoConfig.from_pretrained(str(part)))
+    return {name: dropout for name in _DROPOUTS if any(hasattr(each, name) for each in configs)}
+
+
+def _limit_tokens(module: Any, wanted: int | None, shown: str) -> None:
+    """Let ``module`` read as many tokens as are ``wanted``, and no more than it can."""
+    most = _most_tokens(module)
+    if wanted is not None and most is not None and wanted > most:
         raise UserError(
             f"model.max_seq_length = {wanted} is more than the {most} tokens that the {shown} can "
             "read."
         )
-    if most is not None and (model.max_seq_length or 0) > most:
-        model.max_seq_length = most  # a tokenizer that names no limit counts positions in vain
+    if wanted is not None and not isinstance(module, (Transformer, WordEmbeddings)):
+        # What else the library has reads whole sentences.
+        raise UserError(f"The {shown} has no limit of tokens; leave model.max_seq_length out.")
+    own = getattr(module, "max_seq_length", None)
+    if most is not None and own is not None and own > most:
+        module.max_seq_length = most  # a tokenizer that names no limit counts positions in vain
     if wanted is not None:
-        model.max_seq_length = wanted
-    return loaded
+        module.max_seq_length = wanted
 
 
-def _check_weights(loaded: LoadedModel, settings: recipe.Model, shown: str, *, train: bool) -> None:
+def _check_weights(
+    loaded: LoadedModel, settings: recipe.Model, shown: str, purpose: Purpose
+) -> None:
     """Make sure that the weights are those that were saved, and such that can be trained."""
-    if train and loading.is_quantized(loaded.model):
+    if purpose != "encode" and loading.is_quantized(loaded.model):
         raise UserError(
             f"The {shown} is quantized, and cannot be trained; take the one that it was made from."
         )
-    if not loaded.faults or (train and settings.allow_new_weights):
+    if not loaded.faults or (purpose == "train" and settings.allow_new_weights):
         return
     advice = "take a whole copy of it, or save it again from what made it"
-    if train:
+    if purpose == "train":
         advice += "; to train it all the same: --set model.allow_new_weights=true"
     raise UserError(f"The {shown} cannot be loaded: {loaded.faults}; {advice}.")
 
@@ -190,14 +216,16 @@ def _check_tokenizer(tokenizer: object, shown: str) -> None:
         )
 
 
-def _most_tokens(model: SentenceTransformer) -> int | None:
-    config = getattr(getattr(model[0], "auto_model", None), "config", None)
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions is None:
-        return None
-    # The RoBERTa family counts positions from the padding id upwards.
-    roberta = getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert", "mpnet")
-    return positions - (2 if roberta else 0)
+def _most_tokens(module: object) -> int | None:
+    """What the table of positions holds: beyond it the library ends in an IndexError."""
+    network = getattr(module, "auto_model", None)
+    for name, table in network.named_modules() if isinstance(network, nn.Module) else ():
+        if isinstance(table, nn.Embedding) and name.rpartition(".")[2] in _POSITIONS:
+            # The RoBERTa family counts from the padding id upwards, BART's from an offset.
+            padding = table.padding_idx
+            before = getattr(table, "offset", 0) if padding is None else padding + 1
+            return table.num_embeddings - int(before)
+    return None
 
 
 def tiny_folder(stages: Stages) -> Path:
