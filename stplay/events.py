@@ -78,13 +78,15 @@ class Fingerprints(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Epoch(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What an epoch takes of the training split: ``rows`` of them, in ``batches``.
+    """What an epoch takes of the training split: ``rows`` of it, in ``batches``.
 
-    Not ``exact`` where the batches were too many to make them all in advance.
+    A batch has at most ``batch_size`` rows. Not ``exact`` where the batches were too many to make
+    them all in advance.
     """
 
     rows: Whole
     batches: Whole
+    batch_size: Whole
     exact: bool = True
 
 

@@ -41,14 +41,14 @@ def record(folder: Path, name: str | None = None) -> None:
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_dir():
-            _sync_folder(path)
+            sync_folder(path)
         elif path.name not in NOT_LISTED:
             with path.open("r+b") as file:
                 os.fsync(file.fileno())
                 size, digest = _read(path)
             files[path.relative_to(folder).as_posix()] = SavedFile(size, digest)
     _write(folder, Manifest(name or folder.name, files))
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def remove(folder: Path, names: Collection[str]) -> None:
@@ -131,10 +131,10 @@ def _write(folder: Path, manifest: Manifest) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(folder / MANIFEST)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Bring the names in ``folder`` to the disk, where a folder can be opened for that."""
     if os.name != "posix":
         return

@@ -34,8 +34,7 @@ class Choice(msgspec.Struct, kw_only=True):
 class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
     """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``.
 
-    A step takes ``batch_size`` triplets, in batches of ``rows_a_batch``; ``epoch`` tells how many
-    of them an epoch gets to see.
+    A step takes ``batch_size`` triplets, and ``epoch`` tells how many of them an epoch gets to see.
     """
 
     base: str
@@ -43,7 +42,6 @@ class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
     precision: str
     triplets: int
     batch_size: int
-    rows_a_batch: int | None = None
     steps: int
     free_bytes: int
     engine: Engine
@@ -116,8 +114,8 @@ def lines(plan: Plan) -> Iterator[str]:
         f"{count(plan.steps)} steps"
     )
     if plan.epoch is not None:
-        words = epoch_words(plan.epoch, plan.triplets, plan.rows_a_batch)
-        warning = epoch_warning(plan.epoch, plan.triplets, plan.rows_a_batch)
+        words = epoch_words(plan.epoch, plan.triplets)
+        warning = epoch_warning(plan.epoch, plan.triplets)
         if told := f"warning: {warning}" if warning else words[:1].upper() + words[1:]:
             yield told
     engine = plan.engine

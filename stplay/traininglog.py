@@ -41,7 +41,7 @@ def engine_words(engine: Engine | None) -> str:
     return words
 
 
-def epoch_words(epoch: Epoch | None, rows: int | None, batch_size: int | None) -> str:
+def epoch_words(epoch: Epoch | None, rows: int | None) -> str:
     """What an epoch takes of ``rows`` triplets; nothing where it takes all, or nobody told."""
     if epoch is None or not rows or epoch.rows >= rows:
         return ""
@@ -49,21 +49,20 @@ def epoch_words(epoch: Epoch | None, rows: int | None, batch_size: int | None) -
     mean = decimals(epoch.rows / max(1, epoch.batches), 1)
     return (
         f"an epoch sees {about}{count(epoch.rows)} of {count(rows)} triplets, "
-        f"{about}{mean} a batch instead of {count(batch_size)}"
+        f"{about}{mean} a batch instead of {count(epoch.batch_size)}"
     )
 
 
 def started_epoch_words(started: RunStarted) -> str:
     """What an epoch of a run takes of its triplets; nothing where it takes all."""
-    batch_size = started.recipe.get("training", {}).get("per_device_train_batch_size")
-    return epoch_words(started.epoch, started.rows.get("train"), batch_size)
+    return epoch_words(started.epoch, started.rows.get("train"))
 
 
-def epoch_warning(epoch: Epoch, rows: int, batch_size: int | None) -> str:
+def epoch_warning(epoch: Epoch, rows: int) -> str:
     """What to be told of an epoch that leaves out much; nothing where it does not."""
     if epoch.rows >= (1 - MOST_LEFT_OUT) * rows:
         return ""
-    words = epoch_words(epoch, rows, batch_size)
+    words = epoch_words(epoch, rows)
     return (
         f"{words[0].upper()}{words[1:]}, as no_duplicates keeps triplets that share a sentence out "
         "of one batch; a smaller training.per_device_train_batch_size reaches more of them, "

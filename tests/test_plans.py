@@ -12,7 +12,7 @@ from conftest import make_home, run_stplay, write_triplets
 
 from stplay import plans, recipe
 from stplay.errors import UserError
-from stplay.events import Engine, StageProgressed
+from stplay.events import Engine, Epoch, StageProgressed
 from stplay.plans import Choice, Plan
 
 
@@ -66,6 +66,21 @@ def test_what_people_read() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        (6400, None),
+        (6300, "An epoch sees 6,300 of 6,400 triplets, 31.5 a batch instead of 32"),
+        (1600, "warning: An epoch sees 1,600 of 6,400 triplets, 8.0 a batch instead of 32, as "),
+    ],
+)
+def test_rows_that_an_epoch_leaves_out_are_told(rows: int, line: str | None) -> None:
+    plan = plan_of()
+    plan.epoch = Epoch(rows=rows, batches=200, batch_size=32)
+    told = [*plans.lines(plan)][2]
+    assert told.startswith(line or "A batch has")
+
+
 def test_a_model_of_another_kind_is_told() -> None:
     engine = Engine(name="stock", why="its architecture, albert, is none of bert\x1b[2J")
     (line,) = [*plans.lines(plan_of(engine=engine))][2:]
@@ -100,6 +115,33 @@ def test_the_command_measures_real_steps(home_of_plans: Path, tmp_path: Path) ->
     assert by_size[4]["memory_bytes"] < by_size[8]["memory_bytes"] < whole["memory_bytes"]
     assert all(each["seconds_a_step"] > 0 for each in found["choices"])
     assert not [*(home_of_plans / "data").glob("runs/*")]  # a plan is no run
+
+
+def test_the_steps_and_rows_of_an_epoch_are_those_of_the_training(tmp_path: Path) -> None:
+    rows = [
+        {"anchor": f"anchor {n % 16}", "positive": f"positive {n}", "negative": f"negative {n}"}
+        for n in range(256)
+    ]
+    data = tmp_path / "train.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    settings = [
+        f"--set=data.train={data}",
+        "--set=data.dev=",
+        "--set=data.test=",
+        "--set=training.per_device_train_batch_size=64",
+        "--set=training.num_train_epochs=2",
+        "--set=training.engine=stock",  # which is not measured
+    ]
+    env = {"STPLAY_HOME": str(tmp_path / "home")}
+    planned = run_stplay("plan", "sample", *settings, env=env)
+    assert planned.returncode == 0, planned.stderr
+    told = "An epoch sees 64 of 256 triplets, 16.0 a batch instead of 64, as no_duplicates"
+    assert f"256 triplets, 64 a step, 8 steps\nwarning: {told}" in planned.stdout
+    trained = run_stplay("train", "sample", *settings, "--name=few", env=env)
+    assert trained.returncode == 0, trained.stderr
+    assert "256 triplets, 8 steps, an epoch sees 64 of 256 triplets" in trained.stdout
+    assert f"warning: {told}" in trained.stdout
+    assert "step 8 " in trained.stdout
 
 
 def test_mistakes_end_in_one_sentence(home_of_plans: Path, tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ class EncodingProcess:
         choose_gpu(use_cpu=False)
         stages.progress("importing the libraries")
         import_quickly("sentence_transformers")
-        from stplay.engine.encoding import Encoder
+        from stplay.engine.encoding import Encoder, NotFiniteError
         from stplay.engine.model import open_model
         from stplay.engine.seentokens import SeenTokens
 
@@ -216,7 +216,10 @@ class EncodingProcess:
         self.encoder = Encoder(opened.model, name=self.model)
         self.tokens = SeenTokens(opened.model)
         task = "query" if self.encoder.needs_task else None
-        first = self.encoder.encode(["The first sentence takes longer."], task)
+        try:
+            first = self.encoder.encode(["The first sentence takes longer."], task)
+        except NotFiniteError as error:  # others may do: a model of words knows none of these
+            first = error.embeddings
         return ModelFacts(
             name=self.model,
             revision=opened.revision,

@@ -31,7 +31,7 @@ def first_epoch(split: Split, training: Training, stages: Stages) -> Epoch:
     rows, size = len(split.triplets), training.per_device_train_batch_size
     batches = -(-rows // size)
     if training.batch_sampler != "no_duplicates":
-        return Epoch(rows=rows, batches=batches)
+        return Epoch(rows=rows, batches=batches, batch_size=size)
     stages.progress("making the batches of an epoch")
     generator = torch.Generator()
     numbered: Any = _Numbered(split.triplets)
@@ -49,8 +49,8 @@ def first_epoch(split: Split, training: Training, stages: Stages) -> Epoch:
             break
         if time.monotonic() - begun > MOST_SECONDS:
             seen = min(rows, seen + (batches - made) * len(batch))
-            return Epoch(rows=seen, batches=batches, exact=False)
-    return Epoch(rows=seen, batches=batches)
+            return Epoch(rows=seen, batches=batches, batch_size=size, exact=False)
+    return Epoch(rows=seen, batches=batches, batch_size=size)
 
 
 class _Numbered:

@@ -58,7 +58,6 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
         precision=precision,
         triplets=len(split.triplets),
         batch_size=training.per_device_train_batch_size * training.gradient_accumulation_steps,
-        rows_a_batch=training.per_device_train_batch_size,
         steps=training.max_steps or math.ceil(steps_an_epoch * training.num_train_epochs),
         free_bytes=available_bytes(base.model.device),
         engine=Engine(name="stock", why=why_stock(base.model, None)),

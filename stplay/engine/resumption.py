@@ -27,6 +27,7 @@ MAY_CHANGE = (
     "training.use_cpu",
     "loss.mini_batch_size",
     "model.allow_pickle",
+    "model.allow_new_weights",
 )
 
 
@@ -49,6 +50,16 @@ class Resumption:
             self._check_recipe(self.begun, recipe, run.recipe_path)
             self._compare_versions(self.begun)
         self.checkpoint = self._last_checkpoint(run)
+        if self.begun is None and self.checkpoint is not None:
+            self.notes.append(
+                "The event log no longer tells what this run began with; that its data and its "
+                "recipe are the same could not be looked at."
+            )
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the run has begun before."""
+        return self.begun is not None or self.checkpoint is not None
 
     def _check_recipe(self, begun: RunStarted, recipe: Recipe, path: Path) -> None:
         told = {
@@ -208,7 +219,8 @@ def is_last(checkpoint: Path) -> bool:
 
 def _changes(begun: dict[str, Any], recipe: Recipe) -> Iterator[tuple[str, Any, Any]]:
     for section, kind in SECTIONS.items():
-        then, default = begun.get(section, {}), kind()
+        then, default = begun.get(section), kind()
+        then = then if isinstance(then, dict) else {}
         for name in kind.__struct_fields__:
             # What the stplay of that time did not know yet was done as it is by default now.
             before = then.get(name, getattr(default, name))

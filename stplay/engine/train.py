@@ -117,7 +117,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
     set_seed(recipe.training.seed)
     base = load_model(recipe.model, train_split, checkpoint, stages)
     model = base.model
-    base_name = begun.base if begun and checkpoint else base.name
+    base_name = begun.base if begun and checkpoint else base.name  # a checkpoint tells no commit
     base_fingerprint = past.base_fingerprint(recipe.model, base_name)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     fast, engine = None, Engine(name="stock")
@@ -163,11 +163,10 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
                 epoch=epoch,
             )
         )
-        if begun is not None:
+        if past.resumed:
             events.write(RunResumed(step=state.global_step))
             remove_partial_checkpoints(run)
-        batch_size = recipe.training.per_device_train_batch_size
-        warning = epoch_warning(epoch, rows["train"], batch_size)
+        warning = epoch_warning(epoch, rows["train"])
         for sentence in (*past.notes, *base.notes, *([warning] if warning else [])):
             worker.note(events, sentence)
         if engine.why:
@@ -302,6 +301,7 @@ def save_model(model: SentenceTransformer, folder: Path) -> None:
     manifest.record(partial, folder.name)
     shutil.rmtree(folder, ignore_errors=True)  # of a process that died before its last word
     partial.replace(folder)
+    manifest.sync_folder(folder.parent)
 
 
 if __name__ == "__main__":
