@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.events import Event
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import Theme
 
 from stplay.screens import keyboard
 from stplay.screens.commands import KeyCommands
 from stplay.screens.guardedapp import GuardedApp
+from stplay.screens.safetext import SafeText
 from stplay.screens.train import TrainScreen
 
 if TYPE_CHECKING:
     from stplay.screens.earlyencoder import EarlyEncoder
 
 SETTLED_SECONDS = 1.0
+SAFE = SafeText()
 
 THEME = Theme(
     name="stplay",
@@ -84,6 +88,10 @@ class StplayApp(GuardedApp):
         keyboard.tell_alt()
         self.register_theme(THEME)
         self.theme = THEME.name
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Whatever is painted is made safe last."""
+        return [*super().get_line_filters(), SAFE]
 
     def on_mount(self) -> None:
         """Start an encoder once the first screen is painted and filled."""

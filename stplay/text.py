@@ -30,7 +30,11 @@ def printable(text: str) -> str:
     Control, bidirectional-override and other invisible format characters are replaced by U+FFFD,
     and so are floods of combining signs; tabs and line ends become one space.
     """
-    return _replaced(text, lambda sign: " " if sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}")
+    return _replaced(text, _sign_instead)
+
+
+def _sign_instead(sign: str) -> str:
+    return " " if sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}"
 
 
 def clipped(text: str, most: int = MOST_SHOWN) -> str:
@@ -62,17 +66,24 @@ def _json_escape(sign: str) -> str:
 
 def _replaced(text: str, replacement: Callable[[str], str]) -> str:
     """``text`` with the ``replacement`` of each character that could steer or flood a terminal."""
-    if text.isprintable() and (text.isascii() or not _ANY_FLOOD.search(text)):
-        return text
+    floods = not text.isascii() and _ANY_FLOOD.search(text)
+    if not floods:
+        if text.isprintable():
+            return text
+        return "".join([replacement(sign) if _is_unsafe(sign) else sign for sign in text])
     shown: list[str] = []
     marks = 0
     for sign in text:
-        kind = unicodedata.category(sign)
-        is_mark = kind in _MARKS or sign in _JOINERS or _IS_JAMO(sign)
+        is_mark = unicodedata.category(sign) in _MARKS or sign in _JOINERS or _IS_JAMO(sign)
         marks = marks + 1 if is_mark else 0
-        unsafe = kind in _UNSAFE and sign not in _JOINERS
-        shown.append(replacement(sign) if unsafe or marks > MOST_MARKS else sign)
+        shown.append(replacement(sign) if marks > MOST_MARKS or _is_unsafe(sign) else sign)
     return "".join(shown)
+
+
+def _is_unsafe(sign: str) -> bool:
+    if sign.isprintable():
+        return False
+    return unicodedata.category(sign) in _UNSAFE and sign not in _JOINERS
 
 
 def count(value: float | None) -> str:
@@ -123,6 +134,8 @@ def duration(seconds: float) -> str:
 def size(value: float) -> str:
     """A number of bytes in binary units: ``512 B``, ``3.2 MiB``, ``11.2 GiB``."""
     value = _float(value)
+    if value < 0:
+        return f"-{size(-value)}"
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"

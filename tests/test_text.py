@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -17,6 +20,7 @@ from stplay.text import (
     count,
     decimals,
     duration,
+    moment,
     printable,
     printable_json,
     printable_lines,
@@ -98,6 +102,20 @@ def test_every_control_character_is_replaced():
         shown = printable(f"a{chr(code)}b")
         assert len(shown) == 3
         assert unicodedata.category(shown[1]) in ("Zs", "So"), hex(code)
+
+
+HUGE = [1e15, 1e16, -1e308, 1e308, math.inf, -math.inf, math.nan, 10**400, -(10**400), -1, -0.5]
+
+
+@pytest.mark.parametrize("value", HUGE)
+@pytest.mark.parametrize("words", [count, duration, size, moment, lambda value: decimals(value, 4)])
+def test_any_number_is_told_in_a_few_characters(words: Callable[[float], str], value: float):
+    assert 0 < len(words(value)) < 40
+
+
+def test_a_moment():
+    assert re.fullmatch(r"2023-11-1[45] \d\d:\d\d", moment(1.7e9))
+    assert moment(None) == moment(0.0) == moment(1e308) == "-"
 
 
 @pytest.mark.parametrize(
