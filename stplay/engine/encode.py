@@ -21,10 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-import msgspec
 from filelock import FileLock, Timeout
 
-from stplay import __version__, corpora, frames, home
+from stplay import __version__, corpora, frames, home, interrupts
 from stplay.engine.stages import Stages
 from stplay.engine.worker import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
 from stplay.errors import UserError
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 300.0
 WATCH_SECONDS = 1.0
+UNSPEAKABLE = "The encoder has found what it cannot tell: a fault of stplay, not of the model."
 
 Result = TypeVar("Result")
 
@@ -71,17 +71,16 @@ class Client:
             task.cancel()
 
     def send(self, answer: frames.Answer, body: bytes = b"") -> None:
-        """Send a frame, if anybody still listens, or what keeps it from being one."""
+        """Send a frame, if anybody still listens, or that it cannot be said."""
         if self.writer.is_closing():
             return
         try:
-            # What the client cannot read, it could only take for the end of this process.
-            msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=type(answer))
-        except (TypeError, ValueError, OverflowError) as error:
+            frames.write(self.writer, answer, body)
+        except (frames.ProtocolError, TypeError, ValueError, OverflowError) as error:
             traceback.print_exception(error)
-            sentence = f"The encoder has an answer that cannot be sent: {printable(str(error))}"
-            answer, body = frames.Failed(getattr(answer, "id", 0), sentence[:300]), b""
-        frames.write(self.writer, answer, body)
+            sys.stderr.flush()
+            number = getattr(answer, "id", 0)
+            frames.write(self.writer, frames.Failed(number, UNSPEAKABLE))
 
 
 class EncodingProcess:
@@ -209,7 +208,7 @@ class EncodingProcess:
         choose_gpu(use_cpu=False)
         stages.progress("importing the libraries")
         import_quickly("sentence_transformers")
-        from stplay.engine.encoding import Encoder
+        from stplay.engine.encoding import Encoder, NotFiniteError
         from stplay.engine.model import open_model
         from stplay.engine.seentokens import SeenTokens
 
@@ -217,7 +216,10 @@ class EncodingProcess:
         self.encoder = Encoder(opened.model, name=self.model)
         self.tokens = SeenTokens(opened.model)
         task = "query" if self.encoder.needs_task else None
-        first = self.encoder.encode(["The first sentence takes longer."], task)
+        try:
+            first = self.encoder.encode(["The first sentence takes longer."], task)
+        except NotFiniteError as error:  # others may do: a model of words knows none of these
+            first = error.embeddings
         return ModelFacts(
             name=self.model,
             revision=opened.revision,
@@ -344,6 +346,8 @@ def main() -> int:
     options.add_argument("--allow-pickle", action="store_true")
     options.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS)
     chosen = options.parse_args()
+    for number in interrupts.numbers((interrupts.HANG_UP, "SIGUSR1", "SIGUSR2")):
+        signal.signal(number, signal.SIG_IGN)  # a job's or a terminal's end is not that of others'
     lock = FileLock(chosen.socket.with_suffix(".lock"), timeout=0)
     try:
         lock.acquire()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import truncate_embeddings
 
 from stplay.engine.cores import on_each_core
-from stplay.engine.inputmodules import Task, needs_task, prompt, tells_tasks_apart
+from stplay.engine.inputmodules import Task, max_tokens, needs_task, prompt, tells_tasks_apart
 from stplay.engine.packedmodel import PackedModel, Tokenized, why_not
 from stplay.engine.packing import Packing, cells_to_waste, split
 from stplay.errors import UserError
@@ -103,12 +103,10 @@ class Encoder:
             return whole
         return min(whole, self.truncate_dim)
 
-    @property
+    @cached_property
     def max_tokens(self) -> int | None:
         """The most tokens read of a sentence, special ones too, or ``None`` without a limit."""
-        most = self.model.max_seq_length
-        # Of a static embedding it is infinite; transformers has a number beyond all for none.
-        return None if most is None or most > sys.maxsize else int(most)
+        return max_tokens(self.model)
 
     @property
     def tells_tasks_apart(self) -> bool:

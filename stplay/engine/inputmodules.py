@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Literal
 
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Router, Transformer
+from tokenizers import Tokenizer
 from torch import nn
 
 Task = Literal["query", "document"]
@@ -41,6 +43,12 @@ def prompt(model: SentenceTransformer, task: Task | None) -> str:
     return model.prompts.get(name or "") or ""
 
 
+def max_tokens(model: SentenceTransformer) -> int | None:
+    """The most tokens read of a sentence, special ones too, or ``None`` without a limit."""
+    limits = [_limit(module) for module in input_modules(model)]
+    return None if None in limits else max(limit for limit in limits if limit is not None)
+
+
 def tells_tasks_apart(model: SentenceTransformer) -> bool:
     """Whether a query and a document of the same words may have different embeddings."""
     routers = [module for module in model.modules() if isinstance(module, Router)]
@@ -56,6 +64,15 @@ def needs_task(model: SentenceTransformer) -> bool:
     return any(
         isinstance(module, Router) and _route(module, None) is None for module in model.modules()
     )
+
+
+def _limit(module: nn.Module) -> int | None:
+    tokenizer = getattr(module, "tokenizer", None)
+    if isinstance(tokenizer, Tokenizer) and tokenizer.truncation is not None:
+        return tokenizer.truncation["max_length"]
+    most = getattr(module, "max_seq_length", None)
+    # Of a static embedding it is infinite; transformers has a number beyond all for none.
+    return None if most is None or most > sys.maxsize else int(most)
 
 
 def _readers(module: nn.Module) -> Iterator[nn.Module]:

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Transformer, WordEmbeddings
 from torch import nn
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
-from stplay import home, recipe
+from stplay import home, recipe, runfolders
 from stplay.engine import hub, loading
 from stplay.engine.data import Split
 from stplay.engine.inputmodules import input_modules
@@ -27,6 +27,8 @@ from stplay.text import printable
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
 _POSITIONS = ("position_embeddings", "position_embedding", "embed_positions", "wpe")
 STAGE = "building the model"
+
+Purpose = Literal["encode", "train", "resume"]
 
 
 class BaseModel(NamedTuple):
@@ -64,9 +66,11 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
     else:
         folder = Path(source.place)
     check_model_folder(folder, allow_pickle=allow_pickle)
+    if name.startswith("run:"):
+        runfolders.check_whole(folder)
     stages.progress(f"loading {printable(name)}")
     settings = recipe.Model(base=name, allow_pickle=allow_pickle)
-    model, precision, _ = _load(folder, settings, f"model {printable(name)}", train=False)
+    model, precision, _ = _load(folder, settings, f"model {printable(name)}", "encode")
     return OpenedModel(model.eval(), folder, revision, precision)
 
 
@@ -85,7 +89,7 @@ def load_model(
     if checkpoint is not None:
         stages.progress(STAGE)
         shown = f"checkpoint {printable(str(checkpoint))}"
-        loaded = _load(checkpoint, settings, shown, train=True)
+        loaded = _load(checkpoint, settings, shown, "resume")
         return BaseModel(loaded.model, settings.base, _notes(loaded, "checkpoint"))
     source = model_source(settings.base)
     name = settings.base
@@ -101,9 +105,11 @@ def load_model(
         else:
             folder = Path(source.place)
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
+        if settings.base.startswith("run:"):
+            runfolders.check_whole(folder)
         stages.progress(STAGE)
         shown = f"model {printable(settings.base)}"
-        loaded = _load(folder, settings, shown, train=True)
+        loaded = _load(folder, settings, shown, "train")
     model = loaded.model
     if source.kind == "hub":
         # The library's own setter asks the Hub first.
@@ -122,13 +128,13 @@ def _notes(loaded: LoadedModel, what: str) -> list[str]:
     return notes
 
 
-def _load(folder: Path, settings: recipe.Model, shown: str, *, train: bool) -> LoadedModel:
+def _load(folder: Path, settings: recipe.Model, shown: str, purpose: Purpose) -> LoadedModel:
     overrides: dict[str, Any] = {}
     try:
         if settings.dropout is not None:
             overrides = _dropouts(folder, settings.dropout)
         loaded = loading.load(
-            folder, allow_pickle=settings.allow_pickle, config=overrides, single=train
+            folder, allow_pickle=settings.allow_pickle, config=overrides, single=purpose != "encode"
         )
     except Exception as error:  # the libraries have many names for a damaged file
         if is_out_of_memory(error):
@@ -139,7 +145,7 @@ def _load(folder: Path, settings: recipe.Model, shown: str, *, train: bool) -> L
     if settings.dropout is not None and not overrides:
         raise UserError(f"The {shown} has no dropout to set; leave model.dropout out.")
     model = loaded.model
-    _check_weights(loaded, settings, shown, train=train)
+    _check_weights(loaded, settings, shown, purpose)
     for module in input_modules(model):
         _check_tokenizer(getattr(module, "tokenizer", None), shown)
         _limit_tokens(module, settings.max_seq_length, shown)
@@ -173,16 +179,18 @@ def _limit_tokens(module: Any, wanted: int | None, shown: str) -> None:
         module.max_seq_length = wanted
 
 
-def _check_weights(loaded: LoadedModel, settings: recipe.Model, shown: str, *, train: bool) -> None:
+def _check_weights(
+    loaded: LoadedModel, settings: recipe.Model, shown: str, purpose: Purpose
+) -> None:
     """Make sure that the weights are those that were saved, and such that can be trained."""
-    if train and loading.is_quantized(loaded.model):
+    if purpose != "encode" and loading.is_quantized(loaded.model):
         raise UserError(
             f"The {shown} is quantized, and cannot be trained; take the one that it was made from."
         )
-    if not loaded.faults or (train and settings.allow_new_weights):
+    if not loaded.faults or (purpose == "train" and settings.allow_new_weights):
         return
     advice = "take a whole copy of it, or save it again from what made it"
-    if train:
+    if purpose == "train":
         advice += "; to train it all the same: --set model.allow_new_weights=true"
     raise UserError(f"The {shown} cannot be loaded: {loaded.faults}; {advice}.")
 

@@ -41,8 +41,8 @@ class SeenTokens:
     ) -> tuple[list[list[str]], list[int]]:
         """The tokens of each sentence without special ones, and how many more were cut off."""
         module, before = reader(self.model, task), prompt(self.model, task)
-        read = _READERS.get(type(module))
-        if read is None:
+        read = next((read for kind, read in _READERS.items() if isinstance(module, kind)), None)
+        if read is None or module is None:
             return [[] for _ in sentences], [0 for _ in sentences]
         readable = cache(_readable(module))
         seen = list(read(module, [*sentences], before, task))
@@ -69,7 +69,12 @@ def _own_ids(
     text: dict[str, Any] = {"return_special_tokens_mask": True, "padding": False, "verbose": False}
     expanded = module.query_expansion if task == "query" else None
     if expanded is not None:  # what a query is filled up with is none of its own
-        task, text["max_length"] = None, expanded.get("length")
+        task = None
+        length = expanded.get("length", 0)
+        if expanded.get("strategy") == "fixed":
+            text["max_length"] = length
+        elif module.query_length is not None:
+            text["max_length"] = max(length, module.query_length)
     if tokenizer.is_fast:
         text["return_offsets_mapping"] = True
     features = module.preprocess(
@@ -101,11 +106,16 @@ def _of_words(
 ) -> Iterator[Seen]:
     tokenizer: Any = module.tokenizer
     most = getattr(module, "max_seq_length", None)
-    known = len(tokenizer.tokenize(before))
+    known = len(tokenizer.tokenize(before)) if before else 0
     for sentence in sentences:
         ids = tokenizer.tokenize(before + sentence)
-        seen = ids[:most][known:]
-        yield Seen(seen, len(ids[known:]) - len(seen))
+        special = [False] * len(ids)
+        if isinstance(tokenizer, TransformersTokenizerWrapper):
+            special = tokenizer.tokenizer.get_special_tokens_mask(ids, None, True)
+        own = [one for one, other in zip(ids, special, strict=True) if not other][known:]
+        pairs = list(zip(ids, special, strict=True))[:most]
+        seen = [one for one, other in pairs if not other][known:]
+        yield Seen(seen, len(own) - len(seen))
 
 
 _READERS: dict[type, Callable[..., Iterator[Seen]]] = {

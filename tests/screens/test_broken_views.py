@@ -55,7 +55,7 @@ from stplay.screens.vectorview import SentenceVector, VectorStrip, VectorView
 pytestmark = pytest.mark.breaks_a_view
 
 TYPED = "what nobody wants to type twice"
-VECTOR = SentenceVector(Sentence(1, "a cat"), np.ones(4, np.float32), ["cat"], 0)
+VECTOR = SentenceVector(Sentence(1, "a cat"), "a model", np.ones(4, np.float32), ["cat"], 0)
 MODALS: dict[type[Widget], Callable[[], ModalScreen[Any]]] = {
     Question: lambda: Question("Stop it?", "Yes", "No"),
     Choice: lambda: Choice("Which?", {}),
