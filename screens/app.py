@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -123,7 +123,7 @@ class StplayApp(GuardedApp):
         if isinstance(self.screen, EvaluateScreen):
             self.screen.choose_model(model)
 
-    async def explore(self, sentences: list[str], model: str | None = None) -> None:
+    def explore(self, sentences: list[str], model: str | None = None) -> Awaitable[None]:
         """Go to the Explore screen with ``sentences``, and with ``model`` where one is named."""
         from stplay.screens.explore import ExploreScreen
 
@@ -131,7 +131,7 @@ class StplayApp(GuardedApp):
         screen = self.get_screen_stack("explore")[0]
         if isinstance(screen, ExploreScreen):
             screen.show_sentences(sentences, model)  # before it shows any of its own
-        await shown
+        return shown
 
     def action_toggle_help(self) -> None:
         """Show the panel of keys, or hide it."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from piloting import eventually, open_result, open_screen, settle, text_of
+from piloting import eventually, open_result, open_screen, settle, settle_dialog, text_of
 from sampleevaluation import finished_evaluation
 from textual.binding import Binding
 from textual.pilot import Pilot
@@ -108,7 +108,7 @@ async def test_while_a_split_is_read_nothing_of_another_stands_under_its_name(
         assert listed(screen) not in ("", shown)
         assert text_of(pilot, "#comparisons") not in ("", compared)
         await pilot.press("x")
-        await pilot.pause()
+        await settle_dialog(pilot)
         await pilot.press("enter")
         await settle(pilot)
     lines = (tmp_path / "sample-1-test-wrong.jsonl").read_text().splitlines()

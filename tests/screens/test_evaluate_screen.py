@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from piloting import eventually, fill, open_result, open_screen, settle, text_of
+from piloting import eventually, fill, open_result, open_screen, settle, settle_dialog, text_of
 from sampleevaluation import finished_evaluation
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, SelectionList, Static
@@ -183,9 +183,9 @@ async def test_6584_triplets_are_read_only_where_they_are_seen(
         screen = await open_result(pilot, "sample-1")
         read.clear()
         await pilot.press("end")
-        await pilot.pause()
         assert screen.view.wrong is not None
-        assert max(read) == len(screen.view.wrong) - 1
+        last = len(screen.view.wrong) - 1
+        await eventually(pilot, lambda: max(read, default=0) == last)
         assert len(set(read)) < 100
 
 
@@ -199,7 +199,7 @@ async def test_export_writes_what_is_listed(
         await pilot.press("b")
         for keys in (["enter"], ["down", "enter"]):
             await pilot.press("x")
-            await pilot.pause()
+            await settle_dialog(pilot)
             assert isinstance(pilot.app.screen, Choice)
             await pilot.press(*keys)
             await settle(pilot)
@@ -236,8 +236,7 @@ async def test_mistakes_are_told_at_their_fields(home: Path) -> None:
         await fill(pilot, "#model", "")
         assert not button.disabled
         screen.query_one("#models", SelectionList).deselect_all()
-        await pilot.pause()
-        assert button.disabled
+        await eventually(pilot, lambda: button.disabled)
 
 
 async def test_an_evaluation_from_the_form_to_its_result_and_again_from_the_list(
@@ -268,10 +267,9 @@ async def test_cancelled_half_way_nothing_is_kept(home: Path) -> None:
         screen.query_one("#evaluate", Button).press()
         await wait_for(pilot, "#watch-stage", "Encoding with builtin:tiny")
         await pilot.press("c")
-        await pilot.pause()
+        await settle_dialog(pilot)
         await pilot.press("tab", "enter")
-        while not screen.form.display:
-            await pilot.pause(0.05)
+        await eventually(pilot, lambda: screen.form.display)
         assert "the partial result is thrown away" in notified(pilot)
     assert not list((home / "data" / "evaluations").iterdir())
 
@@ -307,7 +305,7 @@ async def test_a_run_is_evaluated_from_the_train_screen(home: Path) -> None:
     async with StplayApp().run_test(size=SIZE) as pilot:
         await settle(pilot)
         await pilot.press("o")
-        await pilot.pause()
+        await settle_dialog(pilot)
         await pilot.press("enter")
         await settle(pilot)
         await pilot.press("e")
