@@ -422,7 +422,9 @@ def test_damage_to_any_file_of_a_checkpoint_is_found(
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"folder": "checkpoint-13", "files": 3}']
+    "text",
+    [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"folder": "checkpoint-13", "files": 3}'],
+    ids=["empty", "cut", "a list", "no text", "too deep", "no files"],
 )
 def test_a_damaged_manifest_is_damage(
     given: Callable[[str], Given], tmp_path: Path, text: bytes
