@@ -11,6 +11,9 @@ from sentence_transformers.base.modules import Router, Transformer
 from tokenizers import Tokenizer
 from torch import nn
 
+from stplay.errors import UserError
+from stplay.sources import COLUMNS
+
 Task = Literal["query", "document"]
 
 PROMPT_NAMES: dict[Task | None, tuple[str, ...]] = {
@@ -64,6 +67,22 @@ def needs_task(model: SentenceTransformer) -> bool:
     return any(
         isinstance(module, Router) and _route(module, None) is None for module in model.modules()
     )
+
+
+def tasks_of_columns(model: SentenceTransformer) -> dict[str, str]:
+    """The route of each column of triplets in a training, which the library asks for.
+
+    Raises:
+        UserError: no route leads to queries and documents, nor to what is neither.
+    """
+    routers = [module for module in model if isinstance(module, Router)]
+    if all(_route(router, task) for router in routers for task in ("query", "document")):
+        tasks = ("query", "document", "document")
+        return dict(zip(COLUMNS, tasks, strict=True)) if routers else {}
+    default = next((router.default_route for router in routers), None)
+    if default is None:
+        raise UserError("The model has routes, but none for queries and documents, and no default.")
+    return dict.fromkeys(COLUMNS, default)
 
 
 def _limit(module: nn.Module) -> int | None:

@@ -19,11 +19,12 @@ from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
 from stplay.jobs import LOCK
-from stplay.recipe import Recipe
+from stplay.recipe import Loss, Recipe
 from stplay.runs import Run
 from stplay.traininglog import epoch_warning
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
     from transformers import TrainerState
 
@@ -77,10 +78,6 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         UserError: the recipe, its data or its model cannot be used.
         Stopped: a stop was asked for; what is needed to go on is saved.
     """
-    from sentence_transformers.sentence_transformer.losses import (
-        CachedMultipleNegativesRankingLoss,
-    )
-    from sentence_transformers.util import cos_sim, dot_score
     from transformers import TrainerState, set_seed
 
     from stplay.engine import fingerprints
@@ -88,6 +85,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
     from stplay.engine.data import load_split
     from stplay.engine.epoch import first_epoch
     from stplay.engine.fastpath import FastPath, why_stock
+    from stplay.engine.inputmodules import tasks_of_columns
     from stplay.engine.model import load_model
     from stplay.engine.resumption import Resumption, is_last
     from stplay.engine.trainer import Trainer
@@ -182,13 +180,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
                 )
 
     stages.progress("preparing the training")
-    similarity = {"cos_sim": cos_sim, "dot_score": dot_score}[recipe.loss.similarity_fct]
-    loss = CachedMultipleNegativesRankingLoss(
-        model,
-        scale=recipe.loss.scale,
-        similarity_fct=similarity,
-        mini_batch_size=recipe.loss.mini_batch_size or LIBRARY_MINI_BATCH,
-    )
+    arguments.router_mapping = tasks_of_columns(model)  # pyright: ignore[reportAttributeAccessIssue]
     callback = EventCallback(events, stop, run.folder / "checkpoints", announce)
     callback.dev = evaluators.get("dev")
     make_trainer = fast.trainer if fast else Trainer
@@ -197,7 +189,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         args=arguments,
         train_dataset=train_split.triplets,
         eval_dataset=dev.triplets if dev and arguments.eval_strategy != "no" else None,
-        loss=loss,
+        loss=library_loss(model, recipe.loss),
         evaluator=callback.dev,
         callbacks=[callback],
     )
@@ -228,6 +220,24 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
     stages.progress("saving the model")
     with fast.whole() if fast else nullcontext():
         save_model(model, run.folder / "model")
+
+
+def library_loss(model: SentenceTransformer, settings: Loss) -> torch.nn.Module:
+    """The library's loss; of what a static embedding reads, nothing can be split: in one piece."""
+    from sentence_transformers.sentence_transformer.losses import (
+        CachedMultipleNegativesRankingLoss,
+        MultipleNegativesRankingLoss,
+    )
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from sentence_transformers.util import cos_sim, dot_score
+
+    from stplay.engine.inputmodules import input_modules
+
+    similarity = {"cos_sim": cos_sim, "dot_score": dot_score}[settings.similarity_fct]
+    if any(isinstance(module, StaticEmbedding) for module in input_modules(model)):
+        return MultipleNegativesRankingLoss(model, settings.scale, similarity)
+    mini_batch_size = settings.mini_batch_size or LIBRARY_MINI_BATCH
+    return CachedMultipleNegativesRankingLoss(model, settings.scale, similarity, mini_batch_size)
 
 
 def training_arguments(

@@ -62,9 +62,15 @@ class Trainer(SentenceTransformerTrainer):
         return super().training_step(model, inputs, num_items_in_batch)
 
     def _count(self, inputs: dict[str, Any]) -> None:
-        masks = [value for name, value in inputs.items() if name.endswith("attention_mask")]
-        self.samples_seen += len(masks[0])
-        self.tokens_seen = self.tokens_seen + sum(mask.sum() for mask in masks)
+        # A static embedding has offsets and no mask; a bag of words has only its counts.
+        of_rows = ("offsets", "attention_mask", "input_ids", "sentence_embedding")
+        self.samples_seen += next(
+            len(value) for end in of_rows for name, value in inputs.items() if name.endswith(end)
+        )
+        for name, ids in inputs.items():
+            if name.endswith("input_ids"):
+                mask = inputs.get(name.removesuffix("input_ids") + "attention_mask")
+                self.tokens_seen = self.tokens_seen + (ids.numel() if mask is None else mask.sum())
 
 
 @dataclass

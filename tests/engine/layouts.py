@@ -60,6 +60,8 @@ def bert(folder: Path, words: PreTrainedTokenizerFast | None = None, **settings:
         intermediate_size=24,
         max_position_embeddings=LONGEST,
         initializer_range=0.5,  # far apart, so that rounding decides nothing
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
         **settings,
     )
     with torch.random.fork_rng(devices=[]):
