@@ -8,7 +8,8 @@ from textual.containers import Horizontal
 
 from stplay.screens.arrangement import Arrangement
 from stplay.screens.matrix import Matrix
-from stplay.screens.matrixpane import MatrixPane
+from stplay.screens.matrixpane import MOST_NAME, MatrixPane
+from stplay.text import shortened
 
 MOST = 3
 
@@ -32,11 +33,12 @@ class Matrices(Horizontal):
 
     def show(self, arrangement: Arrangement, pair: tuple[int, int]) -> None:
         """Show the grids of ``arrangement``, the cursor on ``pair``."""
+        titles = shortened(arrangement.titles, MOST_NAME)
         for place, pane in enumerate(self._panes):
             pane.display = place < len(arrangement.grids)
             if pane.display:
                 order = arrangement.order_words if place == 0 else ""
-                pane.show(arrangement.grids[place], arrangement.titles[place], order)
+                pane.show(arrangement.grids[place], titles[place], order)
         self.place_cursor(pair)
 
     def place_cursor(self, pair: tuple[int, int], apart_from: Matrix | None = None) -> None:
