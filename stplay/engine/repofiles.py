@@ -34,13 +34,14 @@ def model_files(names: Iterable[str]) -> ModelFiles:
         if not any(fnmatch(name, glob) for glob in _OTHER_FRAMEWORKS)
     ]
     safe = {path.parent for path in paths if path.suffix == ".safetensors"}
-    # Beside the top folder, only the numbered ones of sentence-transformers' modules are loaded.
+    # Beside the top folder, only those that the library's ``save`` makes for modules are loaded: a
+    # number and a class, and, of a Router, a route, a number and a class.
     pickles = [
         str(path)
         for path in paths
         if path.match("pytorch_model*.bin")
         and path.parent not in safe
-        and re.match(r"pytorch_model|\d+_", str(path))
+        and re.match(r"(\d+_[^/]*/)?([^/]+_\d+_[^/]*/)*pytorch_model", str(path))
     ]
     return ModelFiles([str(path) for path in paths if path.suffix not in _PICKLES], pickles)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding, Transformer
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from stplay import encoders
+from stplay import encoders, frames
 from stplay.encoder import Encoder
+from stplay.engine.encode import UNSPEAKABLE, Client, EncodingProcess
 from stplay.engine.seentokens import SeenTokens
 from stplay.engine.sentences import read
 from stplay.engine.stages import Stages
@@ -126,10 +129,42 @@ def test_the_corpus_of_data_by_name(tmp_path: Path):
     assert read(str(folder), None, stages) == ({"x": 0, " y ": 1}, 3)
 
 
-def test_a_model_without_a_tokenizer_of_transformers_tells_no_tokens():
+def test_a_model_without_a_tokenizer_of_transformers_tells_its_own():
     tokenizer = AutoTokenizer.from_pretrained(str(minilm_folder()))
     model = SentenceTransformer(
         modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu"
     )
-    tokens, dropped = SeenTokens(model).of(["a cat"])
-    assert (len(tokens), dropped) == (1, [0])
+    assert SeenTokens(model).of(["a cat"]) == ([["a", "cat"]], [0])
+
+
+FACTS = frames.ModelFacts("m", None, 3, 512, "cosine", False, "cpu", False)
+
+
+@pytest.mark.parametrize("most", [float("inf"), 10**30, 512.5])
+async def test_what_a_client_could_not_read_is_told_in_a_sentence(tmp_path: Path, most: float):
+    answers = [FACTS, msgspec.structs.replace(FACTS, max_tokens=most)]
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            Client(writer).send(answer)
+
+    server = await asyncio.start_unix_server(serve, tmp_path / "sock")
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "sock")
+    assert (await frames.read_answer(reader))[0] == FACTS
+    told = (await frames.read_answer(reader))[0]
+    assert isinstance(told, frames.Failed)
+    assert told.sentence == UNSPEAKABLE
+    writer.close()
+    server.close()
+
+
+async def test_a_panic_in_the_model_s_thread_is_an_error(tmp_path: Path):
+    class PanicException(BaseException):  # as that of the tokenizers
+        """What Rust says when it gives up."""
+
+    def panic() -> None:
+        raise PanicException("index out of bounds")
+
+    process = EncodingProcess(tmp_path / "sock", "m", "", False, 60)
+    with pytest.raises(RuntimeError, match="PanicException: index out of bounds"):
+        await process._in_thread(panic)

@@ -411,6 +411,9 @@ def test_the_files_a_model_needs() -> None:
     # A module of its own that is a pickle makes the whole one.
     names, pickles = model_files(["model.safetensors", "2_Dense/pytorch_model.bin"])
     assert (names, pickles) == (["model.safetensors"], ["2_Dense/pytorch_model.bin"])
+    # And so does a module of a route, of a router at the top or further down.
+    routes = ["1_Router/document_0_Dense/pytorch_model.bin", "query_0_Asym/pytorch_model.bin"]
+    assert model_files(["router_config.json", *routes]) == (["router_config.json"], routes)
 
 
 @pytest.mark.parametrize(
