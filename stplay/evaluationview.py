@@ -86,7 +86,9 @@ def split_table(summary: Summary, split: EvaluatedSplit) -> Table:
     shown.add_column(Text(f"{printable(split.label)} ({rows})"))
     models = summary.rated()
     for model in models:
-        words = model_words(model, precise=len(summary.precisions()) > 1)
+        words = model_words(model)
+        if len(summary.precisions()) > 1:  # of all alike, it stands in the last line
+            words += f"\n{printable(model.precision or '')}"
         shown.add_column(Text(words), justify="right")
     published = card.published(split.data, split.split)
     if published:
@@ -118,12 +120,9 @@ def comparisons(
     return lines
 
 
-def model_words(model: EvaluatedModel, *, precise: bool = False) -> str:
-    """A model's name, and what people should know of it; its precision too where ``precise``."""
-    about = ["untrained"] if model.untrained else []
-    if precise and model.precision is not None:
-        about.append(printable(model.precision))
-    return printable(model.name) + (f" ({', '.join(about)})" if about else "")
+def model_words(model: EvaluatedModel) -> str:
+    """A model's name, and what people should know of it."""
+    return printable(model.name) + (" (untrained)" if model.untrained else "")
 
 
 def facts_line(evaluation: Evaluation, summary: Summary) -> str:
