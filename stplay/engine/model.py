@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from stplay import home, recipe
-from stplay.engine import hub, loading
+from stplay.engine import hub, loading, unknowntokens
 from stplay.engine.data import Split
 from stplay.engine.inputmodules import input_modules
 from stplay.engine.loading import LoadedModel
@@ -144,6 +144,7 @@ def _load(folder: Path, settings: recipe.Model, shown: str, purpose: Purpose) ->
     _check_weights(loaded, settings, shown, purpose)
     for module in input_modules(model):
         _check_tokenizer(getattr(module, "tokenizer", None), shown)
+    unknowntokens.refuse(model, shown)
     most, wanted = _most_tokens(model), settings.max_seq_length
     if most is not None and (wanted or 0) > most:
         raise UserError(
