@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.widget import AwaitMount
 
 from stplay.screens import keyboard
 from stplay.screens.commands import KeyCommands
+from stplay.screens.guardedapp import GuardedApp
 from stplay.screens.train import TrainScreen
 
 if TYPE_CHECKING:
@@ -41,21 +40,21 @@ THEME = Theme(
 )
 
 
-def evaluate_screen() -> Screen[None]:
+def evaluate_screen(*, afresh: bool = False) -> Screen[None]:
     """The Evaluate screen, imported when it is first opened."""
     from stplay.screens.evaluate import EvaluateScreen
 
-    return EvaluateScreen()
+    return EvaluateScreen(afresh=afresh)
 
 
-def explore_screen() -> Screen[None]:
+def explore_screen(*, afresh: bool = False) -> Screen[None]:
     """The Explore screen, imported when it is first opened."""
     from stplay.screens.explore import ExploreScreen
 
-    return ExploreScreen()
+    return ExploreScreen(afresh=afresh)
 
 
-class StplayApp(App[None]):
+class StplayApp(GuardedApp):
     """The terminal workbench for sentence embeddings."""
 
     TITLE = "stplay"
@@ -66,7 +65,7 @@ class StplayApp(App[None]):
         "explore": explore_screen,
     }
     DEFAULT_MODE = "train"
-    COMMANDS = App.COMMANDS | {KeyCommands}
+    COMMANDS = GuardedApp.COMMANDS | {KeyCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         # alt and a digit also works while a field is being typed in.
         Binding("1,alt+1", "switch_mode('train')", "Train", show=False),
@@ -112,19 +111,19 @@ class StplayApp(App[None]):
         """Offer on the Evaluate screen to evaluate ``model``."""
         from stplay.screens.evaluate import EvaluateScreen
 
-        await self.switch_mode("evaluate")
+        await self.reopen("evaluate")
         if isinstance(self.screen, EvaluateScreen):
             self.screen.choose_model(model)
 
-    def explore(self, sentences: list[str], model: str | None = None) -> AwaitMount:
+    async def explore(self, sentences: list[str], model: str | None = None) -> None:
         """Go to the Explore screen with ``sentences``, and with ``model`` where one is named."""
         from stplay.screens.explore import ExploreScreen
 
-        shown = self.switch_mode("explore")
+        shown = self.reopen("explore")
         screen = self.get_screen_stack("explore")[0]
-        assert isinstance(screen, ExploreScreen)
-        screen.show_sentences(sentences, model)
-        return shown
+        if isinstance(screen, ExploreScreen):
+            screen.show_sentences(sentences, model)  # before it shows any of its own
+        await shown
 
     def action_toggle_help(self) -> None:
         """Show the panel of keys, or hide it."""

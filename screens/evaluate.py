@@ -36,6 +36,7 @@ class EvaluateScreen(Screen[None]):
     """The form, the work, or the result: one of them at a time."""
 
     CSS_PATH: ClassVar = "evaluate.tcss"
+    AUTO_FOCUS = ""  # the form focuses its button once there is something to start
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,8 +64,9 @@ class EvaluateScreen(Screen[None]):
     watch_ = getters.query_one(EvaluationWatch)
     view = getters.query_one(EvaluationView)
 
-    def __init__(self) -> None:
+    def __init__(self, *, afresh: bool = False) -> None:
         super().__init__()
+        self._afresh = afresh
         self._wanted: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -83,7 +85,7 @@ class EvaluateScreen(Screen[None]):
         self.form.focus_start()
         if self._wanted is not None:
             self.form.choose(self._wanted)
-        elif (active := evaluations.running()) is not None:
+        elif not self._afresh and (active := evaluations.running()) is not None:
             self.show_work(active)
 
     def choose_model(self, name: str) -> None:

@@ -112,6 +112,7 @@ class EvaluationForm(Horizontal):
         listed.clear_options()
         options = [Option(words, id=name) for name, words in found.items()]
         listed.add_options(options or [Option(self._teaching(), disabled=True)])
+        self._allow_start()
         if self.display and self.screen.focused is None:
             self.focus_start()
 

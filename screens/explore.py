@@ -18,12 +18,16 @@ from textual.widgets import Footer
 
 from stplay import lines
 from stplay.screens.filling import call_once_imported, fill
+from stplay.screens.kepttext import KeptText
 from stplay.screens.topbar import TopBar
 from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.screens.playground import Playground, Shown
+    from stplay.screens.sentenceeditor import SentenceEditor
+    from stplay.screens.table import Table
 
+KEEP_SECONDS = 0.5  # what is typed is on disk by then
 CARD_SENTENCES = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
 
 
@@ -58,11 +62,15 @@ class ExploreScreen(Screen[None]):
     room = getters.query_one("#room", Container)
     topbar = getters.query_one(TopBar)
 
-    def __init__(self) -> None:
+    def __init__(self, *, afresh: bool = False) -> None:
         super().__init__()
+        self._afresh = afresh
         self._sentences: list[str] | None = None
         self._model: str | None = None
         self._playground: Playground | None = None
+        self._editor: SentenceEditor | None = None  # has its text even when it broke
+        self._kept = KeptText()
+        self._keeps = True
 
     def compose(self) -> ComposeResult:
         """The frame; what fills it comes after it is painted."""
@@ -79,17 +87,26 @@ class ExploreScreen(Screen[None]):
         from stplay import models
         from stplay.screens.playground import Playground
 
-        playground = Playground(CARD_SENTENCES)
+        if self._afresh:
+            self._tell(self._kept.set_aside())
+        kept = self._kept.read()
+        playground = Playground(kept.split("\n") if kept.strip() else CARD_SENTENCES)
         if not await fill(self.room, playground):
             return
-        self._playground = playground
+        self._playground, self._editor = playground, playground.editor
         if self._sentences is not None:  # others were handed over meanwhile
             playground.editor.text = "\n".join(self._sentences)
         else:
             playground.editor.move_cursor(playground.editor.document.end)
+        self._kept.show(playground.editor.text)
+        self.set_interval(KEEP_SECONDS, self._keep_typed)
         playground.editor.focus()
         if self._model is None:
-            self._model = (await asyncio.to_thread(models.best)).name
+            best = await asyncio.to_thread(models.best)
+            if self._model is None:  # nobody has asked for one meanwhile
+                self._model = best.name
+                playground.open_model(best.name, why=best.why)
+                return
         playground.open_model(self._model)
 
     def show_sentences(self, sentences: list[str], model: str | None = None) -> None:
@@ -100,9 +117,19 @@ class ExploreScreen(Screen[None]):
         if self._playground is None:
             return
         if one_each:
+            self._tell(self._kept.keep(self._playground.editor.text))
             self._playground.editor.text = "\n".join(one_each)
+            self._kept.show(self._playground.editor.text)
         if model is not None and model != self._playground.slots[0].name:
             self._playground.open_model(model)
+
+    async def _keep_typed(self) -> None:
+        if self._editor is not None:
+            self._tell(await asyncio.to_thread(self._kept.keep, self._editor.text))
+
+    def _tell(self, sentence: str | None) -> None:
+        if sentence is not None:
+            self.notify(sentence, timeout=10, markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done here, now."""
@@ -228,12 +255,13 @@ class ExploreScreen(Screen[None]):
 
     def action_copy(self, form: str) -> None:
         """Copy the matrix through the terminal, which works over SSH as well."""
-        from stplay import exports
-
         table = self.playground.table
-        write = exports.csv if form == "csv" else exports.markdown
-        self.app.copy_to_clipboard(write(table.sentences, table.matrix))
-        self.notify(f"Copied the matrix as {'CSV' if form == 'csv' else 'Markdown'}.")
+        self.app.copy_to_clipboard(table.csv() if form == "csv" else table.markdown())
+        self._tell_taken(f"Copied the matrix as {'CSV' if form == 'csv' else 'Markdown'}.", table)
+
+    def _tell_taken(self, words: str, table: Table) -> None:
+        """Tell that ``table`` left the app, and what was not read of its sentences."""
+        self.notify(f"{words} {printable(table.cut_words)}".rstrip(), markup=False)
 
     @work
     async def action_save(self) -> None:
@@ -244,9 +272,11 @@ class ExploreScreen(Screen[None]):
         table = self.playground.table
         prompt = Prompt("Save the matrix", SUFFIX_WORDS, "matrix.csv", check=table.save)
         if path := await self.app.push_screen_wait(prompt):
-            self.notify(f"Saved {printable(path)}", markup=False)
+            self._tell_taken(f"Saved {printable(path)}.", table)
 
     async def on_unmount(self) -> None:
-        """Let the encoding processes go."""
+        """Keep what was typed, and let the encoding processes go."""
+        if self._editor is not None:
+            self._kept.keep(self._editor.text)
         if self._playground is not None:
             await self._playground.close()

@@ -49,17 +49,19 @@ def grids(
 
     shown = [grid(matrix, *ends(matrix, view.metric), signed=False) for matrix in matrices]
     if len(matrices) == 2:
-        change = matrices[1] - matrices[0]
-        largest = float(np.abs(change).max(initial=0.0))
+        with np.errstate(invalid="ignore"):  # between two that are infinite there is no difference
+            change = matrices[1] - matrices[0]
+        largest = float(np.abs(change[np.isfinite(change)]).max(initial=0.0))
         shown.append(grid(change, 0.0, largest or 1.0, signed=True))
     return shown
 
 
 def ends(matrix: NDArray[np.floating], metric: str) -> tuple[float, float]:
     """The values at which the ramp begins and ends: always the same for the cosine."""
-    if metric in BOUNDED or not matrix.size:
+    finite = matrix[np.isfinite(matrix)]
+    if metric in BOUNDED or not finite.size:
         return 0.0, 1.0
-    return float(matrix.min()), float(matrix.max())
+    return float(finite.min()), float(finite.max())
 
 
 def next_threshold(current: float | None, by: int, low: float, high: float) -> float | None:

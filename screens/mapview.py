@@ -20,17 +20,23 @@ from stplay import projector, similarity
 from stplay.errors import UserError
 from stplay.projector import LEAST, NEIGHBOURS, Projector
 from stplay.screens.matrix import fitted
+from stplay.text import count
 
 CELL_SHAPE = 2.0  # a terminal's cell is about twice as high as wide
 MOST_LABEL = 28
 TOP = 2
+TEACHING = "Type sentences, one a line: those that mean the same lie near each other here."
 
 
 def map_title(points: NDArray[np.floating], embeddings: NDArray[np.floating]) -> str:
     """What the principal components show: how much of the differences between the sentences."""
-    whole = float(((embeddings - embeddings.mean(axis=0)) ** 2).sum())
-    share = float((points**2).sum()) / whole if whole else 1.0
-    return f"two principal components, {share:.0%} of the spread"
+    placed = np.isfinite(points).all(axis=1)
+    rows = np.asarray(embeddings[placed], np.float64)
+    whole = float(((rows - rows.mean(axis=0)) ** 2).sum()) if len(rows) else 0.0
+    share = float((points[placed] ** 2).sum()) / whole if whole else 1.0
+    words = f"two principal components, {share:.0%} of the spread"
+    lost = len(points) - len(rows)
+    return words + (f"; without the {count(lost)} whose embeddings are not finite" if lost else "")
 
 
 class _Mark(NamedTuple):
@@ -64,7 +70,7 @@ class MapView(Widget):
         self._labels: list[str] = []
         self._title = ""
         self._chosen: tuple[int, ...] = ()
-        self._places: list[tuple[int, int]] = []
+        self._places: dict[int, tuple[int, int]] = {}
         self._lines: dict[int, list[_Mark]] = {}
 
     def show(
@@ -73,6 +79,12 @@ class MapView(Widget):
         """Show where ``embeddings``, of shape (sentences, dimensions), lie under ``labels``."""
         self._embeddings, self._labels, self._chosen = embeddings, labels, chosen
         self._project()
+
+    def show_nothing(self, awaited: str) -> None:
+        """There are no points; tell what is ``awaited``, or what would stand here."""
+        self.workers.cancel_group(self, "map")
+        self._embeddings, self._labels = np.empty((0, 0), np.float32), []
+        self._place(np.empty((0, 2)), awaited or TEACHING)
 
     def switch(self) -> None:
         """Project by UMAP instead of principal components, or the other way round."""
@@ -120,20 +132,21 @@ class MapView(Widget):
 
     def _lay_out(self) -> None:
         """Put every point in its place, then the labels where they cover nothing."""
-        self._lines, self._places = {}, []
+        self._lines, self._places = {}, {}
         width, height = self.size
-        if not len(self._points) or width < 4 or height < TOP + 2:
+        (placed,) = np.isfinite(self._points).all(axis=1).nonzero()
+        if not placed.size or width < 4 or height < TOP + 2:
             return
-        low, high = self._points.min(axis=0), self._points.max(axis=0)
+        points = self._points[placed]
+        low, high = points.min(axis=0), points.max(axis=0)
         spread = np.maximum(high - low, 1e-9)
         room_x, room_y = max(1, width - min(MOST_LABEL, width // 3) - 2), height - 1 - TOP
         scale = min(room_x / spread[0], room_y * CELL_SHAPE / spread[1])  # the same for both axes
         middle = (low + high) / 2
-        for x, y in (self._points - middle) * scale:
-            self._places.append((round(room_x / 2 + x), TOP + round(room_y / 2 - y / CELL_SHAPE)))
-        by_weight = sorted(
-            range(len(self._places)), key=lambda sentence: sentence not in self._chosen
-        )
+        for sentence, (x, y) in zip(placed.tolist(), (points - middle) * scale, strict=True):
+            place = round(room_x / 2 + x), TOP + round(room_y / 2 - y / CELL_SHAPE)
+            self._places[sentence] = place
+        by_weight = sorted(self._places, key=lambda sentence: sentence not in self._chosen)
         for sentence in by_weight:
             x, y = self._places[sentence]
             self._put(y, _Mark(x, "●", sentence, True))
@@ -184,5 +197,8 @@ class MapView(Widget):
     def on_click(self, event: Click) -> None:
         """Choose the nearest point."""
         if self._places:
-            away = [(event.x - x) ** 2 + (CELL_SHAPE * (event.y - y)) ** 2 for x, y in self._places]
-            self.post_message(self.Chosen(int(np.argmin(away))))
+            away = {
+                sentence: (event.x - x) ** 2 + (CELL_SHAPE * (event.y - y)) ** 2
+                for sentence, (x, y) in self._places.items()
+            }
+            self.post_message(self.Chosen(min(away, key=away.__getitem__)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
@@ -20,6 +21,8 @@ from textual.strip import Strip
 from stplay.screens import ramp
 
 TALLEST = 5
+CUT = "!"
+LONGEST = 1e7  # a larger number is written with an exponent
 SHADE_WIDTH = 2
 SHORTEST_LABEL, LEAST_LABEL, MOST_LABEL = 5, 11, 33
 COLUMN_LINES = 1
@@ -30,7 +33,8 @@ class Grid(NamedTuple):
 
     ``numbers`` and ``labels`` name the sentences, ``values`` has one row and one column a sentence,
     and ``order`` is the order in which they stand. The ramp goes from ``low`` to ``high``; where
-    ``signed``, it shades by magnitude. Magnitudes below ``threshold`` are dimmed.
+    ``signed``, it shades by magnitude. Magnitudes below ``threshold`` are dimmed. The model did
+    not read the end of the sentences at the places ``cut``.
     """
 
     numbers: list[int]
@@ -41,6 +45,11 @@ class Grid(NamedTuple):
     high: float
     threshold: float | None = None
     signed: bool = False
+    cut: frozenset[int] = frozenset()
+
+    def number(self, sentence: int) -> str:
+        """The number of a sentence; it stands out where the sentence was cut."""
+        return f"{self.numbers[sentence]}{CUT if sentence in self.cut else ''}"
 
 
 class _Cells(NamedTuple):
@@ -54,14 +63,23 @@ class _Cells(NamedTuple):
 
 def decimal_places(values: NDArray[np.floating]) -> int:
     """How many decimals keep the numbers of ``values`` short: 3, fewer where they are large."""
-    largest = float(np.abs(values).max()) if values.size else 0.0
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
     return 3 if largest < 10 else 2 if largest < 100 else 1
 
 
 def written(value: float, places: int, *, signed: bool = False) -> str:
-    """``value`` with fixed decimals, never a negative zero."""
-    text = f"{value:+.{places}f}" if signed else f"{value:.{places}f}"
+    """``value`` with fixed decimals, or an exponent where it is large; never a negative zero."""
+    form = "e" if LONGEST <= abs(value) < math.inf else "f"
+    text = f"{value:{'+' if signed else ''}.{places}{form}}"
     return text.replace("-", "+" if signed else "") if float(text) == 0 else text
+
+
+def longest_number(values: NDArray[np.floating], places: int, *, signed: bool) -> int:
+    """How long the longest of ``values``, of which there are some, is when it is written."""
+    small = np.abs(values) < LONGEST
+    parts = (part for part in (values[small], values[~small]) if part.size)
+    ends = (end for part in parts for end in (part.min(), part.max()))
+    return max(len(written(float(value), places, signed=signed)) for value in ends)
 
 
 class Matrix(ScrollView, can_focus=True):
@@ -148,10 +166,7 @@ class Matrix(ScrollView, can_focus=True):
             room_width -= self.styles.scrollbar_size_vertical
         number_width = len(str(max(grid.numbers)))
         frame = number_width + 2  # a space before the number and one after it
-        digits = max(
-            len(written(float(value), self._places, signed=grid.signed))
-            for value in (grid.values.min(), grid.values.max())
-        )
+        digits = longest_number(grid.values, self._places, signed=grid.signed)
         longest = min(MOST_LABEL, 1 + max(map(cell_len, grid.labels)))  # a space after it
         width, height, shown = SHADE_WIDTH, 1, 0
         if frame + count * (digits + 2) <= room_width:
@@ -168,8 +183,9 @@ class Matrix(ScrollView, can_focus=True):
         label = label if label >= SHORTEST_LABEL else 0
         self._cells = _Cells(width, height, frame + label, shown)
         self._names = [
-            f" {number:>{number_width}} " + (f"{fitted(text, label - 1)} " if label else "")
-            for number, text in zip(grid.numbers, grid.labels, strict=True)
+            f" {number:>{number_width}}{CUT if place in grid.cut else ' '}"
+            + (f"{fitted(text, label - 1)} " if label else "")
+            for place, (number, text) in enumerate(zip(grid.numbers, grid.labels, strict=True))
         ]
         self.virtual_size = Size(frame + label + count * width, COLUMN_LINES + count * height)
 

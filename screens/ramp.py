@@ -40,12 +40,16 @@ STYLES: list[Style] = [
 
 
 def shades(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.intp]:
-    """The shade of each value: 0 at ``low`` and below, the last one at ``high`` and above."""
+    """The shade of each value: 0 at ``low`` and below, the last one at ``high`` and above.
+
+    What is not a number has shade 0.
+    """
     spread = high - low
     if not spread > 0:
         return np.full(values.shape, MIDDLE, np.intp)
-    positions = np.nan_to_num((values - low) / spread) * SHADES
-    return np.clip(positions.astype(np.intp), 0, SHADES - 1)
+    positions = (np.asarray(values, np.float64) - low) / spread
+    positions = np.clip(np.nan_to_num(positions, nan=0.0), 0.0, 1.0) * SHADES
+    return np.minimum(positions.astype(np.intp), SHADES - 1)
 
 
 def legend(low: str, high: str, width: int = 12) -> Content:

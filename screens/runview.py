@@ -18,7 +18,14 @@ from textual.widgets import DataTable, ProgressBar, RichLog, Static
 from stplay.events import Evaluated, EventReader, Replaced, RunResumed, TrainLogged
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import COLUMNS, TRAINING_STAGE, Row, TrainingLog, engine_words
+from stplay.traininglog import (
+    COLUMNS,
+    TRAINING_STAGE,
+    Row,
+    TrainingLog,
+    engine_words,
+    started_epoch_words,
+)
 from stplay.worklog import SIGNS, Status, memory_words, stage_words
 
 POLL_SECONDS = 0.2
@@ -196,12 +203,9 @@ class RunView(Vertical):
         log, run = self.training_log, self.run
         if run is None:
             return
-        self._tell(
-            "head-state",
-            Content.assemble(
-                (printable(run.id), "bold"), "   ", (log.state, STATUS_STYLES[log.status])
-            ),
-        )
+        style = "$error" if log.diverged else STATUS_STYLES[log.status]
+        head = Content.assemble((printable(run.id), "bold"), "   ", (log.state, style))
+        self._tell("head-state", head)
         total = log.total_steps
         bar = self.query_one("#progress", ProgressBar)
         bar.display = total is not None
@@ -245,6 +249,8 @@ class RunView(Vertical):
             word = "checkpoint" if checkpoint.kept == 1 else "checkpoints"
             facts.append(f"{checkpoint.kept} {word}, {size(checkpoint.disk_bytes)}")
         if words := engine_words(log.started.engine):
+            facts.append(words)
+        if words := started_epoch_words(log.started):
             facts.append(words)
         if log.started.synthetic:
             facts.append("synthetic data")

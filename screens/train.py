@@ -20,7 +20,7 @@ from textual.widgets import Footer
 from stplay.errors import UserError
 from stplay.screens.filling import call_once_imported, fill
 from stplay.screens.topbar import TopBar
-from stplay.text import count, printable
+from stplay.text import count, printable, size
 
 if TYPE_CHECKING:
     from stplay.runs import Run
@@ -42,6 +42,7 @@ class TrainScreen(Screen[None]):
         Binding("r", "resume", "Resume"),
         Binding("l", "toggle_log", "Log"),
         Binding("e", "evaluate", "Evaluate"),
+        Binding("delete", "delete", "Delete run", show=False),
         Binding("escape", "leave_field", "Leave the field", show=False),
     ]
 
@@ -49,8 +50,9 @@ class TrainScreen(Screen[None]):
     topbar = getters.query_one(TopBar)
     room = getters.query_one("#room", Container)
 
-    def __init__(self) -> None:
+    def __init__(self, *, afresh: bool = False) -> None:
         super().__init__()
+        self._afresh = afresh
         self._form: NewRun | None = None
         self._view: RunView | None = None
 
@@ -66,10 +68,10 @@ class TrainScreen(Screen[None]):
         call_once_imported(self, "stplay.screens.newrun", self._fill)
 
     async def _fill(self) -> None:
-        # A run that is at work is shown at once.
+        # A run that is at work is shown at once, unless it may be what broke the screen.
         from stplay import runs
 
-        running = await asyncio.to_thread(runs.running)
+        running = None if self._afresh else await asyncio.to_thread(runs.running)
         if running is not None:
             await self.show_run(running)
         else:
@@ -118,6 +120,8 @@ class TrainScreen(Screen[None]):
             case "resume":
                 resumable = ("stopped", "failed", "lost")
                 return view is not None and view.training_log.status in resumable
+            case "delete":
+                return view is not None and not view.training_log.active
             case "evaluate":
                 return view is not None and view.training_log.checkpoint is not None
             case "toggle_log" | "new_run":
@@ -167,13 +171,12 @@ class TrainScreen(Screen[None]):
         """Choose among all runs."""
         from stplay import runs
         from stplay.screens.dialog import Choice
-        from stplay.worklog import status_words
 
         options = {}
         for summary in await asyncio.to_thread(runs.summaries):
             step = f"step {count(summary.step)}" if summary.step else ""
             options[summary.run] = Content.assemble(
-                (f"{printable(summary.run)}  ", "bold"), status_words(summary.status), f"  {step}"
+                (f"{printable(summary.run)}  ", "bold"), summary.state, f"  {step}"
             )
         if not options:
             self.notify("There are no runs yet; start one from the form.")
@@ -206,6 +209,30 @@ class TrainScreen(Screen[None]):
                     self.notify(stopping_words(run.read_log()))
             except UserError as error:
                 self.notify(error.sentence, severity="error", markup=False)
+
+    @work
+    async def action_delete(self) -> None:
+        """Remove the run that is shown from the disk, once the person has confirmed it."""
+        from stplay.screens.dialog import Question
+
+        run = self._view.run if self._view is not None else None
+        if run is None:
+            return
+        question = Question(
+            f"Delete {run.id}, with all its checkpoints and its model?",
+            yes="Delete it",
+            no="Keep it",
+        )
+        if not await self.app.push_screen_wait(question):
+            return
+        try:
+            await asyncio.to_thread(run.check_deletable)
+            freed = await asyncio.to_thread(run.delete)
+        except UserError as error:
+            self.notify(error.sentence, severity="error", markup=False)
+            return
+        self.notify(f"{run.id} is deleted; {size(freed)} are free again.", markup=False)
+        await self.action_new_run()
 
     @work
     async def action_resume(self) -> None:

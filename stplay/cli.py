@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 finished, 1 the work failed, 2 the input was wrong, 130 interrupted.
     """
     output.begin()
+    options = None
     try:
         try:
             options = parser().parse_args(arguments)
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FINISHED  # The reader of our output went away; nothing that runs depends on it.
     except KeyboardInterrupt:
+        if options is None or options.command in LAUNCHING:  # they heed it themselves once begun
+            output.remark("stplay: Interrupted; nothing was started.")
         return INTERRUPTED
     except Exception:  # a fault of ours: its story holds names and texts of others
         output.remark(traceback.format_exc().rstrip())
@@ -244,6 +247,8 @@ def stop(options: argparse.Namespace) -> int:
 
     run = runs.find(options.run)
     if not run.request_stop():
+        if run.read_log().active:
+            raise UserError(f"The run {run.id} is only about to start; stop it in a moment.")
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")
     output.say(f"{run.id}: {stopping_words(run.read_log())}")
     while (log := run.read_log()).active:
@@ -266,7 +271,6 @@ def list_runs(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from stplay.text import count, decimals, moment
-    from stplay.worklog import status_words
 
     found = runs.summaries()
     if not found:
@@ -281,7 +285,7 @@ def list_runs(options: argparse.Namespace) -> int:
     for summary in found:
         table.add_row(
             Text(summary.run),
-            Text(status_words(summary.status)),
+            Text(summary.state),
             count(summary.step),
             count(summary.total_steps),
             decimals(summary.dev_max_accuracy, 3),
@@ -375,14 +379,18 @@ def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool, interrupts: 
                 if run.request_stop():
                     view.say(stopping_words(log))
             if interrupts.presses > 1:
-                view.say(f"The run goes on by itself; stop it with: stplay stop {run.id}")
+                view.say(f"{run.id} was asked to stop and does so by itself; see: stplay runs")
                 return INTERRUPTED
             if not events and not log.active:
                 break
     finally:
         view.close()
+    run.await_exit()
     assert log.finished is not None
     if log.error:
         more = f" The whole story is in {run.worker_log_path}" if log.finished.details else ""
         output.remark(f"stplay: {log.error}{more}")
     return log.finished.exit_code
+
+
+LAUNCHING = (train, resume, evaluationcommand.evaluate)

@@ -260,7 +260,12 @@ class Corpus:
     ) -> Iterator[NDArray[np.intp]]:
         chunk = max(1, CHUNK_NUMBERS // query.size)
         for start in range(0, len(self), chunk):
-            scores = self._scores(slice(start, start + chunk), query, metric)
+            part = slice(start, start + chunk)
+            with np.errstate(over="ignore", invalid="ignore"):
+                scores = self._scores(part, query, metric)
+            if not np.isfinite(scores).all():  # too large for single precision
+                scores = similarity_matrix(query[None], self.embeddings[part], metric)[0]
+                scores = np.nan_to_num(scores, nan=-np.inf)
             if len(scores) <= wanted:
                 yield np.arange(start, start + len(scores))
             else:

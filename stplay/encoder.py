@@ -26,6 +26,7 @@ MOST_KNOWN = 20_000
 
 Progress = Callable[[str, int, "int | None"], None]
 Answered = TypeVar("Answered")
+Kind = TypeVar("Kind", ModelFacts, frames.Embedded, frames.CorpusLoaded)
 
 
 class Superseded(Exception):  # noqa: N818  it is no error
@@ -122,9 +123,8 @@ class Encoder:
 
         async def ask(connection: _Connection) -> CorpusFacts:
             request = frames.LoadCorpus(next(connection.numbers), place, column)
-            answer, _ = await connection.ask(request, request.id, progress)
-            assert isinstance(answer, frames.CorpusLoaded)
-            return answer.facts
+            loaded, _ = await connection.ask(request, request.id, frames.CorpusLoaded, progress)
+            return loaded.facts
 
         return await self._ask(ask, progress)
 
@@ -161,12 +161,14 @@ class Encoder:
             if not new:
                 return 0.0
             request = frames.Encode(next(connection.numbers), new, task)
-            answer, body = await connection.ask(request, request.id)
-            assert isinstance(answer, frames.Embedded)
-            embeddings = np.frombuffer(body, np.float32).reshape(-1, answer.dimensions)
-            known = map(_Known, embeddings, answer.tokens, answer.dropped)
+            found, body = await connection.ask(request, request.id, frames.Embedded)
+            sizes = len(body), len(found.tokens), len(found.dropped)
+            if sizes != (4 * len(new) * found.dimensions, len(new), len(new)):
+                raise frames.ProtocolError("embeddings of other sentences")
+            embeddings = np.frombuffer(body, np.float32).reshape(len(new), found.dimensions)
+            known = map(_Known, embeddings, found.tokens, found.dropped)
             self._known.update(zip([(text, task) for text in new], known, strict=True))
-            return answer.seconds
+            return found.seconds
 
         return await self._ask(ask)
 
@@ -176,44 +178,52 @@ class Encoder:
         progress: Progress | None = None,
     ) -> Answered:
         """What ``ask`` brings; the process is started again where it dies, once."""
+        pid = 0
         for _ in range(2):
             try:
                 return await ask(await self._connected(progress))
-            except ConnectionError:
+            except ConnectionError as error:
                 if self._connection is None:
                     raise UserError("The encoder was closed while it was asked.") from None
-        place = encoders.address(self.model, self.allow_pickle)
+                if isinstance(error, frames.ProtocolError):
+                    raise UserError(
+                        f"The encoder of {printable(self.model)} answered what no stplay of this "
+                        f"version can read; {encoders.output_words(self._place())}"
+                    ) from None
+                pid = self._connection.pid
+        ended = await asyncio.to_thread(encoders.ended_words, pid)
         raise UserError(
-            f"The encoder of {printable(self.model)} was started again and died again (killed, or "
-            f"out of memory); {encoders.log_words(place)}"
+            f"The encoder of {printable(self.model)} was started again and died again: it {ended}; "
+            f"{encoders.output_words(self._place())}"
         )
+
+    def _place(self) -> encoders.Address:
+        return encoders.address(self.model, self.allow_pickle)
 
     async def _connected(self, progress: Progress | None) -> _Connection:
         """A connection to a process whose model is loaded."""
         async with self._connecting:
             if self._connection is not None and not self._connection.lost:
                 return self._connection
-            place = await asyncio.to_thread(encoders.address, self.model, self.allow_pickle)
-            streams, greeting = await encoders.reach(place)
-            connection = self._connection = _Connection(streams)
+            streams, greeting = await encoders.reach(await asyncio.to_thread(self._place))
+            connection = self._connection = _Connection(streams, greeting.pid)
             if greeting.fingerprint != self._fingerprint:
                 self._known.clear()  # another model's by now
                 self._fingerprint = greeting.fingerprint
             try:
-                facts, _ = await connection.ask(frames.Open(), 0, progress)
+                self.facts, _ = await connection.ask(frames.Open(), 0, ModelFacts, progress)
             except BaseException:
                 connection.close()
                 raise
-            assert isinstance(facts, ModelFacts)
-            self.facts = facts
             return connection
 
 
 class _Connection:
     """One conversation with a process: requests by number, and whoever waits for their answers."""
 
-    def __init__(self, streams: encoders.Streams) -> None:
+    def __init__(self, streams: encoders.Streams, pid: int) -> None:
         self.reader, self.writer = streams
+        self.pid = pid
         self.numbers = itertools.count(1)
         self.lost = False
         self._waiting: dict[int, asyncio.Future[tuple[frames.Answer, bytes]]] = {}
@@ -221,13 +231,20 @@ class _Connection:
         self._reading = asyncio.create_task(self._read())
 
     async def ask(
-        self, request: frames.Request, number: int, progress: Progress | None = None
-    ) -> tuple[frames.Answer, bytes]:
-        """The answer to ``request`` and its body; given up where the caller is cancelled.
+        self,
+        request: frames.Request,
+        number: int,
+        kind: type[Kind],
+        progress: Progress | None = None,
+    ) -> tuple[Kind, bytes]:
+        """The answer of that kind to ``request``, and its body.
+
+        It is given up where the caller is cancelled.
 
         Raises:
             UserError: the request failed.
             ConnectionError: the process is gone.
+            ProtocolError: what it answered is no such answer.
         """
         if self.lost:
             raise ConnectionError
@@ -236,7 +253,10 @@ class _Connection:
             self._progress[number] = progress
         try:
             frames.write(self.writer, request)
-            return await future
+            answer, body = await future
+            if not isinstance(answer, kind):
+                raise frames.ProtocolError(f"{type(answer).__name__} is no {kind.__name__}")
+            return answer, body
         except UnicodeEncodeError:
             raise UserError(
                 "A sentence or a name has half a character, which is no text."
@@ -256,6 +276,7 @@ class _Connection:
         self.writer.close()
 
     async def _read(self) -> None:
+        end: Exception = ConnectionError("the process is gone")
         try:
             while True:
                 answer, body = await frames.read_answer(self.reader)
@@ -274,11 +295,11 @@ class _Connection:
                         future.set_exception(Superseded())
                     case _:
                         future.set_result((answer, body))
-        except OSError:
-            pass
+        except Exception as error:  # whoever waits is told what it was
+            end = error
         finally:
             self.lost = True
             self.writer.close()
             for future in self._waiting.values():
                 if not future.done():
-                    future.set_exception(ConnectionError("the process is gone"))
+                    future.set_exception(end)

@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
 from stplay import __version__, frames, home, process, sources
 from stplay.errors import UserError
 from stplay.process import Process
@@ -25,10 +27,13 @@ MODULE = "stplay.engine.encode"
 MOST_PATH_BYTES = 100  # a socket's path may have 107 bytes on Linux, 103 on macOS
 ANSWER_SECONDS = 5.0
 LAUNCH_SECONDS = 60.0
+END_SECONDS = 5.0
 WAIT_SECONDS = 0.02
 REPLACEMENTS = 3
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+_launched: dict[int, Process] = {}  # by their process ids: whoever starts one learns how it ends
 
 
 class Address(NamedTuple):
@@ -119,7 +124,24 @@ def launch(place: Address, marks: str) -> Process:
     Raises:
         UserError: the system starts no process.
     """
-    return process.start(MODULE, *arguments(place, marks), log=place.log)
+    child = process.start(MODULE, *arguments(place, marks), log=place.log)
+    _launched[child.pid] = child
+    return child
+
+
+def ended_words(pid: int) -> str:
+    """How an encoding process ended, as far as it is known here; waits a moment for its end."""
+    there = "is there, but has hung up"
+    if child := _launched.get(pid):
+        code = process.exit_code(child, END_SECONDS)
+        return "was told to end" if code == 0 else process.ended_words(code) if code else there
+    try:
+        psutil.Process(pid).wait(END_SECONDS)
+    except psutil.TimeoutExpired:
+        return there
+    except psutil.Error:
+        pass
+    return "ended, and only the program that had started it knows how"
 
 
 def arguments(place: Address, marks: str) -> list[str]:
@@ -165,18 +187,23 @@ async def reach(place: Address) -> tuple[Streams, frames.Greeting]:
             try:
                 streams, greeting = await connect(place.socket)
                 break
+            except frames.ProtocolError:
+                raise UserError(
+                    f"What listens at {printable(str(place.socket))} is no encoder of stplay; end "
+                    "it, or set STPLAY_HOME."
+                ) from None
             except OSError:
                 if time.monotonic() > deadline:
                     raise UserError(
                         f"The encoder of {printable(place.model)} does not answer; "
-                        f"{log_words(place)}"
+                        f"{output_words(place)}"
                     ) from None
                 if child is None or child.poll() == 0:  # 0: another one had not ended yet
                     child = launch(place, marks)
                 elif child.returncode is not None:
                     raise UserError(
-                        f"The encoder of {printable(place.model)} could not start; "
-                        f"{log_words(place)}"
+                        f"The encoder of {printable(place.model)} could not start: it "
+                        f"{process.ended_words(child.returncode)}; {output_words(place)}"
                     ) from None
                 await asyncio.sleep(WAIT_SECONDS)
         same = (frames.PROTOCOL, __version__, marks)
@@ -246,6 +273,8 @@ async def leave(streams: Streams) -> None:
     writer.close()
 
 
-def log_words(place: Address) -> str:
-    """Where to look for what went wrong."""
-    return f"its output is in {printable(str(place.log))}"
+def output_words(place: Address) -> str:
+    """Where to look for what went wrong, and the last error there, where there is anything."""
+    if not process.last_output(place.log).strip():
+        return f"it printed nothing into {printable(str(place.log))}"
+    return process.output_words(place.log)

@@ -119,7 +119,9 @@ class Evaluation(Job[EvaluationLog]):
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
             raise UserError(f"{self.title} has no {path.name}; evaluate again.") from None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
 
     def triplets_path(self, split: int) -> Path:
@@ -154,6 +156,11 @@ class Evaluation(Job[EvaluationLog]):
         from pyarrow import ArrowException
 
         try:
+            if path.exists():
+                path.open("rb").close()  # pyarrow would not say why it cannot
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        try:
             return kind(path)
         except (OSError, ArrowException):
             raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
@@ -168,6 +175,12 @@ class Evaluation(Job[EvaluationLog]):
     def discard(self) -> None:
         """Remove the folder and all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    """That the system does not let a file be read, which is no damage of the file."""
+    reason = error.strerror or error
+    return UserError(f"{printable(str(path))} cannot be read: {reason}; or evaluate again.")
 
 
 def _place(parts: Sequence[EvaluatedModel | EvaluatedSplit], name: str) -> int:

@@ -66,6 +66,30 @@ class Engine(msgspec.Struct, kw_only=True, omit_defaults=True):
     vocabulary_rows: Whole | None = None
 
 
+class Fingerprints(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a run began with, by content: ``base``, and the ``rows`` of each split in their order.
+
+    ``base`` is the SHA-256 of the files of a folder, the full name of any other model, and absent
+    where an older stplay has begun the run.
+    """
+
+    base: Words | None = None
+    rows: dict[str, Words]
+
+
+class Epoch(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What an epoch takes of the training split: ``rows`` of it, in ``batches``.
+
+    A batch has at most ``batch_size`` rows. Not ``exact`` where the batches were too many to make
+    them all in advance.
+    """
+
+    rows: Whole
+    batches: Whole
+    batch_size: Whole
+    exact: bool = True
+
+
 class RunStarted(Event, kw_only=True):
     """The first step is about to be taken: all that is decided by then."""
 
@@ -80,9 +104,10 @@ class RunStarted(Event, kw_only=True):
     total_steps: Whole
     parameters: Whole
     engine: Engine | None = None
-    schema: Whole = msgspec.field(
-        default_factory=lambda: SCHEMA_VERSION
-    )  # a factory: always written
+    fingerprints: Fingerprints | None = None
+    epoch: Epoch | None = None
+    # A factory: always written.
+    schema: Whole = msgspec.field(default_factory=lambda: SCHEMA_VERSION)
 
 
 class TrainLogged(Event, kw_only=True):
@@ -132,12 +157,16 @@ class SystemSampled(Event, kw_only=True):
 
 
 class CheckpointSaved(Event, kw_only=True):
-    """A checkpoint is whole on disk. ``path`` is relative to the run's folder."""
+    """A checkpoint is whole on disk. ``path`` is relative to the run's folder.
+
+    ``finite`` tells whether every weight is a number, and the loss since it was last logged.
+    """
 
     step: Step
     path: InnerPath
     kept: Whole
     disk_bytes: Whole
+    finite: bool | None = None
 
 
 class Noted(Event, kw_only=True):
@@ -224,6 +253,24 @@ def decode_events(text: bytes) -> tuple[list[Event], int]:
     return [_decode(line) for line in text[:end].split(b"\n") if line.strip()], end
 
 
+def _line(event: Event) -> bytes:
+    try:
+        return _encoder.encode(event) + b"\n"
+    except UnicodeEncodeError:  # a name on the disk may be no text
+        return _encoder.encode(_as_text(msgspec.to_builtins(event))) + b"\n"
+
+
+def _as_text(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {_as_text(key): _as_text(each) for key, each in value.items()}
+        case list():
+            return [_as_text(each) for each in value]
+    return value
+
+
 class EventReader:
     """Reads on in an event log from a byte ``offset``, about ``piece`` bytes at a time."""
 
@@ -291,7 +338,7 @@ class EventWriter:
         Raises:
             OSError: the disk is full; what was written of the line is closed off by the next write.
         """
-        line = _encoder.encode(_bounded(event)) + b"\n"
+        line = _line(_bounded(event))
         with self._lock:
             if self._torn:
                 line = b"\n" + line

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import Literal, Union
+from typing import Literal, TypeVar, Union
 
 import msgspec
 
 from stplay.quantities import Seconds, Whole
 
-PROTOCOL = 3
+PROTOCOL = 4
 MOST_HEADER_BYTES = 1 << 28
 MOST_BODY_BYTES = 1 << 34
 BUFFER_BYTES = 1 << 20
@@ -74,7 +74,8 @@ class ModelFacts(msgspec.Struct, tag=True, frozen=True):
 
     ``max_tokens`` counts special tokens; ``similarity`` is the library's ``similarity_fn_name``;
     ``revision`` is a Hub model's commit; ``tells_tasks_apart`` where a query and a document of the
-    same words may have different embeddings.
+    same words may have different embeddings; ``precision`` is that of its weights, while all that
+    is sent is in single precision.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ModelFacts(msgspec.Struct, tag=True, frozen=True):
     untrained: bool
     device: str
     tells_tasks_apart: bool
+    precision: str = "float32"
 
 
 class Progressed(msgspec.Struct, tag=True):
@@ -149,14 +151,26 @@ Answer = Union[  # noqa: UP007
     Greeting, ModelFacts, Progressed, Embedded, CorpusLoaded, Replaced, Failed
 ]
 
+Word = TypeVar("Word")
+
 _requests = msgspec.msgpack.Decoder(Request)
 _answers = msgspec.msgpack.Decoder(Answer)
+_words = msgspec.msgpack.Decoder(Union[Request, Answer])  # noqa: UP007
 _encoder = msgspec.msgpack.Encoder()
 
 
+class ProtocolError(ConnectionError):
+    """The other side is there, but what it says is no word of ours."""
+
+
 def write(writer: asyncio.StreamWriter, message: Request | Answer, body: bytes = b"") -> None:
-    """Send a frame."""
+    """Send a frame.
+
+    Raises:
+        ProtocolError: a field has a value that nobody could read: nothing was sent.
+    """
     header = _encoder.encode(message)
+    _decode(_words, header)
     writer.write(_LENGTHS.pack(len(header), len(body)) + header)
     if body:
         writer.write(body)
@@ -166,33 +180,36 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
     """The client's next word.
 
     Raises:
-        ConnectionError: the client is gone, or speaks no language of ours.
+        ConnectionError: the client is gone.
+        ProtocolError: it speaks no language of ours.
     """
     header, _ = await _read(reader)
-    try:
-        return _requests.decode(header)
-    except msgspec.DecodeError as error:
-        raise ConnectionError(str(error)) from error
+    return _decode(_requests, header)
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[Answer, bytes]:
     """The process's next word and its body.
 
     Raises:
-        ConnectionError: the process is gone, or speaks no language of ours.
+        ConnectionError: the process is gone.
+        ProtocolError: it speaks no language of ours.
     """
     header, body = await _read(reader)
+    return _decode(_answers, header), body
+
+
+def _decode(words: msgspec.msgpack.Decoder[Word], header: bytes) -> Word:
     try:
-        return _answers.decode(header), body
-    except msgspec.DecodeError as error:
-        raise ConnectionError(str(error)) from error
+        return words.decode(header)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(str(error)) from error
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     try:
         header, body = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
         if header > MOST_HEADER_BYTES or body > MOST_BODY_BYTES:
-            raise ConnectionError("a frame is too long")
+            raise ProtocolError("a frame is too long")
         return await reader.readexactly(header), await reader.readexactly(body)
     except asyncio.IncompleteReadError as error:
         raise ConnectionError("the other side is gone") from error

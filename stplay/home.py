@@ -39,6 +39,16 @@ def evaluations_folder() -> Path:
     return _folder("data") / "evaluations"
 
 
+def app_log() -> Path:
+    """The file that takes the story of what broke in the app; it may not exist yet."""
+    return _folder("data") / "app.log"
+
+
+def typed_file() -> Path:
+    """The file that keeps what was last typed in Explore; it may not exist yet."""
+    return _folder("data") / "explore.txt"
+
+
 def cache_folder() -> Path:
     """The folder of made and computed things, such as the built-in model; it may not exist yet."""
     return _folder("cache")

@@ -13,7 +13,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import psutil
 
-from stplay import process, runfolders
+from stplay import interrupts, process, runfolders
 from stplay.errors import UserError
 from stplay.events import Event, EventReader, EventWriter, RunFinished, WorkerStarted
 from stplay.text import duration, printable
@@ -21,6 +21,7 @@ from stplay.worklog import WorkLog
 
 LAUNCH_SECONDS = 30.0
 SILENCE_SECONDS = 60.0
+EXIT_SECONDS = 5.0
 
 LOCK = "worker.lock"  # held by the process that is at work
 
@@ -89,8 +90,8 @@ class Job(Generic[Log]):
         if worker is None:
             if silence > LAUNCH_SECONDS:
                 log.lose_worker(
-                    f"The {self.process_title} never started; its output is in "
-                    f"{self.worker_log_path}"
+                    f"The {self.process_title} never started, as far as can be told; "
+                    f"{process.output_words(self.worker_log_path)}"
                 )
         elif worker.host != platform.node():
             # Another machine's processes cannot be asked, but its heartbeat would be in the log.
@@ -173,7 +174,8 @@ class Job(Generic[Log]):
             if any(isinstance(event, WorkerStarted) for event in reader.read()):
                 break
             if code is not None:
-                if asked and code == -signal.SIGTERM:
+                # Ctrl+C reaches it too, until it is in a session of its own.
+                if stop_asked() and -code in interrupts.numbers(interrupts.STOPPING):
                     raise LaunchStoppedError
                 sentence = (
                     f"The {self.process_title} of {self.id} could not start: it "
@@ -188,6 +190,16 @@ class Job(Generic[Log]):
                 break  # it may yet come; whoever follows the run is told if it does not
             time.sleep(0.02)
         return log, offset
+
+    def await_exit(self) -> None:
+        """Wait, a moment at most, for the process that was started here and has had its last word.
+
+        Until it has let go of what it held, nobody can resume.
+        """
+        deadline = time.monotonic() + EXIT_SECONDS
+        for (folder, _), child in _children.items():
+            while folder == self.folder and child.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
 
     def request_stop(self) -> bool:
         """Ask the process to save what is worth it and end; false where none is at work.

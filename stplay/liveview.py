@@ -28,7 +28,13 @@ from stplay.events import (
 )
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import COLUMNS, TRAINING_STAGE, TrainingLog, engine_words
+from stplay.traininglog import (
+    COLUMNS,
+    TRAINING_STAGE,
+    TrainingLog,
+    engine_words,
+    started_epoch_words,
+)
 from stplay.worklog import REPLACED, memory_words, stage_words
 
 PLAIN_STAGE_SHARE = 0.25
@@ -131,10 +137,11 @@ class PlainView:
             case RunStarted():
                 data = "synthetic data, " if event.synthetic else ""
                 engine = f", {words}" if (words := engine_words(event.engine)) else ""
+                epoch = f", {words}" if (words := started_epoch_words(event)) else ""
                 return (
                     f"started: {printable(event.device)}, {printable(event.precision)}, {data}"
                     f"{count(event.rows.get('train'))} triplets, {count(event.total_steps)} steps"
-                    f"{engine}"
+                    f"{epoch}{engine}"
                 )
             case TrainLogged():
                 return (
@@ -163,7 +170,9 @@ class PlainView:
             case RunResumed():
                 return f"resumed after step {count(event.step)}"
             case RunFinished():
-                return f"{event.outcome}" + (f": {printable(event.error)}" if event.error else "")
+                diverged = ", diverged" if self._log.diverged else ""
+                error = f": {printable(event.error)}" if event.error else ""
+                return f"{event.outcome}{diverged}{error}"
         return None
 
     def _stage_line(self, event: StageProgressed) -> str | None:
@@ -222,6 +231,8 @@ class TerminalView:
             if log.system:
                 facts.append(memory_words(log.system))
             if words := engine_words(started.engine):
+                facts.append(words)
+            if words := started_epoch_words(started):
                 facts.append(words)
             if started.synthetic:
                 facts.append("synthetic data")

@@ -9,9 +9,10 @@ import msgspec
 
 from stplay import home, process
 from stplay.errors import UserError
-from stplay.events import Engine, StageProgressed
+from stplay.events import Engine, Epoch, StageProgressed
 from stplay.recipe import Recipe
 from stplay.text import count, decimals, duration, printable, size
+from stplay.traininglog import epoch_warning, epoch_words
 
 MODULE = "stplay.engine.plan"
 
@@ -31,7 +32,10 @@ class Choice(msgspec.Struct, kw_only=True):
 
 
 class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
-    """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``."""
+    """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``.
+
+    A step takes ``batch_size`` triplets, and ``epoch`` tells how many of them an epoch gets to see.
+    """
 
     base: str
     device: str
@@ -41,6 +45,7 @@ class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
     steps: int
     free_bytes: int
     engine: Engine
+    epoch: Epoch | None = None
     longest_tokens: int | None = None
     fitting_tokens: int | None = None
     choices: list[Choice] = []
@@ -78,7 +83,7 @@ def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
             child.stdin.write(recipe.to_toml().encode())
             child.stdin.close()
         for line in child.stdout:
-            match _decoder.decode(line):
+            match _word(line):
                 case Plan() as plan:
                     return plan
                 case PlanFailed(error=error):
@@ -89,6 +94,14 @@ def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
     finally:
         child.kill()
         child.wait()
+
+
+def _word(line: bytes) -> Plan | PlanFailed | StageProgressed | None:
+    """What the process told with a line; nothing where a library of its printed it."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -102,6 +115,11 @@ def lines(plan: Plan) -> Iterator[str]:
         f"{count(plan.triplets)} triplets, {count(plan.batch_size)} a step, "
         f"{count(plan.steps)} steps"
     )
+    if plan.epoch is not None:
+        words = epoch_words(plan.epoch, plan.triplets)
+        warning = epoch_warning(plan.epoch, plan.triplets)
+        if told := f"warning: {warning}" if warning else words[:1].upper() + words[1:]:
+            yield told
     engine = plan.engine
     if engine.name == "stock":
         why = f", as {printable(engine.why)}" if engine.why else ""

@@ -44,7 +44,7 @@ def start(module: str, *arguments: str, log: Path, talk: bool = False) -> Proces
             stdout=pipe or output,
             stderr=output,
             cwd=log.parent,
-            env=home.environment(),
+            env=_environment(),
             start_new_session=True,
         )
 
@@ -65,7 +65,7 @@ async def answer(module: str, *arguments: str, log: Path, title: str) -> bytes:
             stdout=subprocess.PIPE,
             stderr=output,
             cwd=log.parent,
-            env=home.environment(),
+            env=_environment(),
             start_new_session=True,  # ctrl+c is the caller's
         )
     try:
@@ -78,6 +78,14 @@ async def answer(module: str, *arguments: str, log: Path, title: str) -> bytes:
     if process.returncode not in (0, UserError.exit_code):
         raise UserError(failure(title, process.returncode or 0, log))
     return answered
+
+
+def exit_code(child: Process, seconds: float) -> int | None:
+    """The exit code of a process; ``None`` where it does not end within so many ``seconds``."""
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def failure(title: str, code: int, log: Path) -> str:
@@ -107,19 +115,28 @@ def output_words(log: Path) -> str:
 
 def last_error(log: Path) -> str | None:
     """The last error that the last process printed into ``log``, on one line and safe to show."""
+    found = [line for line in last_output(log).splitlines() if ERROR.match(line)]
+    return printable(found[-1].strip())[:300] if found else None
+
+
+def last_output(log: Path) -> str:
+    """The end of what the last process printed into ``log``; nothing where there is no log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
     except OSError:
-        return None
-    lines = text.rpartition(HEAD)[2].splitlines()
-    found = [line for line in lines if ERROR.match(line)]
-    return printable(found[-1].strip())[:300] if found else None
+        return ""
+    _, head, last = text.rpartition(HEAD)
+    return last.partition("\n")[2] if head else text
 
 
 def _command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
+
+
+def _environment() -> dict[str, str]:
+    return {**home.environment(), "PYTHONFAULTHANDLER": "1"}  # a crash leaves its name in the log
 
 
 @contextmanager

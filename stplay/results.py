@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from stplay.quantities import Moment, Seconds, Share, Whole
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow
     from numpy.typing import NDArray
 
 SIMILARITIES: tuple[str, ...] = ("cosine", "dot", "manhattan", "euclidean")
@@ -144,13 +146,21 @@ class Summary(msgspec.Struct):
         return lines + [{"model": model.name, "error": model.error} for model in failed]
 
 
+def _table(path: Path, columns: Sequence[str]) -> pyarrow.Table:
+    import pyarrow
+    from pyarrow import parquet
+
+    table = parquet.read_table(path)
+    if not {*columns} <= {*table.column_names}:
+        raise pyarrow.ArrowInvalid(f"{path} lacks a column")
+    return table
+
+
 class Triplets:
     """The triplets of a split, a column each, and which rows of the data they were."""
 
     def __init__(self, path: Path) -> None:
-        from pyarrow import parquet
-
-        self._table = parquet.read_table(path)
+        self._table = _table(path, TRIPLET_COLUMNS)
 
     def __len__(self) -> int:
         return self._table.num_rows
@@ -207,9 +217,7 @@ class Scores:
     """The similarities of a model to the triplets of a split, in the order of the triplets."""
 
     def __init__(self, path: Path) -> None:
-        from pyarrow import parquet
-
-        self._table = parquet.read_table(path)
+        self._table = _table(path, SCORE_COLUMNS)
 
     def positive(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its positive."""

@@ -8,7 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
-from stplay import home
+from stplay import home, manifest
 from stplay.errors import UserError
 from stplay.events import CheckpointSaved, EventReader, RunResumed
 from stplay.text import count, printable
@@ -64,9 +64,13 @@ def remove(folder: Path) -> int:
                 if not Path(inside, name).is_symlink():
                     Path(inside, name).chmod(0o700)  # of a folder that is read-only nothing goes
         shutil.rmtree(parting)
+    except FileNotFoundError:  # another deletion was quicker
+        return 0
     except OSError as error:
         there = printable(str(error.filename or folder))
         raise UserError(f"{there} cannot be removed: {error.strerror}.") from None
+    for left in folder.parent.glob(f"{PARTING}*"):  # of a deletion that was broken off
+        shutil.rmtree(left, ignore_errors=True)
     return freed
 
 
@@ -74,7 +78,8 @@ def model_folder(folder: Path) -> Path:
     """The folder of the final model of the run in ``folder``.
 
     Raises:
-        UserError: the run has no final model yet.
+        UserError: the run has no final model yet, or a file of it has another size than when it
+            was saved; names the newest checkpoint.
     """
     model = folder / "model"
     if not model.is_dir():
@@ -84,11 +89,16 @@ def model_folder(folder: Path) -> Path:
             f"The run {folder.name} has no final model yet; finish it with: "
             f"stplay resume {folder.name}{newest}"
         )
+    if damage := manifest.damage(model, hashes=False):
+        raise _damaged(model, damage)
     return model
 
 
-def checkpoints(folder: Path) -> dict[int, Path]:
-    """The checkpoints of a run that are whole and kept, by their steps, in order."""
+def saved_checkpoints(folder: Path) -> dict[int, Path]:
+    """Where the checkpoints of a run were saved, by their steps, in order.
+
+    They need not be there or whole any more; those that a resume has replaced are left out.
+    """
     reader = EventReader(folder / EVENTS)
     saved: dict[int, Path] = {}
     while events := reader.read():
@@ -97,23 +107,66 @@ def checkpoints(folder: Path) -> dict[int, Path]:
                 saved[event.step] = folder / event.path
             elif isinstance(event, RunResumed):
                 saved = {step: path for step, path in saved.items() if step <= event.step}
-    return {step: path for step, path in sorted(saved.items()) if path.is_dir()}
+    return dict(sorted(saved.items()))
+
+
+def checkpoints(folder: Path) -> dict[int, Path]:
+    """The checkpoints of a run that are kept and whole, by their steps, in order.
+
+    Whole by the sizes of their files: ``check_whole`` looks at what is in them.
+    """
+    return {
+        step: path
+        for step, path in saved_checkpoints(folder).items()
+        if path.is_dir() and manifest.damage(path, hashes=False) is None
+    }
 
 
 def checkpoint(folder: Path, step: str) -> Path:
     """The folder of the checkpoint that the run in ``folder`` kept of ``step``.
 
     Raises:
-        UserError: it kept none; names the steps of those it did.
+        UserError: it kept none, or a file of it has another size than when it was saved; names
+            the steps of those that are whole.
     """
-    kept = checkpoints(folder)
-    if step.isascii() and step.isdecimal() and int(step) in kept:
-        return kept[int(step)]
-    there = ", ".join(count(step) for step in kept) if kept else "none"
-    raise UserError(
-        f"The run {folder.name} kept no checkpoint of step {printable(step)!r}; "
-        f"kept steps: {there}."
+    saved = saved_checkpoints(folder)
+    path = {str(step): path for step, path in saved.items()}.get(step)
+    if path is None or not path.is_dir():
+        raise UserError(
+            f"The run {folder.name} kept no checkpoint of step {printable(step)!r}; "
+            f"kept steps: {_steps(checkpoints(folder))}."
+        )
+    if damage := manifest.damage(path, hashes=False):
+        raise _damaged(path, damage)
+    return path
+
+
+def check_whole(path: Path) -> None:
+    """Make sure that a run's model or checkpoint is, byte by byte, what was saved.
+
+    Raises:
+        UserError: it is not; names what is whole.
+    """
+    if damage := manifest.damage(path, hashes=True):
+        raise _damaged(path, damage)
+
+
+def _damaged(path: Path, damage: str) -> UserError:
+    """The complaint about the files of a run's model or checkpoint; ``path`` is its folder."""
+    if path.parent.name != "checkpoints":
+        run = path.parent
+        kept = checkpoints(run)
+        instead = f"; name a checkpoint instead: run:{run.name}@{max(kept)}" if kept else ""
+        return UserError(f"The model of the run {run.name} is damaged ({damage}){instead}.")
+    run = path.parent.parent
+    return UserError(
+        f"The checkpoint {path.name} of the run {run.name} is damaged ({damage}); kept steps that "
+        f"are whole: {_steps(checkpoints(run), path)}."
     )
+
+
+def _steps(kept: dict[int, Path], but: Path | None = None) -> str:
+    return ", ".join(count(step) for step, path in kept.items() if path != but) or "none"
 
 
 def next_folder(folder: Path, stem: str) -> Path:

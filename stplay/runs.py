@@ -15,7 +15,7 @@ from stplay.events import EventReader, RunFinished
 from stplay.jobs import LAUNCH_SECONDS, LOCK, Job
 from stplay.recipe import Recipe
 from stplay.text import printable
-from stplay.traininglog import TrainingLog
+from stplay.traininglog import TrainingLog, run_words
 from stplay.worklog import Status
 
 # All that can lie in the folder of a run that no process has worked on.
@@ -34,6 +34,13 @@ class RunSummary(msgspec.Struct):
     started: float | None
     error: str | None
     folder: str
+    diverged: bool
+    synthetic: bool
+
+    @property
+    def state(self) -> str:
+        """The status as a sign and a word, and whether the run has diverged."""
+        return run_words(self.status, self.diverged)
 
 
 class Run(Job[TrainingLog]):
@@ -91,6 +98,8 @@ class Run(Job[TrainingLog]):
             started=log.begun,
             error=log.error,
             folder=str(self.folder),
+            diverged=log.diverged,
+            synthetic=log.started is not None and log.started.synthetic,
         )
 
     def check_resumable(self, force: bool = False) -> None:

@@ -35,7 +35,8 @@ def similarity_matrix(a: ArrayLike, b: ArrayLike, metric: str) -> NDArray[np.flo
         case "euclidean" | "manhattan":
             apart = np.empty_like(b)
             for row, embedding in enumerate(a):
-                np.subtract(b, embedding, out=apart)
+                with np.errstate(invalid="ignore"):  # infinite ones are no distance apart
+                    np.subtract(b, embedding, out=apart)
                 if metric == "euclidean":
                     np.einsum("ij,ij->i", apart, apart, out=found[row])
                 else:
@@ -43,7 +44,10 @@ def similarity_matrix(a: ArrayLike, b: ArrayLike, metric: str) -> NDArray[np.flo
             found = 0.0 - (np.sqrt(found) if metric == "euclidean" else found)
         case _:
             raise ValueError(f"there is no metric {metric!r}; the metrics: {', '.join(METRICS)}")
-    return found.astype(np.float32)
+    with np.errstate(
+        over="ignore"
+    ):  # too large for single precision is infinite, as in the library
+        return found.astype(np.float32)
 
 
 def contributions(a: ArrayLike, b: ArrayLike, k: int) -> list[tuple[int, float]]:
@@ -77,10 +81,20 @@ def cluster_order(embeddings: ArrayLike) -> list[int]:
     return leaves_list(linkage(units, "average", optimal_ordering=True)).tolist()
 
 
-def project(embeddings: ArrayLike) -> NDArray[np.float32]:
-    """The first two principal components of embeddings, of shape ``(sentences, 2)``."""
+def project(embeddings: ArrayLike) -> NDArray[np.float64]:
+    """The first two principal components of embeddings, of shape ``(sentences, 2)``.
+
+    An embedding that is not finite has no place: its row is not a number, and it moves no other.
+    """
     rows = np.asarray(embeddings, np.float64)
-    found = np.zeros((len(rows), 2), np.float32)
+    places = np.full((len(rows), 2), np.nan)
+    finite = np.isfinite(rows).all(axis=-1)
+    places[finite] = _principal(rows[finite])
+    return places
+
+
+def _principal(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    found = np.zeros((len(rows), 2))
     if len(rows) < 2:
         return found
     centred = rows - rows.mean(axis=0)
@@ -94,5 +108,7 @@ def project(embeddings: ArrayLike) -> NDArray[np.float32]:
 
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``rows`` of length 1; what is not finite, and has no direction, stays not a number."""
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return rows / np.maximum(lengths, np.finfo(np.float32).tiny)
+    with np.errstate(invalid="ignore"):
+        return rows / np.maximum(lengths, np.finfo(np.float32).tiny)

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from stplay import runfolders
 from stplay.errors import UserError
 from stplay.text import printable
@@ -22,6 +24,7 @@ COLUMNS = ("anchor", "positive", "negative")
 SPLIT_NAMES = ("train", "dev", "validation", "val", "test")
 WEIGHTS = "model.safetensors"
 PICKLE_WEIGHTS = "pytorch_model.bin"
+_CONFIGURATIONS = ("config.json", "adapter_config.json")
 WITHOUT_WEIGHTS = frozenset({"BoW", "Dropout", "Normalize", "Pooling"})
 """The library's modules that have nothing to load but their settings."""
 
@@ -30,6 +33,17 @@ _MINILM_HASHES = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 _HUB_NAME = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+
+
+class _Module(msgspec.Struct):
+    """An entry of modules.json: the folder of a module, and its class."""
+
+    path: str
+    type: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.type.rpartition(".")[2]
 
 
 class ModelSource(NamedTuple):
@@ -200,21 +214,15 @@ def check_model_folder(folder: Path, *, allow_pickle: bool) -> None:
             checkpoint while ``allow_pickle`` is false.
     """
     shown = printable(str(folder))
-    parts, kinds = [folder], [""]
-    if (folder / "modules.json").is_file():
-        try:
-            modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-            kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
-            parts = [part for module in modules for part in _parts(folder / module["path"])]
-        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
-            raise UserError(f"{shown}/modules.json is damaged.") from None
+    parts, modules = model_parts(folder), _modules(folder)
     # Without modules.json the library takes it for a transformers' model, or an adapter for one.
-    elif not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
+    if modules is None and not any((folder / name).is_file() for name in _CONFIGURATIONS):
         raise UserError(f"{shown} is not a model folder: it has no config.json.")
     safe = [part for part in parts if any(part.glob("*.safetensors"))]
     pickled = [part for part in parts if part not in safe and any(part.glob("pytorch_model*.bin"))]
     # As ``from_pretrained`` and ``Module.load_torch_weights`` look for them.
-    if not safe and not pickled and not WITHOUT_WEIGHTS.issuperset(kinds):
+    weightless = modules and all(module.kind in WITHOUT_WEIGHTS for module in modules)
+    if not safe and not pickled and not weightless:
         raise UserError(f"The model folder {shown} has no weights (no {WEIGHTS}).")
     # Stricter than the library, which reads a pickle wherever there is nothing safer.
     if pickled and not allow_pickle:
@@ -223,6 +231,28 @@ def check_model_folder(folder: Path, *, allow_pickle: bool) -> None:
             "can run code when it is read. If you trust it, allow it with "
             "--allow-pickle; for a training, with --set model.allow_pickle=true"
         )
+
+
+def model_parts(folder: Path) -> list[Path]:
+    """The folders that the modules of a model are in.
+
+    Raises:
+        UserError: the list of modules is damaged.
+    """
+    modules = _modules(folder)
+    paths = ["."] if modules is None else [module.path for module in modules]
+    return [part for path in paths for part in _parts(folder / path)]
+
+
+def _modules(folder: Path) -> list[_Module] | None:
+    """The list of modules in modules.json, or ``None`` where there is none."""
+    if not (folder / "modules.json").is_file():
+        return None
+    try:
+        text = (folder / "modules.json").read_text(encoding="utf-8")
+        return msgspec.json.decode(text, type=list[_Module])
+    except (OSError, ValueError, RecursionError):
+        raise UserError(f"{printable(str(folder))}/modules.json is damaged.") from None
 
 
 def _parts(part: Path) -> Iterator[Path]:

@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from stplay.events import (
     CheckpointSaved,
     Engine,
+    Epoch,
     Evaluated,
     Event,
+    RunFinished,
     RunResumed,
     RunStarted,
     StageProgressed,
     TrainLogged,
 )
 from stplay.text import count, decimals
-from stplay.worklog import WorkLog
+from stplay.worklog import Status, WorkLog, status_words
 
 COLUMNS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
 TRAINING_STAGE = "training"
+MOST_LEFT_OUT = 0.05  # of the rows in an epoch, without a warning
 
 
 def engine_words(engine: Engine | None) -> str:
@@ -36,6 +39,40 @@ def engine_words(engine: Engine | None) -> str:
     if engine.vocabulary_rows is not None:
         words += f", {count(engine.vocabulary_rows)} rows of the vocabulary"
     return words
+
+
+def epoch_words(epoch: Epoch | None, rows: int | None) -> str:
+    """What an epoch takes of ``rows`` triplets; nothing where it takes all, or nobody told."""
+    if epoch is None or not rows or epoch.rows >= rows:
+        return ""
+    about = "" if epoch.exact else "about "
+    mean = decimals(epoch.rows / max(1, epoch.batches), 1)
+    return (
+        f"an epoch sees {about}{count(epoch.rows)} of {count(rows)} triplets, "
+        f"{about}{mean} a batch instead of {count(epoch.batch_size)}"
+    )
+
+
+def started_epoch_words(started: RunStarted) -> str:
+    """What an epoch of a run takes of its triplets; nothing where it takes all."""
+    return epoch_words(started.epoch, started.rows.get("train"))
+
+
+def epoch_warning(epoch: Epoch, rows: int) -> str:
+    """What to be told of an epoch that leaves out much; nothing where it does not."""
+    if epoch.rows >= (1 - MOST_LEFT_OUT) * rows:
+        return ""
+    words = epoch_words(epoch, rows)
+    return (
+        f"{words[0].upper()}{words[1:]}, as no_duplicates keeps triplets that share a sentence out "
+        "of one batch; a smaller training.per_device_train_batch_size reaches more of them, "
+        "training.batch_sampler = batch_sampler all."
+    )
+
+
+def run_words(status: Status, diverged: bool) -> str:
+    """A run's status as a sign and a word, and whether it has diverged."""
+    return status_words(status) + (", diverged" if diverged else "")
 
 
 @dataclass
@@ -69,8 +106,10 @@ class TrainingLog(WorkLog):
     evaluations: dict[tuple[str, int], Evaluated] = field(default_factory=dict)
     started: RunStarted | None = None
     train: TrainLogged | None = None
-    checkpoint: CheckpointSaved | None = None
+    checkpoints: dict[int, CheckpointSaved] = field(default_factory=dict)
     step: int = 0
+    _stood: Status = "starting"  # before its newest process
+    _trained: bool = False  # by its newest process
     _training_begin: tuple[float, int] | None = None
     _last_time: float = 0.0
 
@@ -78,6 +117,25 @@ class TrainingLog(WorkLog):
     def total_steps(self) -> int | None:
         """The number of steps of the whole run, once it is known."""
         return self.started.total_steps if self.started else None
+
+    @property
+    def checkpoint(self) -> CheckpointSaved | None:
+        """The newest checkpoint."""
+        return self.checkpoints[max(self.checkpoints)] if self.checkpoints else None
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss that was logged last, or the newest checkpoint, is not finite.
+
+        Weights that are not finite never are again; a loss can be, and then the run goes on well.
+        """
+        not_a_loss = self.train is not None and self.train.loss is None
+        return not_a_loss or (self.checkpoint is not None and self.checkpoint.finite is False)
+
+    @property
+    def state(self) -> str:
+        """The status as a sign and a word, and whether the run has diverged."""
+        return run_words(self.status, self.diverged)
 
     def seconds_left(self) -> float | None:
         """The time to the last step at the pace since this process took its first one."""
@@ -95,6 +153,11 @@ class TrainingLog(WorkLog):
 
     def begin_again(self) -> None:
         """A training process was started, for the first time or to resume."""
+        if not self.active:
+            self._stood = self.status
+        elif self._trained:  # it died without a last word
+            self._stood = "failed"
+        self._trained = False
         super().begin_again()
         self._training_begin = None
 
@@ -126,12 +189,14 @@ class TrainingLog(WorkLog):
                 else:
                     row.test_max_accuracy = event.max_accuracy
             case CheckpointSaved():
-                self.checkpoint = event
+                self.checkpoints[event.step] = event
                 self._reach(event.step, event.time)
             case RunStarted():
-                self.started, self.status = event, "running"
+                self.started, self.status, self._trained = event, "running", True
             case RunResumed():
                 self._drop_after(event.step)
+            case RunFinished(outcome="failed") if self._stood == "stopped" and not self._trained:
+                self.status = "stopped"  # it could not go on, and stands where it stood
 
     def _progress(self, event: StageProgressed) -> None:
         if event.stage == TRAINING_STAGE:
@@ -151,6 +216,9 @@ class TrainingLog(WorkLog):
         self.step = step
         self.rows = {at: row for at, row in self.rows.items() if at <= step}
         self.evaluations = {key: event for key, event in self.evaluations.items() if key[1] <= step}
+        self.checkpoints = {at: event for at, event in self.checkpoints.items() if at <= step}
+        if self.train is not None and self.train.step > step:
+            self.train = None
 
 
 def stopping_words(log: TrainingLog) -> str:

@@ -19,12 +19,15 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 SHARED = Path(__file__).parents[2] / "shared"
 
+HOMES: list[Path] = []  # of all tests so far
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def make_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new home; the built-in model, which takes long to make, is made once for all of them."""
     folder = tmp_path_factory.mktemp("home")  # a short path: sockets have their place in it
+    HOMES.append(folder)
     base = tmp_path_factory.getbasetemp()
     models = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "models"
     models.mkdir(exist_ok=True)
@@ -38,6 +41,21 @@ def seed() -> None:
     """The same random weights whichever tests ran before: what fails can be made to fail again."""
     if "torch" in sys.modules:  # most of the tests are of an app that never imports it
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_broke(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The app goes on when a view of it breaks; the test in which it does fails all the same."""
+    yield
+    stories = []
+    for folder in HOMES:
+        (folder / "data" / "explore.txt").unlink(missing_ok=True)  # homes are shared
+        log = folder / "data" / "app.log"
+        if log.exists():
+            stories.append(log.read_text(encoding="utf-8"))
+            log.unlink()
+    if stories and request.node.get_closest_marker("breaks_a_view") is None:
+        pytest.fail("A view broke:\n" + "\n".join(stories), pytrace=False)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 from textual.worker import WorkerCancelled
 
+from stplay import evaluations
+from stplay.screens.evaluate import EvaluateScreen
 from stplay.screens.playground import Playground
 from stplay.screens.train import TrainScreen
 
@@ -62,6 +64,14 @@ async def playground_of(pilot: Pilot[None], seconds: float = 60) -> Playground:
         await asyncio.sleep(0.02)
 
 
+async def until(fulfilled: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is so; the pilot itself would wait for widgets that end meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not fulfilled():
+        assert time.monotonic() < deadline, "it did not come to be"
+        await asyncio.sleep(0.01)
+
+
 async def eventually(
     pilot: Pilot[None], fulfilled: Callable[[], bool], seconds: float = 30
 ) -> None:
@@ -72,3 +82,20 @@ async def eventually(
         await pilot.pause()
         await asyncio.sleep(0.01)
     await pilot.pause()
+
+
+async def open_screen(pilot: Pilot[None]) -> EvaluateScreen:
+    """The Evaluate screen, with its form."""
+    await settle(pilot)
+    await pilot.press("2")
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, EvaluateScreen)
+    return pilot.app.screen
+
+
+async def open_result(pilot: Pilot[None], *names: str) -> EvaluateScreen:
+    """The Evaluate screen with the finished evaluations called ``names`` side by side."""
+    screen = await open_screen(pilot)
+    screen.show_results([evaluations.find(name) for name in names])
+    await settle(pilot)
+    return screen

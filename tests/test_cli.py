@@ -16,7 +16,7 @@ from conftest import Command
 from test_runs import COMPLETED, STARTED, create, start_worker, worker_of, write
 
 import stplay as package
-from stplay.events import Evaluated, Noted, RunFinished, WorkerStarted
+from stplay.events import CheckpointSaved, Evaluated, Noted, RunFinished, WorkerStarted
 from stplay.runs import Run
 
 COMMANDS = ("train", "runs", "stop", "resume", "sim", "encoders")
@@ -180,8 +180,18 @@ def test_the_runs(stplay: Command, home: Path):
         "started": 1_700_000_000.0,
         "error": None,
         "folder": str(home / "data" / "runs" / "first"),
+        "diverged": False,
+        "synthetic": False,
     }
     assert (second["run"], second["status"], second["error"]) == ("second", "failed", "It broke.")
+
+
+def test_a_run_that_diverged_is_not_just_finished(stplay: Command):
+    run = finished_run("first")
+    write(run, CheckpointSaved(step=6250, path="a", kept=1, disk_bytes=1, finite=False), COMPLETED)
+    assert "✓ finished, diverged" in stplay("runs").stdout
+    told = json.loads(stplay("runs", "--json").stdout)
+    assert (told["status"], told["diverged"], told["synthetic"]) == ("completed", True, False)
 
 
 def test_a_damaged_log_does_not_hide_the_runs(stplay: Command):

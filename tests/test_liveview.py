@@ -13,6 +13,7 @@ from stplay.console import SafeConsole
 from stplay.events import (
     CheckpointSaved,
     Damaged,
+    Epoch,
     Evaluated,
     Event,
     Noted,
@@ -38,6 +39,7 @@ def started(
     precision: str = "float32",
     synthetic: bool = False,
     total_steps: int = 6250,
+    epoch: Epoch | None = None,
 ) -> RunStarted:
     return RunStarted(
         recipe={},
@@ -49,6 +51,7 @@ def started(
         synthetic=synthetic,
         total_steps=total_steps,
         parameters=1,
+        epoch=epoch,
     )
 
 
@@ -89,6 +92,11 @@ WORKER = WorkerStarted(host="gpu-box", pid=4711, process_started=1.0)
         (
             started(synthetic=True),
             "started: CPU, 2 threads, float32, synthetic data, 100,000 triplets, 6,250 steps",
+        ),
+        (
+            started(epoch=Epoch(rows=25_000, batches=6250, batch_size=16)),
+            "started: CPU, 2 threads, float32, 100,000 triplets, 6,250 steps, an epoch sees 25,000 "
+            "of 100,000 triplets, 4.0 a batch instead of 16",
         ),
         (trained(1100), "step 1,100  epoch 0.176  training loss 3.5308  1,234 samples/s"),
         (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from conftest import make_home, run_stplay, write_triplets
 
-from stplay import plans
-from stplay.events import Engine, StageProgressed
+from stplay import plans, recipe
+from stplay.errors import UserError
+from stplay.events import Engine, Epoch, StageProgressed
 from stplay.plans import Choice, Plan
 
 
@@ -63,6 +66,21 @@ def test_what_people_read() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        (6400, None),
+        (6300, "An epoch sees 6,300 of 6,400 triplets, 31.5 a batch instead of 32"),
+        (1600, "warning: An epoch sees 1,600 of 6,400 triplets, 8.0 a batch instead of 32, as "),
+    ],
+)
+def test_rows_that_an_epoch_leaves_out_are_told(rows: int, line: str | None) -> None:
+    plan = plan_of()
+    plan.epoch = Epoch(rows=rows, batches=200, batch_size=32)
+    told = [*plans.lines(plan)][2]
+    assert told.startswith(line or "A batch has")
+
+
 def test_a_model_of_another_kind_is_told() -> None:
     engine = Engine(name="stock", why="its architecture, albert, is none of bert\x1b[2J")
     (line,) = [*plans.lines(plan_of(engine=engine))][2:]
@@ -99,6 +117,33 @@ def test_the_command_measures_real_steps(home_of_plans: Path, tmp_path: Path) ->
     assert not [*(home_of_plans / "data").glob("runs/*")]  # a plan is no run
 
 
+def test_the_steps_and_rows_of_an_epoch_are_those_of_the_training(tmp_path: Path) -> None:
+    rows = [
+        {"anchor": f"anchor {n % 16}", "positive": f"positive {n}", "negative": f"negative {n}"}
+        for n in range(256)
+    ]
+    data = tmp_path / "train.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    settings = [
+        f"--set=data.train={data}",
+        "--set=data.dev=",
+        "--set=data.test=",
+        "--set=training.per_device_train_batch_size=64",
+        "--set=training.num_train_epochs=2",
+        "--set=training.engine=stock",  # which is not measured
+    ]
+    env = {"STPLAY_HOME": str(tmp_path / "home")}
+    planned = run_stplay("plan", "sample", *settings, env=env)
+    assert planned.returncode == 0, planned.stderr
+    told = "An epoch sees 64 of 256 triplets, 16.0 a batch instead of 64, as no_duplicates"
+    assert f"256 triplets, 64 a step, 8 steps\nwarning: {told}" in planned.stdout
+    trained = run_stplay("train", "sample", *settings, "--name=few", env=env)
+    assert trained.returncode == 0, trained.stderr
+    assert "256 triplets, 8 steps, an epoch sees 64 of 256 triplets" in trained.stdout
+    assert f"warning: {told}" in trained.stdout
+    assert "step 8 " in trained.stdout
+
+
 def test_mistakes_end_in_one_sentence(home_of_plans: Path, tmp_path: Path) -> None:
     lacking = tmp_path / "lacking.jsonl"
     lacking.write_text('{"anchor": "a", "positive": "b"}\n', encoding="utf-8")
@@ -116,3 +161,36 @@ def test_progress_in_words() -> None:
     stage = StageProgressed(stage="tokenizing x\x07", done=5, total=10, unit="rows")
     assert plans.stage_line(stage) == "tokenizing x\N{REPLACEMENT CHARACTER}, 5 of 10 rows"
     assert plans.stage_line(StageProgressed(stage="importing")) == "importing"
+
+
+NOISE = "print('Downloading: 100%')\nprint('{')\nprint('\\xff', flush=True)\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import os; os._exit(7)", "The planning process ended with exit code 7; its output is"),
+        ("raise KeyError('x')", "ended with exit code 1; the last error in its output is KeyError"),
+        ("import os; os.kill(os.getpid(), 15)", "was ended by SIGTERM; its output is in"),
+        ("", "The planning process ended with exit code 0; its output is in"),
+    ],
+)
+def test_a_process_that_ends_without_a_plan_is_told_as_it_was(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+) -> None:
+    (tmp_path / "noplan.py").write_text(NOISE + code, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr(plans, "MODULE", "noplan")
+    with pytest.raises(UserError) as raised:
+        plans.make(recipe.load("sample"), lambda stage: None)
+    assert told in raised.value.sentence
+
+
+def test_what_a_library_prints_is_no_word_of_a_plan(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = msgspec.json.encode(plan_of()).decode()
+    (tmp_path / "noisy.py").write_text(f"{NOISE}print({plan!r})\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr(plans, "MODULE", "noisy")
+    assert plans.make(recipe.load("sample"), lambda stage: None) == plan_of()

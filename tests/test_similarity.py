@@ -91,3 +91,38 @@ def test_the_map_keeps_the_widest_directions():
     np.testing.assert_allclose(np.linalg.norm(found[:, None] - found, axis=2), wanted, atol=1e-5)
     assert found[:, 0].var() > found[:, 1].var()
     np.testing.assert_array_equal(found, similarity.project(plane @ turned + 7))
+
+
+def strange(count: int) -> dict[str, np.ndarray]:
+    """Embeddings that a model gone wrong may give, ``count`` rows of each kind."""
+    rows = ROWS[:count]
+    mixed = rows.copy()
+    mixed[::2, 3] = np.nan
+    return {
+        "equal": np.ones_like(rows),
+        "zero": np.zeros_like(rows),
+        "huge": rows / np.abs(rows).max() * np.float32(3e38),
+        "tiny": rows * np.float32(1e-42),
+        "nan": np.full_like(rows, np.nan),
+        "infinite": np.full_like(rows, np.inf),
+        "mixed": mixed,
+    }
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+@pytest.mark.parametrize("kind", strange(1))
+def test_whatever_a_model_gives_has_similarities_an_order_and_a_place(kind: str, count: int):
+    """The map of a diverged model once ended the app: SVD did not converge."""
+    rows = strange(count)[kind]
+    finite = np.isfinite(rows).all(axis=1)
+    for metric in similarity.METRICS:
+        matrix = similarity.similarity_matrix(rows, rows, metric)
+        assert matrix.shape == (count, count)
+        assert sorted(similarity.order_by(matrix, count - 1)) == list(range(count))
+    assert sorted(similarity.cluster_order(rows)) == list(range(count))
+    places = similarity.project(rows)
+    assert places.shape == (count, 2)
+    assert np.array_equal(np.isfinite(places).all(axis=1), finite)
+    assert np.array_equal(places[finite], similarity.project(rows[finite]))
+    assert len(similarity.contributions(rows[0], rows[-1], 8)) == 8

@@ -12,6 +12,7 @@ from stplay.events import (
     CheckpointSaved,
     Damaged,
     Engine,
+    Epoch,
     Evaluated,
     Event,
     Noted,
@@ -30,6 +31,9 @@ from stplay.traininglog import (
     Row,
     TrainingLog,
     engine_words,
+    epoch_warning,
+    epoch_words,
+    started_epoch_words,
 )
 from stplay.worklog import Status, stage_words, status_words
 
@@ -368,3 +372,94 @@ def engine(**settings: int | None) -> Engine:
 )
 def test_how_the_steps_go_in_words(told: Engine | None, words: str) -> None:
     assert engine_words(told) == words
+
+
+def checkpoint(step: int, finite: bool | None = None) -> CheckpointSaved:
+    path = f"checkpoints/checkpoint-{step}"
+    return CheckpointSaved(step=step, path=path, kept=1, disk_bytes=1, finite=finite)
+
+
+@pytest.mark.parametrize(
+    ("events", "diverged"),
+    [
+        ([], False),
+        ([trained(100, 2.0)], False),
+        ([trained(100, None)], True),
+        ([trained(100, None), trained(200, 1.0)], False),  # a step that overflowed, and no more
+        ([trained(100, 2.0), checkpoint(100, finite=True)], False),
+        ([trained(100, 2.0), checkpoint(100)], False),  # of an older stplay
+        ([trained(100, 2.0), checkpoint(150, finite=False)], True),
+        ([trained(100, None), checkpoint(100, finite=True)], True),
+        ([trained(100, None), checkpoint(100, finite=False), RunResumed(step=50)], False),
+        ([checkpoint(100, finite=False), RunResumed(step=100)], True),
+    ],
+)
+def test_a_run_whose_last_loss_or_weights_are_not_finite_has_diverged(
+    events: list[Event], diverged: bool
+):
+    log = folded(worker(), started(), *events)
+    assert log.diverged == diverged
+    log.apply(RunFinished(outcome="completed", exit_code=0))
+    assert log.state == ("✓ finished, diverged" if diverged else "✓ finished")
+
+
+def test_a_resume_from_an_older_checkpoint_forgets_the_newer_ones():
+    log = folded(worker(), started(), checkpoint(100), checkpoint(200), trained(200, 1.0))
+    log.apply(RunResumed(step=150))
+    assert log.checkpoint is not None
+    assert log.checkpoint.step == 100
+    assert log.train is None
+
+
+STOPPED = RunFinished(outcome="stopped", exit_code=130)
+REFUSED = RunFinished(outcome="failed", exit_code=2, error="The data is another.")
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ([STOPPED, worker(2), REFUSED], "stopped"),
+        ([STOPPED, worker(2), REFUSED, worker(3), REFUSED], "stopped"),
+        ([STOPPED, worker(2), worker(3), REFUSED], "stopped"),  # one was killed as it started
+        ([STOPPED, worker(2), started(), REFUSED], "failed"),
+        ([STOPPED, worker(2), started(), worker(3), REFUSED], "failed"),
+        ([REFUSED, worker(2), REFUSED], "failed"),
+        ([worker(2), REFUSED], "failed"),
+    ],
+)
+def test_an_attempt_that_took_no_step_leaves_the_run_as_it_stood(
+    events: list[Event], status: Status
+):
+    log = folded(*START, *interval(100), *events)
+    assert (log.status, log.error) == (status, "The data is another.")
+    assert [row.step for row in log.table()] == [0, 100]
+    assert (log.step, log.active) == (100, False)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "words"),
+    [
+        (None, ""),
+        (Epoch(rows=256, batches=4, batch_size=64), ""),
+        (
+            Epoch(rows=64, batches=4, batch_size=64),
+            "an epoch sees 64 of 256 triplets, 16.0 a batch instead of 64",
+        ),
+        (
+            Epoch(rows=250, batches=4, batch_size=64, exact=False),
+            "an epoch sees about 250 of 256 triplets, about 62.5 a batch instead of 64",
+        ),
+    ],
+)
+def test_what_an_epoch_takes_in_words(epoch: Epoch | None, words: str):
+    assert epoch_words(epoch, 256) == words
+    begun = started()
+    begun.rows, begun.epoch = {"train": 256}, epoch
+    assert started_epoch_words(begun) == words
+
+
+def test_an_epoch_that_leaves_out_more_than_a_twentieth_is_warned_of():
+    assert epoch_warning(Epoch(rows=95, batches=10, batch_size=10), 100) == ""
+    warning = epoch_warning(Epoch(rows=94, batches=10, batch_size=10), 100)
+    assert warning.startswith("An epoch sees 94 of 100 triplets")
+    assert "batch_sampler" in warning

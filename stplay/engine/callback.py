@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
+from stplay import manifest
+from stplay.engine.resumption import WHOLE_CHECKPOINTS
 from stplay.engine.stages import Stages
 from stplay.engine.trainer import Trainer
 from stplay.engine.tripletevaluator import SIMILARITIES, TripletEvaluator
@@ -18,7 +22,6 @@ from stplay.engine.worker import StopSignal, note
 from stplay.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
 from stplay.traininglog import TRAINING_STAGE
 
-WHOLE_CHECKPOINTS = 2
 RESUME_FILES = (
     "optimizer.pt",
     "scheduler.pt",
@@ -188,22 +191,35 @@ class EventCallback(TrainerCallback, ExportableState):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Thin out older checkpoints and tell that this one is whole."""
+        """Bring this checkpoint to the disk, thin out older ones, and tell that it is whole."""
         checkpoints = sorted(self.folder.glob("checkpoint-*"), key=step_of)
+        manifest.record(self.folder / f"checkpoint-{state.global_step}")
         for checkpoint in checkpoints[:-WHOLE_CHECKPOINTS]:
             _thin(checkpoint)
+        trainer = self._trainer()
         self.events.write(
             CheckpointSaved(
                 step=state.global_step,
                 path=f"{self.folder.name}/checkpoint-{state.global_step}",
                 kept=len(checkpoints),
                 disk_bytes=disk_bytes(self.folder),
+                finite=is_finite(trainer.model) and math.isfinite(trainer._tr_loss),
             )
         )
 
 
 def _finite(value: float) -> float | None:
-    return float(value) if abs(float(value)) < float("inf") else None
+    return float(value) if math.isfinite(value) else None
+
+
+def is_finite(model: torch.nn.Module) -> bool:
+    """Whether every weight of ``model`` is a number, neither infinite nor undefined."""
+    bounds = [
+        torch.stack(torch.aminmax(weights.detach()))
+        for weights in model.parameters()
+        if weights.numel()
+    ]
+    return bool(torch.isfinite(torch.stack(bounds)).all())
 
 
 def step_of(checkpoint: Path) -> int:
@@ -214,8 +230,7 @@ def step_of(checkpoint: Path) -> int:
 def _thin(checkpoint: Path) -> None:
     """Leave the bare model of a checkpoint, without what only a resume needs."""
     status = checkpoint.stat()
-    for name in RESUME_FILES:
-        (checkpoint / name).unlink(missing_ok=True)
+    manifest.remove(checkpoint, RESUME_FILES)
     # The library finds the oldest checkpoint, the next to go, by this time.
     os.utime(checkpoint, ns=(status.st_atime_ns, status.st_mtime_ns))
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 ALIASES = {"dev": ("dev", "validation", "val")}
 SOURCE = "source"
+MOST_FIELD = 1 << 28
+MOST_DIGITS = 4300
+MOST_THRIFT = (1 << 31) - 1
 
 Row = dict[str, Any]
 Columns = Callable[[Collection[str], str], Collection[str]]
@@ -293,21 +296,29 @@ def _json_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
         if not text:
             continue
         try:
-            row = json.loads(text)
+            row = json.loads(text, parse_int=_whole_number)
         except json.JSONDecodeError as error:
             raise UserError(
                 f"{shown}: line {number:,} is not JSON: {error.msg} (column {error.colno:,})."
             ) from None
-        except (ValueError, RecursionError) as error:  # nested too deep, a number too long
-            raise UserError(f"{shown}: line {number:,} is not JSON: {error}.") from None
+        except RecursionError:
+            raise UserError(
+                f"{shown}: line {number:,} is not JSON that can be read: it is nested too deep."
+            ) from None
         if not isinstance(row, dict):
             raise UserError(f"{shown}: line {number:,} is not a JSON object with named columns.")
         columns(row, f"{shown}: line {number:,}")
         yield row
 
 
+def _whole_number(digits: str) -> float:
+    """A number of any length: Python's own refuses those of more than 4,300 digits."""
+    return int(digits) if len(digits) < MOST_DIGITS else float(digits)
+
+
 def _csv_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
     delimiter = "\t" if shown.endswith(".tsv") else ","
+    csv.field_size_limit(MOST_FIELD)  # Python's own is 131,072 characters
     # Strict: a stray quote would else join sentences and lines without a word.
     rows = csv.DictReader(lines.read(file, shown), delimiter=delimiter, strict=True)
     try:
@@ -321,7 +332,13 @@ def _csv_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
                 )
             yield row
     except csv.Error as error:
-        raise UserError(f"{shown}: line {rows.reader.line_num:,} is damaged: {error}.") from None
+        line = f"{shown}: line {rows.reader.line_num:,}"
+        if "field larger than field limit" in str(error):
+            raise UserError(
+                f"{line} has a field of more than {MOST_FIELD:,} characters, or a quote above it "
+                "is never closed."
+            ) from None
+        raise UserError(f"{line} is damaged: {error}.") from None
 
 
 def _parquet_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
@@ -330,15 +347,27 @@ def _parquet_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]
 
     try:
         # Small pieces, as only the first rows may be wanted, over the network.
-        table = ParquetFile(file, buffer_size=1 << 18, pre_buffer=False)
+        table = ParquetFile(
+            file,
+            buffer_size=1 << 18,
+            pre_buffer=False,
+            thrift_string_size_limit=MOST_THRIFT,
+            thrift_container_size_limit=MOST_THRIFT,
+        )
         wanted = columns(table.schema_arrow.names, shown)
         for batch in table.iter_batches(1000, columns=list(wanted)):
             yield from batch.to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
+    except pyarrow.ArrowMemoryError:
+        raise  # it is the machine's
+    except UnicodeDecodeError:
+        raise UserError(f"{shown} has text that is not UTF-8.") from None
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         if isinstance(error, hub.NETWORK_ERRORS) or getattr(error, "errno", None):
             raise
-        reason = printable(str(error).splitlines()[0])
-        raise UserError(f"{shown} is damaged: {reason}") from None
+        reason = printable((str(error).splitlines() or [type(error).__name__])[0])
+        damaged = isinstance(error, (pyarrow.ArrowInvalid, OSError))
+        what = "is damaged" if damaged else "cannot be read here"
+        raise UserError(f"{shown} {what}: {reason}") from None
 
 
 def triplet_columns(names: Collection[str], shown: str) -> Collection[str]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from filelock import FileLock, Timeout
 
-from stplay import __version__, corpora, frames, home
+from stplay import __version__, corpora, frames, home, interrupts
 from stplay.engine.stages import Stages
 from stplay.engine.worker import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
 from stplay.errors import UserError
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 300.0
 WATCH_SECONDS = 1.0
+UNSPEAKABLE = "The encoder has found what it cannot tell: a fault of stplay, not of the model."
 
 Result = TypeVar("Result")
 
@@ -70,9 +71,16 @@ class Client:
             task.cancel()
 
     def send(self, answer: frames.Answer, body: bytes = b"") -> None:
-        """Send a frame, if anybody still listens."""
-        if not self.writer.is_closing():
+        """Send a frame, if anybody still listens, or that it cannot be said."""
+        if self.writer.is_closing():
+            return
+        try:
             frames.write(self.writer, answer, body)
+        except (frames.ProtocolError, TypeError, ValueError, OverflowError) as error:
+            traceback.print_exception(error)
+            sys.stderr.flush()
+            number = getattr(answer, "id", 0)
+            frames.write(self.writer, frames.Failed(number, UNSPEAKABLE))
 
 
 class EncodingProcess:
@@ -89,6 +97,7 @@ class EncodingProcess:
         self.turn = asyncio.Lock()
         self.thread = ThreadPoolExecutor(1)
         self.facts: ModelFacts | None = None
+        self.stage: frames.Progressed | frames.Failed
         self.stage = frames.Progressed(0, "starting the encoder", 0, None)
         self.encoder: Encoder
         self.tokens: SeenTokens
@@ -189,8 +198,7 @@ class EncodingProcess:
             client.send(self.facts)
 
     def _tell_loading(self, told: frames.Progressed | frames.Failed) -> None:
-        if isinstance(told, frames.Progressed):
-            self.stage = told
+        self.stage = told
         for client in self.clients:
             client.send(told)
 
@@ -200,14 +208,18 @@ class EncodingProcess:
         choose_gpu(use_cpu=False)
         stages.progress("importing the libraries")
         import_quickly("sentence_transformers")
-        from stplay.engine.encoding import Encoder
+        from stplay.engine.encoding import Encoder, NotFiniteError
         from stplay.engine.model import open_model
         from stplay.engine.seentokens import SeenTokens
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
         self.encoder = Encoder(opened.model, name=self.model)
         self.tokens = SeenTokens(opened.model)
-        first = self.encoder.encode(["The first sentence takes longer."])
+        task = "query" if self.encoder.needs_task else None
+        try:
+            first = self.encoder.encode(["The first sentence takes longer."], task)
+        except NotFiniteError as error:  # others may do: a model of words knows none of these
+            first = error.embeddings
         return ModelFacts(
             name=self.model,
             revision=opened.revision,
@@ -217,12 +229,13 @@ class EncodingProcess:
             untrained=self.model == UNTRAINED,
             device=str(opened.model.device),
             tells_tasks_apart=self.encoder.tells_tasks_apart,
+            precision=opened.precision,
         )
 
     async def _encode_newest(self, client: Client) -> None:
         async with self.turn:
             request, client.waiting = client.waiting, None
-            if request is None or self.facts is None:
+            if request is None:
                 return
             try:
                 answer, body = await self._in_thread(partial(self._encode, request))
@@ -233,10 +246,12 @@ class EncodingProcess:
 
     def _encode(self, request: frames.Encode) -> tuple[frames.Embedded, bytes]:
         """Encode sentences, in the model's thread."""
+        if self.facts is None:
+            raise UserError("The model could not be loaded.")
         begun = time.perf_counter()
         embeddings = self.encoder.encode(request.sentences, request.task)
         seconds = time.perf_counter() - begun
-        tokens, dropped = self.tokens.of(request.sentences)
+        tokens, dropped = self.tokens.of(request.sentences, request.task)
         dimensions = embeddings.shape[1]
         return frames.Embedded(
             request.id, dimensions, tokens, dropped, seconds
@@ -298,10 +313,18 @@ class EncodingProcess:
         self, piece: list[str], task: Literal["document"] | None
     ) -> tuple[NDArray[np.floating], list[int]]:
         """Encode a piece of a corpus, in the model's thread; also how much of each was cut."""
-        return self.encoder.encode(piece, task), self.tokens.of(piece)[1]
+        return self.encoder.encode(piece, task), self.tokens.of(piece, task)[1]
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
+        def done() -> Result:
+            try:
+                return work()
+            except Exception:
+                raise
+            except BaseException as error:  # a panic of the tokenizers' is no Exception
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+        return await asyncio.get_running_loop().run_in_executor(self.thread, done)
 
     def _sentence(self, error: Exception) -> str:
         """What to tell of ``error`` in one sentence; the log has the rest."""
@@ -324,6 +347,8 @@ def main() -> int:
     options.add_argument("--allow-pickle", action="store_true")
     options.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS)
     chosen = options.parse_args()
+    for number in interrupts.numbers((interrupts.HANG_UP, "SIGUSR1", "SIGUSR2")):
+        signal.signal(number, signal.SIG_IGN)  # a job's or a terminal's end is not that of others'
     lock = FileLock(chosen.socket.with_suffix(".lock"), timeout=0)
     try:
         lock.acquire()

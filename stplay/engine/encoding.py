@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Router
 from sentence_transformers.util import truncate_embeddings
 
 from stplay.engine.cores import on_each_core
+from stplay.engine.inputmodules import Task, max_tokens, needs_task, prompt, tells_tasks_apart
 from stplay.engine.packedmodel import PackedModel, Tokenized, why_not
 from stplay.engine.packing import Packing, cells_to_waste, split
 from stplay.errors import UserError
 from stplay.text import printable
 
 Encoded = tuple[Sequence[int], NDArray[np.floating]]
-Task = Literal["query", "document"]
 
 TOKENS_A_BATCH = {"cpu": 768}
 GPU_TOKENS_A_BATCH = 16384
 BYTES_A_TOKEN = 3
+LIBRARY_BATCH = 32
 
 
 class Prepared(NamedTuple):
@@ -79,10 +79,10 @@ def checked(
 class Encoder:
     """Encodes with ``model`` as the library does, each distinct sentence once.
 
-    Sentences are sorted by length and go through the model in batches bounded by tokens, packed
-    where the model can read them so, and else by the library itself. ``truncate_dim`` keeps the
-    first numbers of each embedding (Matryoshka); without it the model's own setting holds.
-    ``name`` is what people call the model.
+    Sentences are sorted by length and go through the model packed, in batches bounded by tokens,
+    where the model can read them so, and else by the library itself, in its own batches.
+    ``truncate_dim`` keeps the first numbers of each embedding (Matryoshka); without it the model's
+    own setting holds. ``name`` is what people call the model.
     """
 
     def __init__(
@@ -103,19 +103,20 @@ class Encoder:
             return whole
         return min(whole, self.truncate_dim)
 
-    @property
+    @cached_property
     def max_tokens(self) -> int | None:
         """The most tokens read of a sentence, special ones too, or ``None`` without a limit."""
-        most = self.model.max_seq_length
-        # Of a static embedding it is infinite; transformers has a number beyond all for none.
-        return None if most is None or most > sys.maxsize else int(most)
+        return max_tokens(self.model)
 
     @property
     def tells_tasks_apart(self) -> bool:
         """Whether a query and a document of the same words may have different embeddings."""
-        prompts = self.model.prompts
-        routed = any(isinstance(module, Router) for module in self.model)
-        return routed or prompts.get("query", "") != prompts.get("document", "")
+        return tells_tasks_apart(self.model)
+
+    @property
+    def needs_task(self) -> bool:
+        """Whether only queries and documents can be encoded."""
+        return needs_task(self.model)
 
     def encode(
         self,
@@ -142,12 +143,18 @@ class Encoder:
 
         Unless they are ``prompted``, nothing is put before them, as in a training.
         """
+        if task is None and self.needs_task:
+            # The library's Router raises a ValueError, which speaks of its arguments.
+            raise UserError(
+                "The model reads a query in one way and a document in another, and has no way to "
+                "read a sentence that is neither: its router has no default route."
+            )
         distinct = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
         places = np.array([distinct[sentence] for sentence in sentences], np.intp)
         tokenized = None
         if self.packed is not None:
-            prompt = self._prompt(task) if prompted else None
-            tokenized = self.packed.tokenize(list(distinct), prompt)
+            before = prompt(self.model, task) if prompted else None
+            tokenized = self.packed.tokenize(list(distinct), before)
         return Prepared(list(distinct), places, task, tokenized)
 
     def embed(
@@ -213,13 +220,6 @@ class Encoder:
         with packed.reading(), closing(on_each_core(embed, batches)) as embedded:
             yield from zip(batches, embedded, strict=True)
 
-    def _prompt(self, task: Task | None) -> str | None:
-        """The prompt that the library puts before a sentence of ``task``."""
-        names = {None: (), "query": ("query",), "document": ("document", "passage", "corpus")}[task]
-        prompts = self.model.prompts
-        name = next((name for name in names if name in prompts), self.model.default_prompt_name)
-        return None if name is None else prompts.get(name)
-
     def _encode_batch(self, batch: list[str], task: Task | None) -> NDArray[np.floating]:
         encode = {
             None: self.model.encode,
@@ -236,18 +236,10 @@ class Encoder:
         return np.asarray(encoded)
 
     def _batches(self, sentences: list[str]) -> Iterator[list[int]]:
-        """The sentences from the longest to the shortest: what does not fit fails at once."""
-        batch: list[int] = []
-        longest = 0
-        order = sorted(range(len(sentences)), key=lambda place: -self.tokens(sentences[place]))
-        for place in order:
-            longest = max(longest, self.tokens(sentences[place]))
-            if batch and longest * (len(batch) + 1) > self.most_tokens:
-                yield batch
-                batch, longest = [], self.tokens(sentences[place])
-            batch.append(place)
-        if batch:
-            yield batch
+        """The library's own batches: where padding is not masked, they decide the embeddings."""
+        order = np.argsort([-len(sentence) for sentence in sentences]).tolist()
+        for first in range(0, len(order), LIBRARY_BATCH):
+            yield order[first : first + LIBRARY_BATCH]
 
     def tokens(self, sentence: str) -> int:
         """About how many tokens ``sentence`` takes, guessed from its length in bytes."""

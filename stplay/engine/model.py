@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Transformer, WordEmbeddings
+from torch import nn
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
-from stplay import home, recipe
+from stplay import home, recipe, runfolders
 from stplay.engine import hub, loading, unknowntokens
 from stplay.engine.data import Split
 from stplay.engine.inputmodules import input_modules
@@ -19,10 +21,11 @@ from stplay.engine.loading import LoadedModel
 from stplay.engine.stages import Stages
 from stplay.engine.worker import is_out_of_memory
 from stplay.errors import UserError
-from stplay.sources import COLUMNS, check_model_folder, model_source
+from stplay.sources import COLUMNS, check_model_folder, model_parts, model_source
 from stplay.text import printable
 
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
+_POSITIONS = ("position_embeddings", "position_embedding", "embed_positions", "wpe")
 STAGE = "building the model"
 
 Purpose = Literal["encode", "train", "resume"]
@@ -63,6 +66,8 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
     else:
         folder = Path(source.place)
     check_model_folder(folder, allow_pickle=allow_pickle)
+    if name.startswith("run:"):
+        runfolders.check_whole(folder)
     stages.progress(f"loading {printable(name)}")
     settings = recipe.Model(base=name, allow_pickle=allow_pickle)
     model, precision, _ = _load(folder, settings, f"model {printable(name)}", "encode")
@@ -100,6 +105,8 @@ def load_model(
         else:
             folder = Path(source.place)
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
+        if settings.base.startswith("run:"):
+            runfolders.check_whole(folder)
         stages.progress(STAGE)
         shown = f"model {printable(settings.base)}"
         loaded = _load(folder, settings, shown, "train")
@@ -125,37 +132,52 @@ def _load(folder: Path, settings: recipe.Model, shown: str, purpose: Purpose) ->
     overrides: dict[str, Any] = {}
     try:
         if settings.dropout is not None:
-            config = AutoConfig.from_pretrained(str(folder))
-            overrides = {name: settings.dropout for name in _DROPOUTS if hasattr(config, name)}
-            if not overrides:
-                raise UserError(f"The {shown} has no dropout to set; leave model.dropout out.")
+            overrides = _dropouts(folder, settings.dropout)
         loaded = loading.load(
             folder, allow_pickle=settings.allow_pickle, config=overrides, single=purpose != "encode"
         )
-    except UserError:
-        raise
     except Exception as error:  # the libraries have many names for a damaged file
         if is_out_of_memory(error):
             raise
         told = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         reason = printable(" ".join(told.split()))[:200]
         raise UserError(f"The {shown} cannot be loaded: {reason}") from error
+    if settings.dropout is not None and not overrides:
+        raise UserError(f"The {shown} has no dropout to set; leave model.dropout out.")
     model = loaded.model
     _check_weights(loaded, settings, shown, purpose)
     for module in input_modules(model):
         _check_tokenizer(getattr(module, "tokenizer", None), shown)
+        _limit_tokens(module, settings.max_seq_length, shown)
     unknowntokens.refuse(model, shown)
-    most, wanted = _most_tokens(model), settings.max_seq_length
-    if most is not None and (wanted or 0) > most:
+    return loaded
+
+
+def _dropouts(folder: Path, dropout: float) -> dict[str, float]:
+    """The settings of dropout in the configurations of transformers in ``folder``."""
+    configs: list[Any] = []
+    for part in model_parts(folder):
+        with suppress(OSError, ValueError):  # of another module, or told when it is loaded
+            configs.append(AutoConfig.from_pretrained(str(part)))
+    return {name: dropout for name in _DROPOUTS if any(hasattr(each, name) for each in configs)}
+
+
+def _limit_tokens(module: Any, wanted: int | None, shown: str) -> None:
+    """Let ``module`` read as many tokens as are ``wanted``, and no more than it can."""
+    most = _most_tokens(module)
+    if wanted is not None and most is not None and wanted > most:
         raise UserError(
             f"model.max_seq_length = {wanted} is more than the {most} tokens that the {shown} can "
             "read."
         )
-    if most is not None and (model.max_seq_length or 0) > most:
-        model.max_seq_length = most  # a tokenizer that names no limit counts positions in vain
+    if wanted is not None and not isinstance(module, (Transformer, WordEmbeddings)):
+        # What else the library has reads whole sentences.
+        raise UserError(f"The {shown} has no limit of tokens; leave model.max_seq_length out.")
+    own = getattr(module, "max_seq_length", None)
+    if most is not None and own is not None and own > most:
+        module.max_seq_length = most  # a tokenizer that names no limit counts positions in vain
     if wanted is not None:
-        model.max_seq_length = wanted
-    return loaded
+        module.max_seq_length = wanted
 
 
 def _check_weights(
@@ -195,14 +217,16 @@ def _check_tokenizer(tokenizer: object, shown: str) -> None:
         )
 
 
-def _most_tokens(model: SentenceTransformer) -> int | None:
-    config = getattr(getattr(model[0], "auto_model", None), "config", None)
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions is None:
-        return None
-    # The RoBERTa family counts positions from the padding id upwards.
-    roberta = getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert", "mpnet")
-    return positions - (2 if roberta else 0)
+def _most_tokens(module: object) -> int | None:
+    """What the table of positions holds: beyond it the library ends in an IndexError."""
+    network = getattr(module, "auto_model", None)
+    for name, table in network.named_modules() if isinstance(network, nn.Module) else ():
+        if isinstance(table, nn.Embedding) and name.rpartition(".")[2] in _POSITIONS:
+            # The RoBERTa family counts from the padding id upwards, BART's from an offset.
+            padding = table.padding_idx
+            before = getattr(table, "offset", 0) if padding is None else padding + 1
+            return table.num_embeddings - int(before)
+    return None
 
 
 def tiny_folder(stages: Stages) -> Path:

@@ -88,11 +88,10 @@ class PackedModel:
         prompt_length: int | None = None
         for first in range(0, len(order), TOKENIZED_TOGETHER):
             places = order[first : first + TOKENIZED_TOGETHER]
-            features = self.model.preprocess([sentences[each] for each in places], prompt=prompt)
+            features = _tokenized(self.model, [sentences[each] for each in places], prompt)
             prompt_length = cast("int | None", features.get("prompt_length"))
-            lengths = features["attention_mask"].sum(1).numpy()
-            flat = features["input_ids"][features["attention_mask"].bool()].numpy()
-            ids = np.split(flat.astype(np.int32), lengths.cumsum()[:-1])
+            rows = zip(features["input_ids"], features["attention_mask"], strict=True)
+            ids = [np.array(each, np.int32)[np.array(mask, bool)] for each, mask in rows]
             found.update(zip(places, ids, strict=True))
         return Tokenized([found[place] for place in range(len(order))], prompt_length)
 
@@ -123,7 +122,10 @@ class PackedModel:
 
 
 def why_not(model: SentenceTransformer) -> str | None:
-    """Why ``model`` cannot read packed sentences, as the end of a sentence, or ``None``."""
+    """Why ``model`` cannot read packed sentences, as the end of a sentence, or ``None``.
+
+    It is no refusal: the library's own path is taken instead, which reads all that it can load.
+    """
     modules = [*model]
     first = modules[0] if modules else None
     if type(first) is not Transformer or first.backend != "torch":
@@ -141,8 +143,8 @@ def why_not(model: SentenceTransformer) -> str | None:
         return "the library packs its sentences by itself"
     if not isinstance(model.tokenizer, PreTrainedTokenizerBase):
         return "it has no tokenizer of transformers"
-    if not model.tokenizer.num_special_tokens_to_add():
-        return "its tokenizer makes no token of an empty sentence"
+    if reason := _why_not_tokenized(model, first):
+        return reason
     if not _is_plain(first):
         return "it is no plain sentence encoder"
     if len(modules) < 2 or type(modules[1]) is not Pooling:
@@ -153,12 +155,38 @@ def why_not(model: SentenceTransformer) -> str | None:
     return None
 
 
+def _why_not_tokenized(model: SentenceTransformer, first: Transformer) -> str | None:
+    features = _tokenized(model, ["", "a"])
+    if "attention_mask" not in features:  # the library attends to padding, then, and pools it
+        return "its tokenizer does not tell padding from tokens"
+    if not any(features["attention_mask"][0]):
+        return "its tokenizer makes no token of an empty sentence"
+    if any(map(any, features.get("token_type_ids", ()))):
+        return "its tokenizer gives tokens a type"
+    by_padding = ARCHITECTURES[first.auto_model.config.model_type]
+    counted = first.auto_model.embeddings.padding_idx if by_padding else None  # pyright: ignore
+    if model.tokenizer.padding_side == "left" and model.tokenizer.pad_token_id != counted:
+        # The library counts the padding as positions before a sentence's own.
+        return "its tokenizer pads on the left"
+    return None
+
+
+def _tokenized(
+    model: SentenceTransformer, sentences: list[str], prompt: str | None = None
+) -> dict[str, Any]:
+    """The library's features of ``sentences`` as lists, which need no token to pad with."""
+    padding = model.tokenizer.pad_token_id is not None
+    wanted = {"text": {"padding": padding}, "common": {"return_tensors": None}}
+    return model.preprocess(sentences, prompt=prompt, processing_kwargs=wanted)
+
+
 def _is_plain(transformer: Transformer) -> bool:
     """Whether the last hidden states are what is pooled, and each task reads alike."""
     tasks = (transformer.query_expansion, transformer.query_length, transformer.document_length)
     return (
         transformer.transformer_task == "feature-extraction"
         and transformer.module_output_name == "token_embeddings"
+        and set(transformer.modality_config) == {"text"}
         and all(
             (way["method"], way["method_output_name"]) == ("forward", "last_hidden_state")
             for way in transformer.modality_config.values()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stplay.engine import worker
+from stplay.engine.reader import end_with_reader
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.events import Engine
@@ -37,6 +38,7 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
     from transformers import set_seed
 
     from stplay.engine.data import load_split
+    from stplay.engine.epoch import first_epoch
     from stplay.engine.fastpath import FastPath, why_stock
     from stplay.engine.memory import available_bytes
     from stplay.engine.model import load_model
@@ -44,12 +46,12 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
 
     split = load_split(recipe.data.train, "train", recipe.data.train_rows, stages)
     check_batch(recipe, split)
+    epoch = first_epoch(split, recipe.training, stages)
     set_seed(recipe.training.seed)
     base = load_model(recipe.model, split, None, stages)
     training = recipe.training
     precision, _ = precision_of(recipe)
-    batches = math.ceil(len(split.triplets) / training.per_device_train_batch_size)
-    steps_an_epoch = math.ceil(batches / training.gradient_accumulation_steps)
+    steps_an_epoch = math.ceil(epoch.batches / training.gradient_accumulation_steps)
     found = Plan(
         base=base.name,
         device=worker.device_name(base.model.device),
@@ -60,6 +62,7 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
         free_bytes=available_bytes(base.model.device),
         engine=Engine(name="stock", why=why_stock(base.model, None)),
         notes=base.notes,
+        epoch=epoch,
     )
     if training.engine == "stock" or found.engine.why:
         return found
@@ -140,6 +143,7 @@ class PrintedEvents:
 
 def main() -> int:
     """Print the plan of the recipe on the standard input."""
+    end_with_reader()
     printed = PrintedEvents()
     stages = Stages(printed)
     advice = worker.Advice(

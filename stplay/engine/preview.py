@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from stplay.engine.reader import end_with_reader
 from stplay.engine.worker import quiet_libraries
 from stplay.errors import UserError
 from stplay.text import printable
@@ -48,6 +49,7 @@ def preview(name: str, rows: int | None) -> Preview:
 
 def main() -> int:
     """Print the preview of the data named on the command line."""
+    end_with_reader()
     quiet_libraries()
     name, *rest = sys.argv[1:]
     found = preview(name, int(rest[0]) if rest else None)

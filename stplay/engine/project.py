@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from stplay.engine.reader import end_with_reader
 from stplay.projector import ANSWER, NEIGHBOURS, REQUEST
 
 FEW = 10  # for fewer, the spectral layout to begin with is not defined
@@ -49,5 +50,6 @@ def serve(source: BinaryIO, target: BinaryIO) -> None:
 
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "wb")
+    end_with_reader(answers.fileno())
     os.dup2(2, 1)  # what the libraries print is no answer
     serve(sys.stdin.buffer, answers)

@@ -5,7 +5,6 @@ Reads the run's recipe, trains with the library's own trainer, and tells all of 
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from contextlib import nullcontext
@@ -14,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
-from stplay import runfolders
+from stplay import manifest, runfolders
 from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import Engine, EventWriter, RunResumed, RunStarted
+from stplay.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
 from stplay.jobs import LOCK
 from stplay.recipe import Recipe
 from stplay.runs import Run
+from stplay.traininglog import epoch_warning
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
@@ -62,10 +62,10 @@ def main() -> int:
 
 
 def remove_partial_checkpoints(run: Run) -> None:
-    """Remove what a save that failed half-way has left."""
-    completed = runfolders.checkpoints(run.folder).values()
+    """Remove what a save that failed half-way has left, and what a resume has replaced."""
+    saved = runfolders.saved_checkpoints(run.folder).values()
     for path in (run.folder / "checkpoints").glob("checkpoint-*"):
-        if path not in completed:
+        if path not in saved:
             shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(run.folder / "model.partial", ignore_errors=True)
 
@@ -83,41 +83,49 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
     from sentence_transformers.util import cos_sim, dot_score
     from transformers import TrainerState, set_seed
 
+    from stplay.engine import fingerprints
     from stplay.engine.callback import EventCallback, evaluated
     from stplay.engine.data import load_split
+    from stplay.engine.epoch import first_epoch
     from stplay.engine.fastpath import FastPath, why_stock
     from stplay.engine.model import load_model
+    from stplay.engine.resumption import Resumption, is_last
     from stplay.engine.trainer import Trainer
     from stplay.engine.tripletevaluator import TripletEvaluator
 
     recipe = run.recipe()
     stages = Stages(events)
     remove_partial_checkpoints(run)
-    completed = runfolders.checkpoints(run.folder).values()
+    past = Resumption(run, recipe)
+    begun, checkpoint = past.begun, past.checkpoint
     arguments, precision = training_arguments(recipe, run.folder / "checkpoints", events)
 
     data = recipe.data
     train_split = load_split(data.train, "train", data.train_rows, stages)
-    check_batch(recipe, train_split)
     dev = load_split(data.dev, "dev", data.dev_rows, stages) if data.dev else None
     test = None
     if data.test and recipe.evaluation.test_at_end:
         test = load_split(data.test, "test", data.test_rows, stages)
     splits = {"train": train_split, "dev": dev, "test": test}
     splits = {name: split for name, split in splits.items() if split is not None}
+    rows = {name: len(split.triplets) for name, split in splits.items()}
+    rows_fingerprints = {name: fingerprints.of_rows(split) for name, split in splits.items()}
+    past.check_rows(rows, rows_fingerprints)
+    check_batch(recipe, train_split)
+    epoch = first_epoch(train_split, recipe.training, stages)
 
-    checkpoints = [path for path in completed if (path / "optimizer.pt").is_file()]
-    checkpoint = checkpoints[-1] if checkpoints else None
     set_seed(recipe.training.seed)
     base = load_model(recipe.model, train_split, checkpoint, stages)
     model = base.model
+    base_name = begun.base if begun and checkpoint else base.name  # a checkpoint tells no commit
+    base_fingerprint = past.base_fingerprint(recipe.model, base_name)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     fast, engine = None, Engine(name="stock")
     if recipe.training.engine == "fast":
-        begun = run.read_log().started if checkpoint else None
-        engine.why = why_stock(model, begun)
+        kept = begun if checkpoint else None
+        engine.why = why_stock(model, kept)
         if engine.why is None:
-            fast = FastPath(recipe, model, splits, precision, stages, begun)
+            fast = FastPath(recipe, model, splits, precision, stages, kept)
             engine = fast.engine
     evaluators = {
         name: TripletEvaluator(
@@ -133,18 +141,17 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         if name != "train"
     }
 
-    resumed = run.read_log().started is not None
     arguments.eval_on_start = arguments.eval_on_start and checkpoint is None
 
     def announce(state: TrainerState) -> None:
         events.write(
             RunStarted(
                 recipe=recipe.to_dict(),
-                base=base.name,
+                base=base_name,
                 device=worker.device_name(arguments.device),
                 precision=precision,
                 versions=worker.versions(),
-                rows={name: len(split.triplets) for name, split in splits.items()},
+                rows=rows,
                 skipped_rows={
                     name: split.skipped for name, split in splits.items() if split.skipped
                 },
@@ -152,11 +159,15 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
                 total_steps=state.max_steps,
                 parameters=parameters,
                 engine=engine,
+                fingerprints=Fingerprints(base=base_fingerprint, rows=rows_fingerprints),
+                epoch=epoch,
             )
         )
-        if resumed:
+        if past.resumed:
             events.write(RunResumed(step=state.global_step))
-        for sentence in base.notes:
+            remove_partial_checkpoints(run)
+        warning = epoch_warning(epoch, rows["train"])
+        for sentence in (*past.notes, *base.notes, *([warning] if warning else [])):
             worker.note(events, sentence)
         if engine.why:
             worker.note(
@@ -208,6 +219,12 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
             model, epoch=trainer.state.epoch or 0.0, steps=trainer.state.global_step
         )
         events.write(evaluated(evaluator, "test", metrics, trainer.state))
+    if run.read_log().diverged:
+        worker.note(
+            events,
+            "The training has diverged: its loss or its weights are not finite, and its model is "
+            "of no use. Make training.learning_rate smaller, or training.warmup_ratio larger.",
+        )
     stages.progress("saving the model")
     with fast.whole() if fast else nullcontext():
         save_model(model, run.folder / "model")
@@ -276,19 +293,15 @@ def check_batch(recipe: Recipe, split: Split) -> None:
         )
 
 
-def is_last(checkpoint: Path) -> bool:
-    """Whether the training has no step to take after ``checkpoint``."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    return state["global_step"] >= state["max_steps"]
-
-
 def save_model(model: SentenceTransformer, folder: Path) -> None:
     """Save ``model`` with the library's own card; ``folder`` appears only once it is whole."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     model.save_pretrained(str(partial))
+    manifest.record(partial, folder.name)
     shutil.rmtree(folder, ignore_errors=True)  # of a process that died before its last word
     partial.replace(folder)
+    manifest.sync_folder(folder.parent)
 
 
 if __name__ == "__main__":

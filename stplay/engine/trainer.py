@@ -26,10 +26,33 @@ from stplay.sources import COLUMNS
 
 
 class Trainer(SentenceTransformerTrainer):
-    """The library's trainer, which also counts the triplets and tokens it has trained on."""
+    """The library's trainer, which also counts the triplets and tokens it has trained on.
+
+    It tells a loss that is not finite, which the library's hides in the mean of those before it.
+    """
 
     samples_seen = 0
     tokens_seen: Tensor | int = 0
+
+    def _run_epoch(self, *arguments: Any, **named: Any) -> Any:
+        self._hide_nothing()
+        return super()._run_epoch(*arguments, **named)
+
+    def evaluation_loop(self, *arguments: Any, **named: Any) -> EvalLoopOutput:
+        """The library's evaluation, its loss not finite where that of a batch is not."""
+        self._hide_nothing()
+        return super().evaluation_loop(*arguments, **named)
+
+    def _hide_nothing(self) -> None:
+        # Not before the training has begun: that is when the model card takes the arguments. A GPU
+        # would also have to be waited for in each step, to see whether its loss is finite.
+        self.args.logging_nan_inf_filter = False
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Tell ``logs``; a loss that was not finite does not spoil the figures after it."""
+        if "loss" in logs:
+            self._tr_loss.zero_()  # the library has subtracted it from itself
+        super().log(logs, start_time)
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
@@ -99,9 +122,7 @@ class PackedTrainer(Trainer):
             on_gpu=model.device.type == "cuda",
         )
         super().__init__(**arguments, data_collator=collator)
-        # Both would have the host wait for the GPU in each step: the library looks whether a loss
-        # is finite, to hide one that is not, and copies a batch before it goes on.
-        self.args.logging_nan_inf_filter = False
+        # The host would wait for the GPU in each step, where a batch is copied before it goes on.
         self.accelerator.dataloader_config.non_blocking = True
         # Only now: the library has written its model card from its own loss and the triplets.
         self.loss = packed_loss
@@ -122,12 +143,6 @@ class PackedTrainer(Trainer):
         packings: list[Packing] = inputs["packings"]
         self.samples_seen += sum(map(len, packings)) // len(COLUMNS)
         self.tokens_seen = self.tokens_seen + sum(sum(packing.lengths) for packing in packings)
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Tell ``logs``; a loss that was not finite does not spoil the figures after it."""
-        if "loss" in logs:
-            self._tr_loss.zero_()  # the library has subtracted it from itself
-        super().log(logs, start_time)
 
     def get_optimizer_cls_and_kwargs(self, args: Any, model: Any = None) -> tuple[Any, Any]:
         """The library's optimizer, AdamW in its fused form, which computes the same."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import faulthandler
 import gc
 import os
 import platform
@@ -62,7 +61,6 @@ def perform(
     Where it fails or is stopped, ``clean_up`` is called before the last word.
     """
     stop = StopSignal()
-    faulthandler.enable()  # a crash of a library's leaves its name in the output
     heartbeat = Heartbeat(events)
     error: BaseException | None = None
     try:
@@ -175,7 +173,7 @@ class StopSignal:
             signal.signal(number, signal.SIG_IGN)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if not self.requested and number not in (signal.SIGTERM, signal.SIGINT):
+        if number not in (signal.SIGTERM, signal.SIGINT):
             self.warning = signal.Signals(number).name
         self.requested = True
         if not self.deferred:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +28,17 @@ NAMES = {
     "mask_token": "[MASK]",
 }
 
-Make = Callable[[Path], None]
 
-
-def tokenizer(template: str | None = "[CLS] $A [SEP]", **settings: Any) -> PreTrainedTokenizerFast:
+def tokenizer(
+    template: str | None = "[CLS] $A [SEP]", *, lowercase: bool = True, **settings: Any
+) -> PreTrainedTokenizerFast:
     """A tokenizer of words; a setting of ``None`` leaves it out."""
     vocabulary = {token: number for number, token in enumerate([*NAMES.values(), *WORDS])}
     for letter in "abcdefghijklmnopqrstuvwxyz.,!:":
         vocabulary.setdefault(letter, len(vocabulary))
         vocabulary.setdefault(f"##{letter}", len(vocabulary))
     made: Any = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    made.normalizer = normalizers.BertNormalizer(lowercase=True)
+    made.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     if template is not None:
         made.post_processor = processors.TemplateProcessing(
@@ -83,8 +82,9 @@ def save(folder: Path, *modules: nn.Module, pickle: bool = False, **settings: An
 
 
 def encoder(folder: Path, *after: nn.Module, pooling: Any = "mean", **settings: Any) -> None:
-    """Save an encoder with mean pooling and ``after`` it."""
-    save(folder, transformer(folder), Pooling(WIDTH, pooling), *after, **settings)
+    """Save an encoder with pooling and what comes ``after`` it."""
+    with_prompt = settings.pop("include_prompt", True)
+    save(folder, transformer(folder), Pooling(WIDTH, pooling, with_prompt), *after, **settings)
 
 
 def with_tokenizer(folder: Path, words: PreTrainedTokenizerFast) -> None:
@@ -92,10 +92,10 @@ def with_tokenizer(folder: Path, words: PreTrainedTokenizerFast) -> None:
     save(folder, transformer(folder, words), Pooling(WIDTH))
 
 
-def static(folder: Path) -> None:
+def static(folder: Path, *after: nn.Module, pickle: bool = False) -> None:
     """Save a static embedding, which has no config.json."""
     torch.manual_seed(0)
-    save(folder, StaticEmbedding(tokenizer(), embedding_dim=WIDTH))
+    save(folder, StaticEmbedding(tokenizer(), embedding_dim=WIDTH), *after, pickle=pickle)
 
 
 def static_with_config(folder: Path) -> None:
@@ -107,11 +107,3 @@ def static_with_config(folder: Path) -> None:
 def edit(path: Path, **settings: Any) -> None:
     """Change a file of settings."""
     path.write_text(json.dumps(json.loads(path.read_text()) | settings))
-
-
-LAYOUTS: dict[str, Make] = {
-    "mean pooling": encoder,
-    "static": static,
-    "static with config.json": static_with_config,
-    "no padding token": lambda folder: with_tokenizer(folder, tokenizer(pad_token=None)),
-}

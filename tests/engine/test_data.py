@@ -150,7 +150,11 @@ def test_a_missing_column_is_named_with_those_there_are(suffix: str, tmp_path: P
     [
         ("{", "line 3 is not JSON: Expecting property name enclosed in double quotes (column 2)."),
         ("anchor", "line 3 is not JSON: Expecting value (column 1)."),
-        pytest.param("[" * 100_000, "line 3 is not JSON", id="deep"),
+        pytest.param(
+            '{"a":' + "[" * 100_000 + "]" * 100_000 + "}",
+            "line 3 is not JSON that can be read: it is nested too deep.",
+            id="deep",
+        ),
         ('["a", "b", "c"]', "line 3 is not a JSON object with named columns."),
         ("null", "line 3 is not a JSON object"),
         ('{"anchor": "a", "positive": "b"}', "line 3 lacks the column negative; it has anchor"),
@@ -196,6 +200,36 @@ def test_rows_that_do_not_fit_the_header_are_refused(suffix: str, tmp_path: Path
         ('x "y" z', 'p "q"', "r"),
         ("d", "e", "f"),
     ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_a_long_sentence_is_no_damage(suffix: str, tmp_path: Path, load) -> None:
+    rows: list[Triplet] = [("a " * 100_000, "b", "c"), ("a", "b\n" * 100_000, '"' * 200_000)]
+    assert triplets(load(write(tmp_path / f"some{suffix}", rows))) == rows
+
+
+def test_a_field_beyond_all_measure_is_told(
+    tmp_path: Path, load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stplay.engine.data.MOST_FIELD", 1000)
+    path = write(tmp_path / "some.csv", [("a", "b", "c"), ("a", "b", "c" * 1001)])
+    told = f"{path}: line 3 has a field of more than 1,000 characters, or a quote above it is never"
+    assert told in sentence(load, path)
+
+
+def test_a_long_number_beside_the_sentences_is_no_damage(tmp_path: Path, load) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text(f'{{"anchor":"a","positive":"b","negative":"c","id":{"9" * 5000}}}\n')
+    assert triplets(load(path)) == [("a", "b", "c")]
+
+
+def test_parquet_text_of_another_encoding(tmp_path: Path, load) -> None:
+    ends = (0).to_bytes(4, "little") + (1).to_bytes(4, "little")
+    bad = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(ends), pa.py_buffer(b"\xff")])
+    good = pa.array(["b"])
+    path = tmp_path / "some.parquet"
+    pq.write_table(pa.table({"anchor": bad, "positive": good, "negative": good}), path)
+    assert sentence(load, path) == f"{path} has text that is not UTF-8."
 
 
 def test_text_of_another_encoding_and_a_byte_order_mark(tmp_path: Path, load) -> None:

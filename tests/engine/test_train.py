@@ -221,15 +221,23 @@ def test_training_outlives_the_terminal_it_was_started_from(home: Path, data: Pa
     assert run.read_log().status == "completed"
 
 
-def test_a_loss_that_is_not_finite_is_told(home: Path, data: Path) -> None:
-    made = small_recipe(data, training__learning_rate="1e38", evaluation__eval_strategy="no")
-    done = run_stplay(*made, "--name=diverged", env={"STPLAY_HOME": str(home)})
+@pytest.mark.parametrize("engine", ["fast", "stock"])
+def test_a_loss_that_is_not_finite_is_told(home: Path, data: Path, engine: str) -> None:
+    changes = {"training.learning_rate": "1e38", "evaluation.eval_strategy": "no"}
+    made = small_recipe(data, training__engine=engine, **changes)
+    done = run_stplay(*made, f"--name=diverged-{engine}", env={"STPLAY_HOME": str(home)})
     assert done.returncode == 0, done.stderr
-    told = events_of(runs.find("diverged"))
+    assert "completed, diverged" in done.stdout
+    run = runs.find(f"diverged-{engine}")
+    assert (run.summary().diverged, run.summary().state) == (True, "✓ finished, diverged")
+    card = (run.model_folder() / "README.md").read_text(encoding="utf-8")
+    assert "logging_nan_inf_filter: False" not in card
+    told = events_of(run)
     losses = [event.loss for event in told if isinstance(event, events.TrainLogged)]
     assert losses[-1] is None
     notes = [event.text for event in told if isinstance(event, events.Noted)]
     assert any("is not finite" in note for note in notes)
+    assert "The training has diverged" in notes[-1]
 
 
 def test_users_mistake_ends_in_one_sentence_and_exit_code_2(home: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Trains the run folders on its command line one after the other, in one process.
 
 A folder after ``--stop-at STEP`` is stopped once that step's checkpoint is saved, and then resumed.
+One after ``--stop-only STEP`` is left there, and one after ``--attempt`` ends as it may; both tell
+how they began and ended, as a training process does.
 """
 
 import argparse
@@ -35,13 +37,30 @@ def train_once(folder: Path, stop_at: int | None = None) -> None:
         assert stop_at is None
 
 
+def attempt(folder: Path, stop_at: int | None = None) -> None:
+    run, stop = Run(folder), worker.StopSignal()
+    writer, error = StoppingWriter(run.events_path, stop, stop_at), None
+    writer.write(worker.worker_started())
+    try:
+        train(run, writer, stop)
+    except BaseException as raised:
+        error = raised
+    writer.write(worker.ending(error, folder, worker.Advice("", "")))
+
+
 if __name__ == "__main__":
     options = argparse.ArgumentParser()
     options.add_argument("folders", nargs="*", type=Path)
     options.add_argument("--stop-at", nargs=2, action="append", default=[])
+    options.add_argument("--stop-only", nargs=2, action="append", default=[])
+    options.add_argument("--attempt", action="append", default=[], type=Path)
     chosen = options.parse_args()
     for folder in chosen.folders:
         train_once(folder)
     for step, folder in chosen.stop_at:
         train_once(Path(folder), int(step))
         train_once(Path(folder))
+    for step, folder in chosen.stop_only:
+        attempt(Path(folder), int(step))
+    for folder in chosen.attempt:
+        attempt(folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from piloting import fill, settle, text_of
+from piloting import fill, open_result, open_screen, settle, text_of
 from sampleevaluation import finished_evaluation
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, SelectionList, Static
@@ -25,22 +25,6 @@ from stplay.screens.tripletlist import TripletList
 
 SIZE = (120, 40)
 PATIENCE_SECONDS = 120.0
-
-
-async def open_screen(pilot: Pilot[None]) -> EvaluateScreen:
-    await settle(pilot)
-    await pilot.press("2")
-    await settle(pilot)
-    assert isinstance(pilot.app.screen, EvaluateScreen)
-    return pilot.app.screen
-
-
-async def open_result(pilot: Pilot[None], *names: str) -> EvaluateScreen:
-    """The screen with the evaluations called ``names`` side by side."""
-    screen = await open_screen(pilot)
-    screen.show_results([evaluations.find(name) for name in names])
-    await settle(pilot)
-    return screen
 
 
 async def wait_for(pilot: Pilot[None], selector: str, text: str) -> None:

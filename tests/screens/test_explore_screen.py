@@ -23,9 +23,11 @@ from widemodel import make_wide_model
 
 from stplay import encoders, projector, sources
 from stplay.events import CheckpointSaved, EventWriter
+from stplay.models import OfferedModel
 from stplay.screens.app import StplayApp
 from stplay.screens.explore import CARD_SENTENCES, ExploreScreen
 from stplay.screens.matrix import Matrix
+from stplay.screens.modelchoice import ModelChoice
 from stplay.screens.playground import Playground
 
 pytestmark = pytest.mark.usefixtures("warm_home")
@@ -481,12 +483,12 @@ async def test_other_screens_hand_sentences_over(warm_home: Path) -> None:
     app = StplayApp()
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        app.explore(["an anchor\nof two lines", "a [b]positive[/b]"], "builtin:minilm")
+        await app.explore(["an anchor\nof two lines", "a [b]positive[/b]"], "builtin:minilm")
         playground = await playground_of(pilot)
         assert app.current_mode == "explore"
         assert playground.answers[0].sentences == ["an anchor of two lines", "a [b]positive[/b]"]
         await pilot.press("escape", "1")
-        app.explore(["another"])
+        await app.explore(["another"])
         await eventually(pilot, lambda: len(playground.sentences) == 1)
         assert app.current_mode == "explore"
 
@@ -513,3 +515,30 @@ async def test_models_are_offered_and_narrowed() -> None:
         await eventually(pilot, lambda: options.option_count == 1)
         await pilot.press("escape")
         await asyncio.sleep(0)
+
+
+async def test_a_typed_name_that_is_part_of_a_listed_one_can_be_chosen() -> None:
+    """Once ``org/model`` took ``org/model-large``."""
+    offered = [
+        OfferedModel(name, "") for name in ("org/model-large", "org/model-x", "builtin:tiny")
+    ]
+    app = StplayApp("explore")
+    async with app.run_test() as pilot:
+        for typed, names in (
+            ("org/model", ["org/model", "org/model-large", "org/model-x"]),
+            ("org/model@main", ["org/model@main"]),
+            ("org/model-x", ["org/model-x"]),
+            ("tiny", ["builtin:tiny"]),
+            ("run:none", []),
+        ):
+            chosen: list[str | None] = []
+            app.push_screen(ModelChoice("Which?", offered), chosen.append)
+            await settle_dialog(pilot)
+            pilot.app.screen.query_one(Input).value = typed
+            options = pilot.app.screen.query_one(OptionList)
+            await eventually(pilot, lambda n=names, o=options: [one.id for one in o.options] == n)
+            await pilot.press("enter")
+            if names:
+                await eventually(pilot, lambda c=chosen, n=names: c == n[:1])
+            else:
+                await eventually(pilot, lambda: bool(text_of(pilot, "#complaint")))

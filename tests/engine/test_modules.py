@@ -1,0 +1,303 @@
+"""Every module that the installed library has: read as it reads it, or named here and why not."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import itertools
+import json
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sentence_transformers
+import torch
+from engine.layouts import WIDTH, WORDS, bert, edit, encoder, save, static, tokenizer, transformer
+from engine.librarysown import STAGES, Case, assert_as_the_library, library
+from safetensors.torch import load_file, save_file
+from sentence_transformers.base.modules import Dense, Module, Router
+from sentence_transformers.sentence_transformer.modules import (
+    CNN,
+    LSTM,
+    BoW,
+    Dropout,
+    LayerNorm,
+    Normalize,
+    Pooling,
+    StaticEmbedding,
+    Transformer,
+    WeightedLayerPooling,
+    WordEmbeddings,
+    WordWeights,
+)
+from sentence_transformers.sentence_transformer.modules.tokenizer import WhitespaceTokenizer
+from torch import nn
+
+from stplay.engine.encoding import Encoder
+from stplay.engine.model import open_model
+from stplay.errors import UserError
+from stplay.sources import WITHOUT_WEIGHTS
+
+VOCABULARY = ["", *WORDS]
+
+
+def words(wide: int = WIDTH, **settings: Any) -> WordEmbeddings:
+    """Embeddings of words by a tokenizer that is not transformers'."""
+    weights = np.random.default_rng(0).normal(size=(len(VOCABULARY), wide))
+    weights[0] = 0
+    return WordEmbeddings(WhitespaceTokenizer(VOCABULARY, stop_words=["the"]), weights, **settings)
+
+
+def of_words(*after: nn.Module, **settings: Any) -> Any:
+    return lambda folder: save(folder, words(**settings), *after)
+
+
+def pieces(folder: Path) -> None:
+    weights = np.random.default_rng(0).normal(size=(len(tokenizer()), WIDTH))
+    save(folder, WordEmbeddings(tokenizer(), weights), Pooling(WIDTH))
+
+
+def after_transformer(*after: nn.Module) -> Any:
+    return lambda folder: save(folder, transformer(folder), *after)
+
+
+def bag(*after: nn.Module, **settings: Any) -> Any:
+    return lambda folder: save(folder, BoW(VOCABULARY, **settings), *after)
+
+
+def layers(folder: Path) -> None:
+    """The weighted mean of all layers."""
+    network = Transformer(str(bert(folder.with_name("network"), output_hidden_states=True)))
+    pooled = WeightedLayerPooling(WIDTH, num_hidden_layers=2, layer_start=1)
+    with torch.no_grad():
+        pooled.layer_weights.copy_(torch.tensor([0.3, 2.0]))
+    save(folder, network, pooled, Pooling(WIDTH))
+
+
+def static_as(dtype: torch.dtype) -> Any:
+    def make(folder: Path) -> None:
+        static(folder)
+        weights = load_file(folder / "model.safetensors")
+        weights = {name: each.to(dtype) for name, each in weights.items()}
+        save_file(weights, folder / "model.safetensors")
+
+    return make
+
+
+def model2vec(folder: Path) -> None:
+    """As model2vec writes them: rows shared by tokens, and a weight for each token."""
+    static(folder)
+    rows = load_file(folder / "model.safetensors")["embedding.weight"]
+    mapping = torch.arange(len(rows)) % 20
+    weights = torch.linspace(0.5, 2, len(rows), dtype=torch.float64)
+    given = {"embeddings": rows[:20].clone(), "mapping": mapping, "weights": weights}
+    save_file(given, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"model_type": "model2vec"}))
+
+
+def short_static(folder: Path) -> None:
+    static(folder)
+    path = folder / "tokenizer.json"
+    way = {"direction": "Right", "max_length": 5, "strategy": "LongestFirst", "stride": 0}
+    edit(path, truncation=way)
+
+
+def routed(default: str | None = "document", **given: Any) -> Any:
+    """Queries by a static embedding, documents by a transformer."""
+
+    def make(folder: Path) -> None:
+        torch.manual_seed(1)
+        query = [StaticEmbedding(tokenizer(), embedding_dim=WIDTH), Normalize()]
+        document = [transformer(folder), Pooling(WIDTH), Normalize()]
+        routes: Any = {"query": query, "document": document}
+        save(folder, Router(routes, default_route=default, **given))
+
+    return make
+
+
+def routed_later(folder: Path) -> None:
+    torch.manual_seed(2)
+    heads = Router.for_query_document([Dense(WIDTH, 6)], [Dense(WIDTH, 6), Normalize()])
+    save(folder, transformer(folder), Pooling(WIDTH), heads)
+
+
+def routes_of_other_names(folder: Path) -> None:
+    routes: Any = {
+        "sts": [transformer(folder), Pooling(WIDTH)],
+        "search": [words(), Pooling(WIDTH)],
+    }
+    save(folder, Router(routes, default_route="sts"))
+
+
+def mapped_routes(folder: Path) -> None:
+    routes: Any = {"one": [transformer(folder), Pooling(WIDTH)], "two": [words(), Pooling(WIDTH)]}
+    mappings: Any = {("query", "text"): "two", ("document", None): "one", (None, None): "one"}
+    save(folder, Router(routes, default_route="one", route_mappings=mappings))
+
+
+def routed_by_modality(folder: Path) -> None:
+    routes: Any = {"text": [transformer(folder), Pooling(WIDTH)]}
+    save(folder, Router(routes))
+
+
+def asym(folder: Path) -> None:
+    """A router under its first name, its settings in a config.json."""
+    routed()(folder)
+    (folder / "router_config.json").rename(folder / "config.json")
+    text = (folder / "modules.json").read_text()
+    old = text.replace("base.modules.router.Router", "models.Asym")
+    assert old != text
+    (folder / "modules.json").write_text(old)
+
+
+POOLINGS = [*Pooling.POOLING_MODES, *itertools.pairwise(Pooling.POOLING_MODES)]
+ALL = (None, "query", "document")
+
+MODULES: dict[str, list[Case]] = {
+    "Transformer": [Case(encoder)],
+    "Pooling": [
+        *(Case(lambda folder, mode=mode: encoder(folder, pooling=mode)) for mode in POOLINGS),
+        Case(lambda folder: encoder(folder, pooling=Pooling.POOLING_MODES)),
+    ],
+    "Dense": [
+        *(
+            Case(lambda folder, act=act: encoder(folder, Dense(WIDTH, 6, activation_function=act)))
+            for act in (nn.Identity(), nn.ReLU(), nn.Tanh())
+        ),
+        Case(lambda folder: encoder(folder, Dense(WIDTH, 6, bias=False, use_residual=True))),
+        Case(after_transformer(Dense(WIDTH, 6, module_input_name="token_embeddings"), Pooling(6))),
+    ],
+    "LayerNorm": [Case(lambda folder: encoder(folder, LayerNorm(WIDTH)))],
+    "Normalize": [Case(lambda folder: encoder(folder, Normalize()))],
+    "Dropout": [Case(lambda folder: encoder(folder, Dropout(0.5)))],
+    "WeightedLayerPooling": [Case(layers)],
+    "StaticEmbedding": [
+        Case(static),
+        Case(lambda folder: static(folder, Normalize())),
+        Case(lambda folder: static(folder, Dense(WIDTH, 6))),
+        Case(static_as(torch.float64)),
+        Case(static_as(torch.float16)),
+        Case(model2vec),
+    ],
+    "WordEmbeddings": [
+        Case(of_words(Pooling(WIDTH))),
+        Case(of_words(Pooling(WIDTH, ("mean", "lasttoken")), max_seq_length=6)),
+        # Whoever calls encode_query gives a task, which the wrapper of the tokenizer does not take.
+        Case(pieces, ("query", "document")),
+    ],
+    "CNN": [Case(of_words(CNN(WIDTH, 6, [1, 3]), Pooling(12)))],
+    "LSTM": [Case(of_words(LSTM(WIDTH, 6), Pooling(12)))],
+    "WordWeights": [
+        Case(of_words(WordWeights(VOCABULARY, {"cat": 3.0, "dog": 0.5}), Pooling(WIDTH)))
+    ],
+    "BoW": [
+        Case(bag()),
+        Case(bag(Normalize())),
+        Case(bag(Dense(len(VOCABULARY), 6), word_weights={"cat": 2.0})),
+    ],
+    "Router": [
+        Case(routed()),
+        Case(routed(None, allow_empty_key=False), (None,)),
+        Case(routed_later),
+        Case(routes_of_other_names, ("query", "document")),
+        Case(mapped_routes),
+        Case(routed_by_modality),
+        Case(asym),
+    ],
+}
+
+NO_ENCODERS = {
+    "Module": "what all of them have in common",
+    "InputModule": "what those that read have in common",
+    "CLIPModel": "reads pictures too; a Transformer under an old name, and read as one",
+    "LogitScore": "of a cross encoder, whose answer is about a pair",
+    "MultiVectorMask": "of a multi-vector encoder, which has an embedding for each token",
+    "BaseTokenPooling": "of a multi-vector encoder",
+    "HierarchicalTokenPooling": "of a multi-vector encoder",
+    "LambdaTokenPooling": "of a multi-vector encoder",
+    "MLMTransformer": "of a sparse encoder, whose embeddings are as long as its vocabulary",
+    "SparseAutoEncoder": "of a sparse encoder",
+    "SparseStaticEmbedding": "of a sparse encoder",
+    "SpladePooling": "of a sparse encoder",
+}
+
+
+def installed() -> dict[str, type]:
+    """All modules of the installed library, by name."""
+    found: dict[str, type] = {}
+    for package in pkgutil.walk_packages(sentence_transformers.__path__, "sentence_transformers."):
+        if ".modules" in package.name:
+            for each in vars(importlib.import_module(package.name)).values():
+                if inspect.isclass(each) and issubclass(each, Module):
+                    found[each.__name__] = each
+    return found
+
+
+def test_every_module_of_the_library_is_here() -> None:
+    found = {*installed()}
+    assert len(found) > 20
+    assert found - {*MODULES} - {*NO_ENCODERS} == set(), "new: a case of it, or why there is none"
+    assert {*MODULES} | {*NO_ENCODERS} == found, "gone from the library"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=f"{name}-{number}")
+        for name, cases in MODULES.items()
+        for number, case in enumerate(cases)
+    ],
+)
+def test_a_module(case: Case, tmp_path: Path) -> None:
+    assert_as_the_library(case, tmp_path / "model")
+
+
+@pytest.mark.parametrize("module", [LSTM(WIDTH, 6), WordWeights(["a"], {})])
+def test_modules_that_the_library_cannot_join(module: nn.Module, tmp_path: Path) -> None:
+    """What a transformer does not give: neither can encode, and both say so."""
+    after_transformer(module, Pooling(12))(tmp_path / "model")
+    with pytest.raises((KeyError, IndexError)):
+        library(tmp_path / "model").encode("a cat")
+    opened = open_model(str(tmp_path / "model"), allow_pickle=False, stages=STAGES)
+    with pytest.raises((KeyError, IndexError)):
+        Encoder(opened.model).encode(["a cat"])
+
+
+def test_where_padding_counts_the_library_s_own_batches_are_taken(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    make = after_transformer(CNN(WIDTH, 6, [1, 3]), Pooling(12))
+    assert_as_the_library(Case(make, padding=True), tmp_path / "model")
+
+
+def test_a_static_tokenizer_that_cuts(tmp_path: Path) -> None:
+    from stplay.engine.seentokens import SeenTokens
+
+    short_static(tmp_path / "model")
+    opened = open_model(str(tmp_path / "model"), allow_pickle=False, stages=STAGES)
+    sentence = "a cat sleeps under the old tree"
+    found = Encoder(opened.model).encode([sentence])
+    np.testing.assert_array_equal(found, library(tmp_path / "model").encode([sentence]))
+    tokens, dropped = SeenTokens(opened.model).of([sentence])
+    assert (tokens, dropped) == ([["a", "cat", "sleeps", "under", "the"]], [2])
+    assert Encoder(opened.model).max_tokens == 5
+
+
+@pytest.mark.parametrize("name", sorted({*MODULES} - {"Router"}))
+def test_which_modules_have_weights(name: str, tmp_path: Path) -> None:
+    MODULES[name][0].make(tmp_path / "model")
+    kind = installed()[name]
+    module = next(each for each in library(tmp_path / "model") if type(each) is kind)
+    assert (not module.state_dict()) == (name in WITHOUT_WEIGHTS)
+
+
+def test_a_pickle_in_a_route_is_refused(tmp_path: Path) -> None:
+    routed()(tmp_path / "model")
+    [weights] = (tmp_path / "model").glob("query_0_*/model.safetensors")
+    torch.save(load_file(weights), weights.with_name("pytorch_model.bin"))
+    weights.unlink()
+    with pytest.raises(UserError, match="query_0_StaticEmbedding has only a pickle checkpoint"):
+        open_model(str(tmp_path / "model"), allow_pickle=False, stages=STAGES)
+    opened = open_model(str(tmp_path / "model"), allow_pickle=True, stages=STAGES)
+    assert Encoder(opened.model).encode(["a cat"], "query").shape == (1, WIDTH)
