@@ -41,4 +41,6 @@ def model_words(facts: ModelFacts, *, brief: bool) -> Content:
     about = f"   {count(facts.dimensions)} dimensions"
     if facts.max_tokens and not brief:
         about += f"   up to {count(facts.max_tokens)} tokens"
+    if facts.precision != "float32":
+        about += f"   {printable(facts.precision)}"
     return Content.assemble((printable(facts.name), "bold"), (about, MUTED))
