@@ -11,7 +11,7 @@ from textual.content import Content
 from stplay import card
 from stplay.contest import Contender
 from stplay.results import METRICS, Accuracy, EvaluatedSplit
-from stplay.text import count, decimals, printable
+from stplay.text import count, decimals, printable, shortened
 
 NAME_WIDTH = 20
 CELL_WIDTH = 13
@@ -102,9 +102,10 @@ class AccuracyTable(NamedTuple):
         head = _fit(_title(split), MODEL_WIDTH)
         head += "".join(metric.removesuffix("_accuracy").rjust(SHORT_WIDTH) for metric in metrics)
         lines = [Content.styled(head + scale, "dim")]
-        for contender, lead in zip(self.contenders, leading, strict=True):
-            name = f"{contender.letter} {printable(contender.model.name)}"
-            parts = [Content(_fit(name, MODEL_WIDTH))]
+        room = MODEL_WIDTH - 1 - max(len(each.letter) for each in self.contenders)
+        names = shortened([each.model.name for each in self.contenders], room)
+        for contender, lead, name in zip(self.contenders, leading, names, strict=True):
+            parts = [Content(_fit(f"{contender.letter} {name}", MODEL_WIDTH))]
             for metric in metrics:
                 each = contender.accuracy(split.split, metric)
                 style = "bold" if metric == self.metric else ""

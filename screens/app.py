@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.events import Event
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import Theme
 
 from stplay.screens import keyboard
 from stplay.screens.commands import KeyCommands
 from stplay.screens.guardedapp import GuardedApp
+from stplay.screens.safetext import SafeText
 from stplay.screens.train import TrainScreen
 
 if TYPE_CHECKING:
     from stplay.screens.earlyencoder import EarlyEncoder
 
 SETTLED_SECONDS = 1.0
+SAFE = SafeText()
 
 THEME = Theme(
     name="stplay",
@@ -85,6 +89,10 @@ class StplayApp(GuardedApp):
         self.register_theme(THEME)
         self.theme = THEME.name
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Whatever is painted is made safe last."""
+        return [*super().get_line_filters(), SAFE]
+
     def on_mount(self) -> None:
         """Start an encoder once the first screen is painted and filled."""
         if self._wants_encoder:
@@ -115,7 +123,7 @@ class StplayApp(GuardedApp):
         if isinstance(self.screen, EvaluateScreen):
             self.screen.choose_model(model)
 
-    async def explore(self, sentences: list[str], model: str | None = None) -> None:
+    def explore(self, sentences: list[str], model: str | None = None) -> Awaitable[None]:
         """Go to the Explore screen with ``sentences``, and with ``model`` where one is named."""
         from stplay.screens.explore import ExploreScreen
 
@@ -123,7 +131,7 @@ class StplayApp(GuardedApp):
         screen = self.get_screen_stack("explore")[0]
         if isinstance(screen, ExploreScreen):
             screen.show_sentences(sentences, model)  # before it shows any of its own
-        await shown
+        return shown
 
     def action_toggle_help(self) -> None:
         """Show the panel of keys, or hide it."""

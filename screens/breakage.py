@@ -63,7 +63,8 @@ def error_words(error: BaseException) -> str:
     """``error`` on one line and safe to show; a user's mistake has a sentence of its own."""
     if isinstance(error, UserError):
         return error.sentence
-    text = printable(" ".join(traceback.format_exception_only(error)[-1].split()))
+    told = traceback.format_exception_only(error)[-1][: 4 * LONGEST_ERROR]  # it may be megabytes
+    text = printable(" ".join(told.split()))
     return text if len(text) <= LONGEST_ERROR else f"{text[: LONGEST_ERROR - 1]}…"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -14,7 +14,7 @@ from stplay.breakdown import Bin, Group
 from stplay.contest import Contender
 from stplay.errors import UserError
 from stplay.screens.figures import Figures, Look
-from stplay.text import count, decimals, printable
+from stplay.text import count, decimals, printable, shortened
 
 BAR = 28
 NAME_WIDTH = 24
@@ -54,10 +54,8 @@ def _table(title: str, contenders: Sequence[Contender], groups: list[Group]) -> 
     head = " " * NAME_WIDTH + "triplets".rjust(9)
     head += "".join(f"{contender.letter:>{CELL_WIDTH}}" for contender in contenders)
     lines = [Content.styled(title, "bold"), Content.styled(head, "dim")]
-    for group in groups:
-        name = printable(group.name)
-        if cell_len(name) > NAME_WIDTH:
-            name = set_cell_size(name, NAME_WIDTH - 1) + "…"
+    names = shortened([group.name for group in groups], NAME_WIDTH)
+    for group, name in zip(groups, names, strict=True):
         line = set_cell_size(name, NAME_WIDTH) + f"{count(group.rows):>9}"
         for accuracy in group.accuracies:
             wider = max(accuracy.value - accuracy.low, accuracy.high - accuracy.value)

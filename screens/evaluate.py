@@ -316,6 +316,7 @@ class EvaluateScreen(Screen[None]):
     @work
     async def action_write_card(self) -> None:
         """Write the figures into the models' own cards."""
+        shown = list(self.view.evaluations)
         names = ", ".join(printable(each.model.name) for each in self.view.contenders)
         question = Question(
             f"Write these figures into the model cards (README.md) of {names}?",
@@ -324,7 +325,7 @@ class EvaluateScreen(Screen[None]):
         )
         if not await self.app.push_screen_wait(question):
             return
-        for evaluation in self.view.evaluations:
+        for evaluation in shown:
             try:
                 output = await process.answer(
                     "stplay.engine.modelcard",

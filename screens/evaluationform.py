@@ -19,7 +19,7 @@ from stplay import evaluations, models, sources
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation, Request
 from stplay.hardware import has_gpu
-from stplay.text import count, decimals, moment, printable
+from stplay.text import MOST_DIGITS, count, decimals, moment, printable, whole_number
 
 CARD_ROWS = 1000
 DATA = ("all-nli", "builtin:sample")
@@ -179,8 +179,10 @@ class EvaluationForm(Horizontal):
     @on(Input.Changed, "#dimensions")
     def _type_number(self, event: Input.Changed) -> None:
         text, name = event.value.strip(), event.input.id or ""
-        fits = not text or (text.isascii() and text.isdecimal() and int(text) > 0)
-        self._complain(name, "" if fits else "It must be a whole number above 0, or nothing.")
+        fits = not text or whole_number(text) is not None
+        most = f" of at most {MOST_DIGITS} digits" if len(text) > MOST_DIGITS else ""
+        complaint = f"It must be a whole number above 0{most}, or nothing."
+        self._complain(name, "" if fits else complaint)
 
     @on(SelectionList.SelectedChanged)
     def _count_models(self) -> None:
@@ -204,8 +206,7 @@ class EvaluationForm(Horizontal):
         self.query_one("#evaluate", Button).disabled = nothing or bool(self.complaints)
 
     def _number(self, name: str) -> int | None:
-        text = self.query_one(f"#{name}", Input).value.strip()
-        return int(text) if text else None
+        return whole_number(self.query_one(f"#{name}", Input).value.strip())
 
     @on(Button.Pressed, "#evaluate")
     def _start(self) -> None:

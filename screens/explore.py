@@ -25,6 +25,7 @@ from stplay.text import printable
 if TYPE_CHECKING:
     from stplay.screens.playground import Playground, Shown
     from stplay.screens.sentenceeditor import SentenceEditor
+    from stplay.screens.table import Table
 
 KEEP_SECONDS = 0.5  # what is typed is on disk by then
 CARD_SENTENCES = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
@@ -101,7 +102,11 @@ class ExploreScreen(Screen[None]):
         self.set_interval(KEEP_SECONDS, self._keep_typed)
         playground.editor.focus()
         if self._model is None:
-            self._model = (await asyncio.to_thread(models.best)).name
+            best = await asyncio.to_thread(models.best)
+            if self._model is None:  # nobody has asked for one meanwhile
+                self._model = best.name
+                playground.open_model(best.name, why=best.why)
+                return
         playground.open_model(self._model)
 
     def show_sentences(self, sentences: list[str], model: str | None = None) -> None:
@@ -250,12 +255,13 @@ class ExploreScreen(Screen[None]):
 
     def action_copy(self, form: str) -> None:
         """Copy the matrix through the terminal, which works over SSH as well."""
-        from stplay import exports
-
         table = self.playground.table
-        write = exports.csv if form == "csv" else exports.markdown
-        self.app.copy_to_clipboard(write(table.sentences, table.matrix))
-        self.notify(f"Copied the matrix as {'CSV' if form == 'csv' else 'Markdown'}.")
+        self.app.copy_to_clipboard(table.csv() if form == "csv" else table.markdown())
+        self._tell_taken(f"Copied the matrix as {'CSV' if form == 'csv' else 'Markdown'}.", table)
+
+    def _tell_taken(self, words: str, table: Table) -> None:
+        """Tell that ``table`` left the app, and what was not read of its sentences."""
+        self.notify(f"{words} {printable(table.cut_words)}".rstrip(), markup=False)
 
     @work
     async def action_save(self) -> None:
@@ -266,7 +272,7 @@ class ExploreScreen(Screen[None]):
         table = self.playground.table
         prompt = Prompt("Save the matrix", SUFFIX_WORDS, "matrix.csv", check=table.save)
         if path := await self.app.push_screen_wait(prompt):
-            self.notify(f"Saved {printable(path)}", markup=False)
+            self._tell_taken(f"Saved {printable(path)}.", table)
 
     async def on_unmount(self) -> None:
         """Keep what was typed, and let the encoding processes go."""

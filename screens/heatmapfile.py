@@ -85,7 +85,7 @@ class _Picture(NamedTuple):
         yield _Text(EDGE, 16, self.title, TITLE, "start")
         for y, row in enumerate(grid.order):
             base = self.top + (y + 0.65) * height
-            label = f"{grid.numbers[row]} {grid.labels[row]}"
+            label = f"{grid.number(row)} {grid.labels[row]}"
             label = fitted(label, min(cell_len(label), LABEL_CELLS)).rstrip()
             yield _Text(LABEL_WIDTH - EDGE, base, label, LABEL, "end")
             if not self.numbered:

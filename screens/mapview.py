@@ -25,6 +25,7 @@ from stplay.text import count
 CELL_SHAPE = 2.0  # a terminal's cell is about twice as high as wide
 MOST_LABEL = 28
 TOP = 2
+TEACHING = "Type sentences, one a line: those that mean the same lie near each other here."
 
 
 def map_title(points: NDArray[np.floating], embeddings: NDArray[np.floating]) -> str:
@@ -79,6 +80,12 @@ class MapView(Widget):
         self._embeddings, self._labels, self._chosen = embeddings, labels, chosen
         self._project()
 
+    def show_nothing(self, awaited: str) -> None:
+        """There are no points; tell what is ``awaited``, or what would stand here."""
+        self.workers.cancel_group(self, "map")
+        self._embeddings, self._labels = np.empty((0, 0), np.float32), []
+        self._place(np.empty((0, 2)), awaited or TEACHING)
+
     def switch(self) -> None:
         """Project by UMAP instead of principal components, or the other way round."""
         self.uses_umap = not self.uses_umap
@@ -87,6 +94,8 @@ class MapView(Widget):
     @work(group="map", exclusive=True)
     async def _project(self) -> None:
         embeddings, few = self._embeddings, len(self._embeddings) < LEAST
+        if not len(embeddings):  # what is awaited stays in view
+            return
         known = self._projector.known(embeddings) if self.uses_umap else None
         if known is None:
             points = await asyncio.to_thread(similarity.project, embeddings)

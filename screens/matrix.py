@@ -21,6 +21,7 @@ from textual.strip import Strip
 from stplay.screens import ramp
 
 TALLEST = 5
+CUT = "!"
 LONGEST = 1e7  # a larger number is written with an exponent
 SHADE_WIDTH = 2
 SHORTEST_LABEL, LEAST_LABEL, MOST_LABEL = 5, 11, 33
@@ -32,7 +33,8 @@ class Grid(NamedTuple):
 
     ``numbers`` and ``labels`` name the sentences, ``values`` has one row and one column a sentence,
     and ``order`` is the order in which they stand. The ramp goes from ``low`` to ``high``; where
-    ``signed``, it shades by magnitude. Magnitudes below ``threshold`` are dimmed.
+    ``signed``, it shades by magnitude. Magnitudes below ``threshold`` are dimmed. The model did
+    not read the end of the sentences at the places ``cut``.
     """
 
     numbers: list[int]
@@ -43,6 +45,11 @@ class Grid(NamedTuple):
     high: float
     threshold: float | None = None
     signed: bool = False
+    cut: frozenset[int] = frozenset()
+
+    def number(self, sentence: int) -> str:
+        """The number of a sentence; it stands out where the sentence was cut."""
+        return f"{self.numbers[sentence]}{CUT if sentence in self.cut else ''}"
 
 
 class _Cells(NamedTuple):
@@ -176,8 +183,9 @@ class Matrix(ScrollView, can_focus=True):
         label = label if label >= SHORTEST_LABEL else 0
         self._cells = _Cells(width, height, frame + label, shown)
         self._names = [
-            f" {number:>{number_width}} " + (f"{fitted(text, label - 1)} " if label else "")
-            for number, text in zip(grid.numbers, grid.labels, strict=True)
+            f" {number:>{number_width}}{CUT if place in grid.cut else ' '}"
+            + (f"{fitted(text, label - 1)} " if label else "")
+            for place, (number, text) in enumerate(zip(grid.numbers, grid.labels, strict=True))
         ]
         self.virtual_size = Size(frame + label + count * width, COLUMN_LINES + count * height)
 

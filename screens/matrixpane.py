@@ -15,9 +15,7 @@ from stplay.screens.ramp import MUTED
 
 MOST_NAME = 24
 WIDE = 50
-TEACHING = Content.styled(
-    "Type sentences, one a line: how similar they are stands here as you type.", MUTED
-)
+TEACHING = "Type sentences, one a line: how similar they are stands here as you type."
 
 
 class MatrixPane(Vertical):
@@ -28,7 +26,7 @@ class MatrixPane(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._whose = ""
+        self._whose = self._awaited = ""
         self._order = ""
 
     def compose(self) -> ComposeResult:
@@ -36,8 +34,14 @@ class MatrixPane(Vertical):
         yield Static(classes="matrix-title")
         yield Matrix()
 
-    def show(self, grid: Grid | None, whose: str, order: str) -> None:
-        """Show ``grid``, which stands in ``order``, under ``whose`` it is; without one, nothing."""
+    def show_nothing(self, awaited: str) -> None:
+        """There is no matrix: tell what is ``awaited``, or what would stand here."""
+        self._awaited = awaited
+        self.matrix.show(None)
+        self._tell()
+
+    def show(self, grid: Grid, whose: str, order: str) -> None:
+        """Show ``grid``, which stands in ``order``, under ``whose`` it is."""
         self._whose, self._order = fitted(whose, min(cell_len(whose), MOST_NAME)), order
         self.matrix.show(grid)
         self._tell()
@@ -49,7 +53,8 @@ class MatrixPane(Vertical):
     def _tell(self) -> None:
         grid = self.matrix.grid
         if grid is None or not grid.numbers:
-            self.title.update(TEACHING, layout=False)
+            words = Content.styled(self._awaited or TEACHING, MUTED)
+            self.title.update(words, layout=False)
             return
         places = min(2, decimal_places(grid.values))
         low, high = written(grid.low, places), written(grid.high, places)

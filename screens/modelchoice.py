@@ -21,7 +21,10 @@ from stplay.text import printable
 
 
 class ModelChoice(ModalScreen[str | None]):
-    """Lists the offered models, narrowed by what is typed; a name that is not listed works too."""
+    """Lists the offered models, narrowed by what is typed.
+
+    What is typed comes first where it names a model itself: it may be part of a listed name.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", show=False),
@@ -47,6 +50,9 @@ class ModelChoice(ModalScreen[str | None]):
 
     def _list(self, typed: str) -> None:
         found = [model for model in self.offered if typed.lower() in model.name.lower()]
+        found.sort(key=lambda model: model.name != typed)
+        if _names_a_model(typed) and all(model.name != typed for model in found):
+            found.insert(0, OfferedModel(typed, "as typed"))
         options = self.query_one(OptionList)
         options.clear_options()
         for model in found:
@@ -82,3 +88,11 @@ class ModelChoice(ModalScreen[str | None]):
     @on(OptionList.OptionSelected)
     def _choose(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
+
+
+def _names_a_model(typed: str) -> bool:
+    try:
+        sources.model_source(typed)
+    except UserError:
+        return False
+    return True

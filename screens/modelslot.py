@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-
-from textual.content import Content
 
 from stplay import encoders, runfolders
 from stplay.encoder import Encoded, Encoder, ModelFacts, Progress
 from stplay.errors import UserError
-from stplay.screens.ramp import MUTED
-from stplay.text import count, printable
 
 MOST_CHECKPOINTS = 3
 
@@ -23,26 +20,25 @@ class ModelSlot:
         self.facts: ModelFacts | None = None
         self.encoded: Encoded | None = None
         self.name = ""
+        self.why = ""
+        self.steps: dict[int, str] = {}
         self._encoder: Encoder | None = None
         self._checkpoints: list[str] = []
 
     @property
-    def encoder(self) -> Encoder:
-        """The encoder of the model, which must be open."""
-        assert self._encoder is not None
+    def encoder(self) -> Encoder | None:
+        """The encoder of the model, if one is open."""
         return self._encoder
 
-    def words(self, *, brief: bool) -> Content:
-        """The model's name and what is to be known of it; not all of that where ``brief``."""
-        facts = self.facts
-        assert facts is not None
-        about = f"   {count(facts.dimensions)} dimensions"
-        if facts.max_tokens and not brief:
-            about += f"   up to {count(facts.max_tokens)} tokens"
-        return Content.assemble((printable(facts.name), "bold"), (about, MUTED))
+    @property
+    def step(self) -> int | None:
+        """Which kept step of its run the model is, if it is one."""
+        return next((step for step, model in self.steps.items() if model == self.name), None)
 
-    async def open(self, name: str, progress: Progress) -> None:
+    async def open(self, name: str, why: str, progress: Progress) -> None:
         """Load the model called ``name``, tell how far it is, and let it answer from now on.
+
+        ``why`` tells why it is this one where nobody asked for it.
 
         Raises:
             UserError: it cannot be loaded; the model before it stays.
@@ -50,11 +46,13 @@ class ModelSlot:
         encoder = Encoder(name)
         try:
             facts = await encoder.start(progress)
+            steps = await asyncio.to_thread(kept_steps, name)
         except BaseException:
             await encoder.close()
             raise
         old, self._encoder = self._encoder, encoder
-        self.name, self.facts, self.encoded = name, facts, None
+        self.steps = steps
+        self.name, self.why, self.facts, self.encoded = name, why, facts, None
         if old is not None:
             await old.close()
         if "@" in name:
@@ -74,7 +72,8 @@ class ModelSlot:
             Superseded: a newer request took this one's place.
             UserError: the encoding process failed twice.
         """
-        encoder = self.encoder
+        encoder = self._encoder
+        assert encoder is not None
         encoded = await encoder.encode(list(sentences))
         if encoder is self._encoder:
             self.encoded = encoded
@@ -85,7 +84,8 @@ class ModelSlot:
             await self._encoder.close()
             self._encoder = None
         self.facts = self.encoded = None
-        self.name = ""
+        self.name = self.why = ""
+        self.steps = {}
 
 
 def kept_steps(model: str) -> dict[int, str]:

@@ -8,21 +8,23 @@ from typing import Literal
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Container, Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Container, Vertical
 from textual.message import Message
-from textual.widgets import ContentSwitcher, Static, TextArea
+from textual.widgets import ContentSwitcher, TextArea
 
 from stplay import similarity
-from stplay.encoder import Encoded, Superseded
+from stplay.encoder import Encoded, ModelFacts, Superseded
 from stplay.errors import UserError
-from stplay.screens.corpusview import NEIGHBOURS, CorpusView
-from stplay.screens.grids import ORDERS, View, ends, grids, next_threshold
+from stplay.screens.arrangement import Arrangement
+from stplay.screens.corpusview import CorpusView
+from stplay.screens.grids import ORDERS, View, ends, next_threshold
 from stplay.screens.mapview import MapView
+from stplay.screens.matrices import Matrices
 from stplay.screens.matrix import Grid, Matrix
-from stplay.screens.matrixpane import MatrixPane
-from stplay.screens.modelslot import ModelSlot, kept_steps
-from stplay.screens.selection import Selection, value_words
+from stplay.screens.modelline import ModelLine
+from stplay.screens.modelslot import ModelSlot
+from stplay.screens.notice import Notice
+from stplay.screens.selection import Selection
 from stplay.screens.sentenceeditor import Sentence, SentenceEditor
 from stplay.screens.table import Table
 from stplay.screens.timeslider import TimeSlider
@@ -30,15 +32,21 @@ from stplay.screens.vectorview import SentenceVector
 from stplay.text import count, printable
 
 UNTRAINED = "is untrained: train a model (1) or choose another (m)."
+SLOW_SECONDS = 0.3  # from when on people wonder what is awaited
 Shown = Literal["matrices", "map", "corpus"]
 
 
 class Playground(Vertical):
-    """Follows what is typed: the newest sentences are encoded as soon as the models are free."""
+    """Follows what is typed: the newest sentences are encoded as soon as the models are free.
+
+    What is in view is one ``arrangement``; another takes its place once it is whole.
+    """
 
     editor = getters.query_one(SentenceEditor)
+    line = getters.query_one(ModelLine)
     slider = getters.query_one(TimeSlider)
     switcher = getters.query_one(ContentSwitcher)
+    matrices = getters.query_one(Matrices)
     map = getters.query_one(MapView)
     corpus = getters.query_one(CorpusView)
     selection = getters.query_one(Selection)
@@ -50,33 +58,27 @@ class Playground(Vertical):
         super().__init__()
         self.view = View()
         self.slots = [ModelSlot(), ModelSlot()]
-        self.sentences: list[Sentence] = []
-        self.grids: list[Grid] = []
-        self.answers: list[Encoded] = []
+        self.arrangement: Arrangement | None = None
         self.pair = (0, 1)
         self._first_text = "\n".join(sentences)
         self._encoded: list[Sentence] = []
+        self._under_way: dict[int | str, str] = {0: "looking for the best model at hand"}
         self._complaint = ""
         self._stale = False
         self._answering = False
         self._arrangements = 0
-        self._searches = 0
 
     def compose(self) -> ComposeResult:
         """The model, the editor beside the answers, and the selection below."""
-        with Horizontal(id="model-line"):
-            yield Static(id="model")
-            yield Static(id="speed")
+        yield ModelLine()
         yield TimeSlider()
         with Container(id="desk"):
             yield SentenceEditor(self._first_text)
             with ContentSwitcher(initial="matrices", id="answers"):
-                with Horizontal(id="matrices"):
-                    for _ in range(3):
-                        yield MatrixPane()
+                yield Matrices()
                 yield MapView()
                 yield CorpusView()
-        yield Static(id="notice")
+        yield Notice()
         yield Selection()
 
     def on_mount(self) -> None:
@@ -84,7 +86,22 @@ class Playground(Vertical):
         if not self.children:  # the app is being left
             return
         self.slider.show([], None)
-        self._show_grids()
+        self._show()
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """The sentences in view."""
+        return self.arrangement.sentences if self.arrangement else []
+
+    @property
+    def answers(self) -> list[Encoded]:
+        """What the models made of the sentences in view."""
+        return self.arrangement.answers if self.arrangement else []
+
+    @property
+    def grids(self) -> list[Grid]:
+        """The matrices in view."""
+        return self.arrangement.grids if self.arrangement else []
 
     # Models
 
@@ -93,66 +110,101 @@ class Playground(Vertical):
         """The models that answer."""
         return [slot for slot in self.slots if slot.facts is not None]
 
-    def open_model(self, name: str, place: int = 0) -> None:
-        """Let the model called ``name`` answer; where it fails, the one before it stays."""
-        self.run_worker(self._open_model(name, place), group=f"model {place}", exclusive=True)
+    def open_model(self, name: str, place: int = 0, why: str = "") -> None:
+        """Let the model called ``name`` answer; where it fails, the one before it stays.
 
-    async def _open_model(self, name: str, place: int) -> None:
+        ``why`` tells why it is this one where nobody asked for it.
+        """
+        self.run_worker(self._open_model(name, place, why), group=f"model {place}", exclusive=True)
+
+    async def _open_model(self, name: str, place: int, why: str) -> None:
         def tell(stage: str, done: int, total: int | None) -> None:
             of = f", {count(done)} of {count(total)}" if total else ""
-            self._tell_model(f"{printable(name)}: {stage}{of}")
+            self._under_way[place] = f"{printable(name)}: {printable(stage)}{of}"
+            self._tell()
 
-        self._tell_model(f"starting {printable(name)}")
+        self._under_way[place] = f"starting {printable(name)}"
+        self._tell()
         try:
-            await self.slots[place].open(name, tell)
+            await self.slots[place].open(name, why, tell)
         except UserError as error:
-            self.complain(error.sentence)
+            self._complaint = error.sentence
         else:
-            self.complain("")
-            if place == 0:
-                steps = kept_steps(name)
-                current = next((step for step, model in steps.items() if model == name), None)
-                self.slider.show(list(steps), current)
+            self._complaint = ""
             self.follow()
-        self._tell_model()
+        self._under_way.pop(place, None)
+        self._tell()
+        self._find_neighbours()
         self.post_message(self.Changed())
 
     @work(group="model 1", exclusive=True)
     async def close_second_model(self) -> None:
         """Look at one model again."""
         await self.slots[1].close()
-        self._tell_model()
-        self.complain("")
+        self._under_way.pop(1, None)
+        self._complaint = ""
+        self._tell()
         self.rearrange()
         self.post_message(self.Changed())
 
     def open_step(self, by: int) -> None:
         """Look at another kept step of the run's training."""
-        names = [*kept_steps(self.slots[0].name).values()]
-        if not names:
+        slot = self.slots[0]
+        if not slot.steps:
             return
-        names.append(self.slots[0].name.partition("@")[0])
-        here = names.index(self.slots[0].name) if self.slots[0].name in names else len(names) - 1
+        names = [*slot.steps.values(), slot.name.partition("@")[0]]
+        here = names.index(slot.name) if slot.name in names else len(names) - 1
         there = max(0, min(here + by, len(names) - 1))
         if there != here:
             self.open_model(names[there])
 
-    def _tell_model(self, under_way: str = "") -> None:
-        parts = [slot.words(brief=len(self.models) > 1) for slot in self.models]
-        if under_way:
-            parts.append(Content.styled(under_way, "$warning"))
-        self.query_one("#model", Static).update(Content("   ").join(parts))
+    # What is awaited and what went wrong
+
+    @property
+    def _answering_models(self) -> list[ModelFacts]:
+        """The models whose answers are in view; where there are none, those that will answer."""
+        if self.arrangement is not None:
+            return [answer.facts for answer in self.arrangement.answers]
+        return [slot.facts for slot in self.models if slot.facts is not None]
+
+    @property
+    def _awaited(self) -> str:
+        """Why typed sentences are not in view yet; nothing where there are none."""
+        typed = len(self.editor.sentences)
+        if not typed:
+            return ""
+        many = f"{count(typed)} {'sentence' if typed == 1 else 'sentences'}"
+        if not self.models and self._under_way:
+            return f"{many} to encode; {next(iter(self._under_way.values()))}"
+        if not self.models:
+            return f"{many} to encode; choose a model (m)."
+        names = " and ".join(printable(slot.name) for slot in self.models)
+        if self._answering:
+            return f"encoding {many} with {names}"
+        return f"{many} not encoded by {names}"
+
+    def _tell(self) -> None:
+        """Tell what is in view, what is under way, and what there is to know of it."""
+        self.line.show(self._answering_models, list(self._under_way.values()))
+        if self.arrangement is None:
+            self._show_nothing()
+        self._tell_step()
+        untrained = [facts.name for facts in self._answering_models if facts.untrained]
+        warnings = [f"{name} {UNTRAINED}" for name in untrained[:1]]
+        warnings += self.arrangement.cut_words if self.arrangement else []
+        why = self.slots[0].why
+        remark = f"best at hand: {why}" if why else ""
+        self.query_one(Notice).tell(self._complaint, warnings, remark)
+
+    def _tell_step(self) -> None:
+        slot = self.slots[0]
+        awaited = bool(self.answers) and self.answers[0].model != slot.name
+        self.slider.show(list(slot.steps), slot.step, awaited=awaited)
 
     def complain(self, sentence: str) -> None:
         """Tell what went wrong; nothing where ``sentence`` is empty."""
         self._complaint = sentence
-        words = Content.styled(f"✗ {printable(sentence)}", "$error")
-        untrained = [slot.name for slot in self.models if slot.facts and slot.facts.untrained]
-        if not sentence and untrained:
-            words = Content.styled(f"! {printable(untrained[0])} {UNTRAINED}", "$warning")
-        notice = self.query_one("#notice", Static)
-        notice.display = bool(sentence or untrained)
-        notice.update(words)
+        self._tell()
 
     # Answers
 
@@ -163,6 +215,8 @@ class Playground(Vertical):
         if not self._answering and self.models:
             self._answering = True
             self.run_worker(self._answer(), group="answers")
+        if self.arrangement is None:
+            self._show_nothing()
 
     async def _answer(self) -> None:
         try:
@@ -171,26 +225,35 @@ class Playground(Vertical):
                 await self._encode(self.editor.sentences)
         finally:
             self._answering = False
+        if self.arrangement is None:
+            self._show_nothing()
 
     async def _encode(self, sentences: list[Sentence]) -> None:
         texts = [sentence.text for sentence in sentences]
-        begin = time.perf_counter()
+        begin, complaint = time.perf_counter(), ""
+        slow = self.set_timer(SLOW_SECONDS, self._tell_encoding)
         try:
             await asyncio.gather(*(slot.encode(texts) for slot in self.models))
         except Superseded:
             return
         except UserError as error:
-            self.complain(error.sentence)
+            complaint = error.sentence
+        finally:
+            slow.stop()
+            self._under_way.pop("encoding", None)
+        if complaint:
+            self.complain(complaint)
             return
         seconds = time.perf_counter() - begin
-        if self._complaint:  # whatever it was, there are answers again
-            self.complain("")
+        self._complaint = ""  # whatever it was, there are answers again
         self._encoded = sentences
         await self._arrange()
         word = "sentence" if len(texts) == 1 else "sentences"
-        self.query_one("#speed", Static).update(
-            f"{count(len(texts))} {word} in {seconds * 1000:.0f} ms", layout=False
-        )
+        self.line.tell_speed(f"{count(len(texts))} {word} in {seconds * 1000:.0f} ms")
+
+    def _tell_encoding(self) -> None:
+        self._under_way["encoding"] = self._awaited
+        self._tell()
 
     def rearrange(self) -> None:
         """Show what is known in the way that is asked for now."""
@@ -199,78 +262,66 @@ class Playground(Vertical):
     async def _arrange(self) -> None:
         self._arrangements += 1
         mine = self._arrangements
-        answers = [slot.encoded for slot in self.models if slot.encoded is not None]
         sentences = self._encoded
         texts = [sentence.text for sentence in sentences]
-        answers = [encoded for encoded in answers if encoded.sentences == texts]
-        shown: list[Grid] = []
-        if texts and answers:
-            view = self.view._replace(chosen=min(self.pair[0], len(texts) - 1))
-            embeddings = [encoded.embeddings for encoded in answers]
-            shown = await asyncio.to_thread(grids, sentences, embeddings, view)
+        answers = [slot.encoded for slot in self.models if slot.encoded is not None]
+        whole = len(answers) == len(self.models)
+        if not whole or any(answer.sentences != texts for answer in answers):
+            # One is still to come: what is in view stays, and may be looked at in another way.
+            if self.arrangement is None:
+                return
+            sentences, answers, *_ = self.arrangement
+        arrangement = None
+        if sentences and answers:
+            view = self.view._replace(chosen=self.pair[0])
+            arrangement = await asyncio.to_thread(Arrangement.of, sentences, answers, view)
             if mine != self._arrangements:  # something newer is on its way
                 return
-        self.sentences, self.grids, self.answers = sentences, shown, answers
-        self._show_grids()
+        self.arrangement = arrangement
+        self._show()
+        self.post_message(self.Changed())
 
-    def _show_grids(self) -> None:
-        if self.sentences:
-            last = len(self.sentences) - 1
-            self.pair = (min(self.pair[0], last), min(self.pair[1], last))
-        titles = [self.view.metric]
-        if len(self.grids) > 1:
-            titles = [printable(slot.name) for slot in self.models] + [f"{self.view.metric}, 2 - 1"]
-        for place, pane in enumerate(self.query(MatrixPane)):
-            grid = self.grids[place] if place < len(self.grids) else None
-            pane.display = place == 0 or grid is not None
-            if pane.display:
-                order = self._order_words() if place == 0 else ""
-                pane.show(grid, titles[place], order)
-                pane.matrix.place_cursor(*self.pair)
-        self.screen.set_class(len(self.grids) > 1, "-two")
+    def _show(self) -> None:
+        """Show the arrangement, and nothing beside it that is not of it."""
+        shown = self.arrangement
+        self.screen.set_class(len(self.answers) > 1, "-two")
+        self._tell()
+        if shown is None:
+            return
+        last = len(shown.sentences) - 1
+        self.pair = (min(self.pair[0], last), min(self.pair[1], last))
+        self.matrices.show(shown, self.pair)
         self._show_map()
         self._show_selection()
 
-    def _order_words(self) -> str:
-        if self.view.order == "by similarity" and self.sentences:
-            return f"by similarity to {self.sentences[self.pair[0]].number}"
-        return self.view.order
+    def _show_nothing(self) -> None:
+        """Nothing is in view: tell everywhere what is awaited, or what would be there."""
+        awaited = self._awaited
+        self.matrices.show_nothing(awaited)
+        self.map.show_nothing(awaited)
+        self.selection.show_nothing(awaited)
+        self._find_neighbours()
 
     # The selection
 
     def _show_selection(self) -> None:
-        if not self.grids:
-            self.selection.show_nothing()
+        if self.arrangement is None:
             return
-        labels = [self.view.metric]
-        if len(self.grids) > 1:
-            labels = [*(printable(slot.name) for slot in self.models), "difference"]
-        values = value_words(self.grids, labels, self.pair)
-        first, second = (self._vector(place) for place in self.pair)
-        self.selection.show(first, second, values)
+        self.selection.show(self.arrangement, self.pair)
         self.map.choose(self.pair)
-        self.find_neighbours()
+        self._find_neighbours()
 
     @property
     def selected_vector(self) -> SentenceVector:
         """The sentence under the cursor as the first model sees it."""
-        return self._vector(self.pair[0])
-
-    def _vector(self, place: int) -> SentenceVector:
-        answer = self.answers[0]
-        return SentenceVector(
-            self.sentences[place],
-            answer.embeddings[place],
-            answer.tokens[place],
-            answer.dropped[place],
-        )
+        assert self.arrangement is not None
+        return self.arrangement.vector(self.pair[0])
 
     @property
     def table(self) -> Table:
         """The first model's matrix as it is shown."""
-        answer = self.answers[0]
-        name, metric = self.models[0].name, self.view.metric
-        return Table.of(self.grids[0], name, metric, answer.sentences, answer.embeddings)
+        assert self.arrangement is not None
+        return self.arrangement.table
 
     @on(Matrix.CursorMoved)
     def _choose_pair(self, event: Matrix.CursorMoved) -> None:
@@ -290,18 +341,10 @@ class Playground(Vertical):
 
     def _select(self, row: int, column: int, apart_from: Matrix | None = None) -> None:
         self.pair = (row, column)
-        for pane in self.query(MatrixPane):
-            if pane.display and pane.matrix is not apart_from:
-                pane.matrix.place_cursor(row, column)
+        self.matrices.place_cursor(self.pair, apart_from)
         if self.view.order == "by similarity":
             self.rearrange()
         self._show_selection()
-
-    @on(Matrix.Scrolled)
-    def _scroll_together(self, event: Matrix.Scrolled) -> None:
-        for pane in self.query(MatrixPane):
-            if pane.display and pane.matrix is not event.matrix:
-                pane.matrix.scroll_to(*event.matrix.scroll_offset, animate=False)
 
     # Ways to look
 
@@ -320,8 +363,9 @@ class Playground(Vertical):
 
     def move_threshold(self, by: int) -> None:
         """Dim everything below a higher or a lower value."""
-        if self.grids:
-            low, high = ends(self.grids[0].values, self.view.metric)
+        shown = self.arrangement
+        if shown is not None and shown.view.metric == self.view.metric:
+            low, high = ends(shown.grids[0].values, shown.view.metric)
             threshold = next_threshold(self.view.threshold, by, low, high)
             self.view = self.view._replace(threshold=threshold)
             self.rearrange()
@@ -335,57 +379,38 @@ class Playground(Vertical):
         """Bring the matrices, the map or the corpus into view."""
         self.switcher.current = shown
         self._show_map()
-        self.find_neighbours()
+        self._find_neighbours()
         self.post_message(self.Changed())
 
     def _show_map(self) -> None:
-        if self.shown == "map" and self.grids:
-            names = [f"{one.number} {printable(one.text)}" for one in self.sentences]
-            self.map.show(self.answers[0].embeddings, names, self.pair)
+        shown = self.arrangement
+        if self.shown == "map" and shown is not None:
+            names = [
+                f"{shown.grids[0].number(place)} {printable(one.text)}"
+                for place, one in enumerate(shown.sentences)
+            ]
+            self.map.show(shown.answers[0].embeddings, names, self.pair)
 
     # Corpora
 
-    @work(group="corpus", exclusive=True)
-    async def load_corpus(self, source: str, column: str | None) -> None:
-        """Encode the corpus ``source`` and list neighbours out of it from then on."""
-        self.corpus.begin(source)
+    def load_corpus(self, source: str, column: str | None) -> None:
+        """List neighbours out of the corpus ``source`` from now on."""
+        self.corpus.choose(source, column)
         self.show_answer("corpus")
-        try:
-            facts = await self.slots[0].encoder.load_corpus(source, column, self.corpus.progress)
-        except UserError as error:
-            self.corpus.fail()
-            self.complain(error.sentence)
-            return
-        self.complain("")
-        self.corpus.finish(facts)
-        self.find_neighbours()
 
-    @work(group="neighbours")
-    async def find_neighbours(self) -> None:
-        """List the neighbours of the selected sentence; a newer search replaces an older one."""
-        facts = self.corpus.facts
-        if self.shown != "corpus" or facts is None or not self.sentences or not self.models:
-            return
-        self._searches += 1
-        mine = self._searches
-        sentence = self.sentences[self.pair[0]].text
-        begin = time.perf_counter()
-        try:
-            found = await self.slots[0].encoder.neighbours(
-                facts.key, sentence, NEIGHBOURS, self.view.metric
-            )
-        except Superseded:
-            return
-        except UserError as error:
-            self.complain(error.sentence)
-            return
-        if mine == self._searches:
-            seconds = time.perf_counter() - begin
-            self.corpus.show(sentence, found, self.view.metric, seconds)
+    @on(CorpusView.Complained)
+    def _take_complaint(self, event: CorpusView.Complained) -> None:
+        self.complain(event.sentence)
+
+    def _find_neighbours(self) -> None:
+        """List the neighbours of the selected sentence, where they are in view."""
+        if self.shown == "corpus":
+            sentence = self.sentences[self.pair[0]].text if self.sentences else None
+            self.corpus.look(self.slots[0].encoder, sentence, self.view.metric, self._awaited)
 
     def focus_matrix(self) -> None:
         """Put the focus on what is in view."""
-        self.query(MatrixPane).first().matrix.focus()
+        self.matrices.take_focus()
 
     async def close(self) -> None:
         """Let the encoding processes go."""

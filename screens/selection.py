@@ -9,9 +9,10 @@ from textual.content import Content
 from textual.widgets import Static
 
 from stplay import similarity
-from stplay.screens.matrix import Grid, decimal_places, written
+from stplay.screens.arrangement import Arrangement
+from stplay.screens.matrix import CUT, Grid, decimal_places, written
 from stplay.screens.ramp import MUTED
-from stplay.screens.vectorview import MOST_DIMENSIONS, SentenceVector, VectorView
+from stplay.screens.vectorview import MOST_DIMENSIONS, VectorView
 from stplay.text import printable
 
 
@@ -26,23 +27,27 @@ class Selection(Vertical):
         yield Static(id="pair")
         yield VectorView()
 
-    def show_nothing(self) -> None:
-        """There is no pair."""
-        self.pair.update("", layout=False)
+    def show_nothing(self, awaited: str) -> None:
+        """There is no pair; tell what is ``awaited``, if anything is."""
+        self.pair.update(Content.styled(awaited, MUTED), layout=False)
         self.vector.set_class(True, "-empty")
 
-    def show(self, first: SentenceVector, second: SentenceVector, values: Content) -> None:
-        """Show a pair and its ``values``."""
-        sentences = [first.sentence, second.sentence]
-        name = " × ".join(str(sentence.number) for sentence in sentences)
-        width = max(len(str(sentence.number)) for sentence in sentences)
+    def show(self, arrangement: Arrangement, pair: tuple[int, int]) -> None:
+        """Show the sentences of ``pair``, and its values."""
+        first, second = (arrangement.vector(place) for place in pair)
+        name = " × ".join(str(each.sentence.number) for each in (first, second))
+        width = max(len(str(each.sentence.number)) for each in (first, second))
+        values = value_words(arrangement.grids, arrangement.labels, pair)
         words = [Content.assemble((f"{name}   ", "bold"), values)]
-        for sentence in sentences:
-            number = f"{sentence.number:>{width}}  "
-            words.append(Content.assemble((number, MUTED), printable(sentence.text)))
+        for each in (first, second):
+            number = f"{each.sentence.number:>{width}}"
+            mark = (CUT, "$warning") if each.dropped else " "
+            words.append(
+                Content.assemble((number, MUTED), mark, " ", printable(each.sentence.text))
+            )
         self.pair.update(Content("\n").join(words), layout=False)
         self.vector.set_class(False, "-empty")
-        self.vector.show(first)
+        self.vector.show(first, named=len(arrangement.answers) > 1)
         shares = similarity.contributions(first.vector, second.vector, MOST_DIMENSIONS)
         self.vector.show_shares(name, shares)
 

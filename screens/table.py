@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stplay import exports
+from stplay.encoded import Encoded, cut_mark
 from stplay.errors import UserError
 from stplay.screens import heatmapfile
 from stplay.screens.matrix import Grid
@@ -21,34 +22,38 @@ SUFFIX_WORDS = (
 
 
 class Table(NamedTuple):
-    """A matrix, the sentences of its rows, and what they are."""
+    """A matrix, and what it was made of: both in the order in which they are shown."""
 
-    model: str
+    encoded: Encoded
     metric: str
-    sentences: list[str]
     matrix: NDArray[np.floating]
-    embeddings: NDArray[np.float32]
     grid: Grid
 
     @classmethod
-    def of(
-        cls,
-        grid: Grid,
-        model: str,
-        metric: str,
-        sentences: list[str],
-        embeddings: NDArray[np.float32],
-    ) -> Table:
-        """The table of ``grid``, whose sentences and embeddings are given as they were typed."""
+    def of(cls, grid: Grid, encoded: Encoded, metric: str) -> Table:
+        """The table of ``grid``, which was made of ``encoded`` by ``metric``."""
         order = grid.order
-        return cls(
-            model,
-            metric,
-            [sentences[place] for place in order],
-            grid.values[np.ix_(order, order)],
-            embeddings[order],
-            grid,
-        )
+        return cls(encoded.ordered(order), metric, grid.values[np.ix_(order, order)], grid)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences of the rows."""
+        return self.encoded.sentences
+
+    @property
+    def cut_words(self) -> str:
+        """What was not read of the sentences; nothing where all was."""
+        return self.encoded.cut_words([self.grid.numbers[place] for place in self.grid.order])
+
+    def csv(self) -> str:
+        """The table as CSV."""
+        return exports.csv(self.sentences, self.matrix)
+
+    def markdown(self) -> str:
+        """The table as Markdown; what was not read of a sentence stands after it."""
+        marked = zip(self.sentences, self.encoded.dropped, strict=True)
+        names = [sentence + cut_mark(dropped) for sentence, dropped in marked]
+        return exports.markdown(names, self.matrix)
 
     def save(self, name: str) -> None:
         """Write the file called ``name``; its suffix tells as what.
@@ -56,11 +61,11 @@ class Table(NamedTuple):
         Raises:
             UserError: the suffix is none of those known, or the file cannot be written.
         """
-        path = expanded(name)
+        path, model = expanded(name), self.encoded.model
         pictures = {
-            ".md": lambda: exports.markdown(self.sentences, self.matrix).encode(),
-            ".svg": lambda: heatmapfile.svg(self.grid, f"{self.model}, {self.metric}").encode(),
-            ".png": lambda: heatmapfile.png(self.grid, f"{self.model}, {self.metric}"),
+            ".md": lambda: self.markdown().encode(),
+            ".svg": lambda: heatmapfile.svg(self.grid, f"{model}, {self.metric}").encode(),
+            ".png": lambda: heatmapfile.png(self.grid, f"{model}, {self.metric}"),
         }
         make = pictures.get(path.suffix.lower())
         if make is None and path.suffix.lower() not in exports.SUFFIXES:
@@ -68,7 +73,13 @@ class Table(NamedTuple):
             raise UserError(f"{printable(path.name)!r} does not tell what to write: {known}.")
         if make is None:
             exports.write(
-                path, self.model, self.metric, self.sentences, self.matrix, self.embeddings
+                path,
+                model,
+                self.metric,
+                self.sentences,
+                self.matrix,
+                self.encoded.embeddings,
+                {"tokens": self.encoded.read, "cut": self.encoded.dropped},
             )
             return
         try:

@@ -16,8 +16,11 @@ class TimeSlider(Static):
         super().__init__()
         self.steps: list[int] = []
 
-    def show(self, steps: list[int], current: int | None) -> None:
-        """Mark ``current`` among ``steps``; without one, the model at the end is looked at."""
+    def show(self, steps: list[int], current: int | None, *, awaited: bool = False) -> None:
+        """Mark ``current`` among ``steps``; without one, the model at the end is looked at.
+
+        Where that is ``awaited``, what is in view is of another step.
+        """
         self.steps = steps
         self.display = bool(steps)
         if not steps:
@@ -36,6 +39,7 @@ class TimeSlider(Static):
                 track,
                 "   ",
                 (where, "bold"),
+                (", on its way" if awaited else "", "$warning"),
                 (f"   {len(steps)} kept {'step' if len(steps) == 1 else 'steps'}", MUTED),
             )
         )

@@ -29,7 +29,7 @@ class VectorNumbers(ModalScreen[None]):
 
     def __init__(self, shown: SentenceVector) -> None:
         super().__init__()
-        self.facts = vector_words(shown)
+        self.facts = vector_words(shown, named=True)
         self.sentence = Content(printable(shown.sentence.text))
         self.tokens = token_words(shown)
         self.vector = shown.vector

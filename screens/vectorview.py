@@ -28,9 +28,10 @@ MOST_DIMENSIONS = 8
 
 
 class SentenceVector(NamedTuple):
-    """A sentence, its vector, the tokens that were read, and how many were ``dropped``."""
+    """A sentence, its vector by ``model``, the tokens that it read, and how many it ``dropped``."""
 
     sentence: Sentence
+    model: str
     vector: NDArray[np.float32]
     tokens: list[str]
     dropped: int
@@ -86,9 +87,9 @@ class VectorView(Vertical):
         yield Static(id="vector-tokens")
         yield Static(id="vector-shares")
 
-    def show(self, shown: SentenceVector) -> None:
-        """Show the vector of a sentence and the tokens that it was made of."""
-        self.title.update(vector_words(shown), layout=False)
+    def show(self, shown: SentenceVector, *, named: bool) -> None:
+        """Show the vector of a sentence and the tokens that it was made of, and whose it is."""
+        self.title.update(vector_words(shown, named=named), layout=False)
         self.strip.show(shown.vector)
         self.tokens.update(token_words(shown, most=MOST_TOKENS), layout=False)
 
@@ -102,8 +103,8 @@ class VectorView(Vertical):
         self.shares.update(lead + Content("   ").join(parts), layout=False)
 
 
-def vector_words(shown: SentenceVector) -> Content:
-    """The facts of a vector in one line."""
+def vector_words(shown: SentenceVector, *, named: bool) -> Content:
+    """The facts of a vector in one line, with its model where that is to be ``named``."""
     vector = shown.vector
     norm = float(np.linalg.norm(vector.astype(np.float64)))
     facts = (
@@ -112,8 +113,9 @@ def vector_words(shown: SentenceVector) -> Content:
         ("max", decimals(float(vector.max()), 3)),
     )
     parts = [Content.assemble((f"{name} ", MUTED), value) for name, value in facts]
+    whose = (f" by {printable(shown.model)}", MUTED) if named else ""
     lead = Content.assemble(
-        (f"vector of {shown.sentence.number}", "bold"), f"   {len(vector)} numbers"
+        (f"vector of {shown.sentence.number}", "bold"), whose, f"   {len(vector)} numbers"
     )
     return Content("   ").join([lead, *parts])
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation
 from stplay.results import Accuracy, EvaluatedModel, EvaluatedSplit, Scores, Summary
-from stplay.text import count, printable
+from stplay.text import count, printable, whole_number
 
 
 class Contender(NamedTuple):
@@ -42,7 +42,7 @@ class Contender(NamedTuple):
     def step(self) -> int | None:
         """The step of its checkpoint, where it is one."""
         _, at, step = self.model.name.partition("@")
-        return int(step) if self.run and at and step.isdecimal() else None
+        return whole_number(step) if self.run and at else None
 
 
 def contenders(evaluations: Sequence[Evaluation]) -> list[Contender]:

@@ -66,3 +66,10 @@ class Encoded(NamedTuple):
             f"{who} cut after {count(max(self.read))} tokens; {more} not read "
             f"({self.model} reads {count(self.facts.max_tokens)}, special ones among them)."
         )
+
+
+def cut_mark(dropped: int) -> str:
+    """What stands after a sentence of which so many tokens were not read."""
+    if not dropped:
+        return ""
+    return f"  [{count(dropped)} {'token' if dropped == 1 else 'tokens'} not read]"

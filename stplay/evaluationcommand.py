@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stplay import output
 from stplay.errors import UserError
-from stplay.text import printable
+from stplay.text import MOST_DIGITS, clipped, printable, whole_number
 
 if TYPE_CHECKING:
     from stplay.evaluations import Evaluation, EvaluationLog
@@ -41,10 +41,10 @@ def add_to(add: AddCommand) -> None:
         help="default: dev and test",
     )
     evaluate_.add_argument(
-        "--limit", type=_rows, metavar="N", help="the first N rows of each split"
+        "--limit", type=number, metavar="N", help="the first N rows of each split"
     )
     evaluate_.add_argument(
-        "--truncate-dim", type=_rows, metavar="N", help="the first N numbers of each embedding"
+        "--truncate-dim", type=number, metavar="N", help="the first N numbers of each embedding"
     )
     evaluate_.add_argument(
         "--checkpoints", action="store_true", help="every kept checkpoint of the runs named"
@@ -71,10 +71,18 @@ def add_to(add: AddCommand) -> None:
     wrong_.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
 
 
-def _rows(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{printable(text)!r} is no whole number above 0")
-    return int(text)
+def number(text: str) -> int:
+    """A number on the command line.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if (found := whole_number(text)) is None:
+        raise argparse.ArgumentTypeError(
+            f"{clipped(printable(text), 40)!r} is no whole number above 0, of at most "
+            f"{MOST_DIGITS} digits"
+        )
+    return found
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -185,20 +193,24 @@ def show(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from stplay.text import count, decimals, moment
+    from stplay.evaluationview import MOST_NAME
+    from stplay.text import count, decimals, moment, shortened
 
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Evaluation", "Model", "Data"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("Rows", "cosine", "max"):
         table.add_column(name, justify="right")
     table.add_column("When")
+    results = [result for _, summary in found for result in summary.results]
+    names = list(dict.fromkeys(result.model for result in results))
+    shown = dict(zip(names, shortened(names, MOST_NAME), strict=True))
     for name, summary in found:
         for result in summary.results:
             split = next(each for each in summary.splits if each.split == result.split)
             table.add_row(
                 Text(name),
-                Text(printable(result.model)),
+                Text(shown[result.model]),
                 Text(printable(split.label)),
                 count(split.rows),
                 decimals(result.accuracies["cosine_accuracy"].value, 3),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import time
 from collections.abc import Sequence
@@ -112,7 +111,10 @@ class Evaluation(Job[EvaluationLog]):
         Raises:
             UserError: it has not finished, or the folder was damaged or removed.
         """
-        return self._read(self.summary_path, Summary)
+        found = self._read(self.summary_path, Summary)
+        if not (found.rated() and found.splits):  # no process of ours calls that a result
+            raise _damaged(self.summary_path)
+        return found
 
     def _read(self, path: Path, kind: type[Struct]) -> Struct:
         try:
@@ -122,7 +124,7 @@ class Evaluation(Job[EvaluationLog]):
         except OSError as error:
             raise _unreadable(path, error) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
+            raise _damaged(path) from None
 
     def triplets_path(self, split: int) -> Path:
         """Where the triplets of a split are kept, by its place in the summary."""
@@ -138,7 +140,9 @@ class Evaluation(Job[EvaluationLog]):
         Raises:
             UserError: the file is damaged or gone.
         """
-        return self._open(self.triplets_path(_place(self.summary().splits, split)), Triplets)
+        splits = self.summary().splits
+        place = _place(splits, split)
+        return self._open(self.triplets_path(place), Triplets, splits[place].rows)
 
     def scores(self, model: str, split: str) -> Scores:
         """The scores that ``model`` gave the triplets of ``split``.
@@ -150,9 +154,10 @@ class Evaluation(Job[EvaluationLog]):
         model_place, split_place = _place(summary.models, model), _place(summary.splits, split)
         if error := summary.models[model_place].error:
             raise UserError(f"{printable(model)} has no figures: {error}")
-        return self._open(self.scores_path(model_place, split_place), Scores)
+        rows = summary.splits[split_place].rows
+        return self._open(self.scores_path(model_place, split_place), Scores, rows)
 
-    def _open(self, path: Path, kind: type[File]) -> File:
+    def _open(self, path: Path, kind: type[File], rows: int) -> File:
         from pyarrow import ArrowException
 
         try:
@@ -161,9 +166,12 @@ class Evaluation(Job[EvaluationLog]):
         except OSError as error:
             raise _unreadable(path, error) from None
         try:
-            return kind(path)
+            opened = kind(path)
         except (OSError, ArrowException):
-            raise UserError(f"{printable(str(path))} is damaged; evaluate again.") from None
+            raise _damaged(path) from None
+        if len(opened) != rows:  # of another evaluation, or of other rows
+            raise _damaged(path)
+        return opened
 
     def remove_partial_results(self) -> None:
         """Remove the large files of one that did not finish; what was asked and told stays."""
@@ -175,6 +183,10 @@ class Evaluation(Job[EvaluationLog]):
     def discard(self) -> None:
         """Remove the folder and all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{printable(str(path))} is damaged; evaluate again.")
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:
@@ -248,11 +260,7 @@ def _sweep(left: Evaluation) -> None:
     """
     if left.summary_path.is_file():
         return
-    log, _ = left._fold()
-    if log.active and log.worker is not None and log.worker.host != platform.node():
-        return
-    left.check_worker(log)
-    if log.active:
+    if left.read_log().active:
         return
     try:
         # A folder is made before its log: another start may be at it right now.

@@ -11,13 +11,16 @@ from rich.text import Text
 
 from stplay import card, output
 from stplay.evaluations import Evaluation, EvaluationLog
-from stplay.results import METRICS, EvaluatedModel, EvaluatedSplit, Summary
+from stplay.results import METRICS, Accuracy, EvaluatedModel, EvaluatedSplit, Summary
 from stplay.significance import compare
-from stplay.text import count, decimals, duration, printable
+from stplay.text import count, decimals, duration, printable, shortened
 from stplay.worklog import stage_words
 
 PLAIN_STAGE_SHARE = 0.25
 MOST_COMPARED = 4
+MOST_COLUMNS = 3
+FIGURE_WIDTH = len("0.849 (0.825 to 0.870)")
+MOST_NAME = 32
 
 
 class EvaluationProgress:
@@ -80,28 +83,60 @@ def report(evaluation: Evaluation, summary: Summary) -> RenderableType:
 
 
 def split_table(summary: Summary, split: EvaluatedSplit) -> Table:
-    """The accuracies on one split, a column for each model, with their 95 % intervals."""
+    """The accuracies on one split: a column for each model, or, for many of them, a row.
+
+    The 95 % intervals stand beside all figures, or, in a row, as a margin beside the best.
+    """
     shown = Table(box=None, padding=(0, 2), header_style="bold", title_justify="left")
-    rows = f"{count(split.rows)} rows{', synthetic' if split.synthetic else ''}"
-    shown.add_column(Text(f"{printable(split.label)} ({rows})"))
+    facts = f"{count(split.rows)} rows{', synthetic' if split.synthetic else ''}"
+    words = Text(f"{printable(split.label)} ({facts})")
+    shown.add_column(words, overflow="fold", min_width=max(map(len, METRICS)))
     models = summary.rated()
-    for model in models:
-        words = model_words(model, precise=len(summary.precisions()) > 1)
-        shown.add_column(Text(words), justify="right")
+    in_rows = len(models) > MOST_COLUMNS
+    cuts = shortened([model.name for model in models], MOST_NAME if in_rows else FIGURE_WIDTH)
+    precise = len(summary.precisions()) > 1
+    names = [
+        name + about_words(model, precise=precise) for model, name in zip(models, cuts, strict=True)
+    ]
+    every = [summary.result(model.name, split.split) for model in models]
+    found = [result.accuracies if result else {} for result in every]
     published = card.published(split.data, split.split)
+    card_words = f"card ({count(card.card().rows)} rows)"
+    if in_rows:
+        shown.padding = (0, 1, 0, 1)
+        for metric in METRICS:
+            shown.add_column(metric.removesuffix("_accuracy"), justify="right", no_wrap=True)
+        *others, last = METRICS
+        for name, accuracies in zip(names, found, strict=True):
+            values = (accuracies.get(metric) for metric in others)
+            figures = (decimals(each and each.value, 3) for each in values)
+            shown.add_row(Text(name), *figures, _margin(accuracies.get(last)))
+        if published:
+            shown.add_row(card_words, *(decimals(published[metric], 3) for metric in METRICS))
+        return shown
+    for name in names:
+        shown.add_column(Text(name), justify="right", overflow="fold")
     if published:
-        shown.add_column(Text(f"card ({count(card.card().rows)} rows)"), justify="right")
+        shown.add_column(card_words, justify="right")
     for metric in METRICS:
-        cells = []
-        for model in models:
-            result = summary.result(model.name, split.split)
-            found = result.accuracies[metric] if result else None
-            interval = f" ({found.low:.3f} to {found.high:.3f})" if found else ""
-            cells.append(decimals(found.value if found else None, 3) + interval)
+        cells = [_interval(accuracies.get(metric)) for accuracies in found]
         if published:
             cells.append(decimals(published[metric], 3))
-        shown.add_row(Text(metric), *cells, style="bold" if metric == METRICS[-1] else "")
+        shown.add_row(metric, *cells, style="bold" if metric == METRICS[-1] else "")
     return shown
+
+
+def _interval(accuracy: Accuracy | None) -> str:
+    if accuracy is None:
+        return "-"
+    return f"{accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f})"
+
+
+def _margin(accuracy: Accuracy | None) -> str:
+    if accuracy is None:
+        return "-"
+    wider = max(accuracy.value - accuracy.low, accuracy.high - accuracy.value)
+    return f"{accuracy.value:.3f} ±{wider:.3f}".replace("±0.", "±.")
 
 
 def comparisons(
@@ -118,12 +153,12 @@ def comparisons(
     return lines
 
 
-def model_words(model: EvaluatedModel, *, precise: bool = False) -> str:
-    """A model's name, and what people should know of it; its precision too where ``precise``."""
+def about_words(model: EvaluatedModel, *, precise: bool = False) -> str:
+    """What people should know of a model, after its name; its precision too where ``precise``."""
     about = ["untrained"] if model.untrained else []
     if precise and model.precision is not None:
         about.append(printable(model.precision))
-    return printable(model.name) + (f" ({', '.join(about)})" if about else "")
+    return f" ({', '.join(about)})" if about else ""
 
 
 def facts_line(evaluation: Evaluation, summary: Summary) -> str:

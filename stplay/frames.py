@@ -14,7 +14,7 @@ import msgspec
 
 from stplay.quantities import Seconds, Whole
 
-PROTOCOL = 3
+PROTOCOL = 4
 MOST_HEADER_BYTES = 1 << 28
 MOST_BODY_BYTES = 1 << 34
 BUFFER_BYTES = 1 << 20
@@ -74,7 +74,8 @@ class ModelFacts(msgspec.Struct, tag=True, frozen=True):
 
     ``max_tokens`` counts special tokens; ``similarity`` is the library's ``similarity_fn_name``;
     ``revision`` is a Hub model's commit; ``tells_tasks_apart`` where a query and a document of the
-    same words may have different embeddings.
+    same words may have different embeddings; ``precision`` is that of its weights, while all that
+    is sent is in single precision.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ModelFacts(msgspec.Struct, tag=True, frozen=True):
     untrained: bool
     device: str
     tells_tasks_apart: bool
+    precision: str = "float32"
 
 
 class Progressed(msgspec.Struct, tag=True):

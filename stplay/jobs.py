@@ -84,8 +84,11 @@ class Job(Generic[Log]):
         worker = log.worker
         try:
             silence = self._silence()
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             log.lose_worker(f"{self.title} is gone: there is no folder {self.folder}")
+            return
+        except OSError as error:  # such as a shared disk that does not answer
+            log.lose_sight(f"{self.events_path} cannot be looked at: {error.strerror}")
             return
         if worker is None:
             if silence > LAUNCH_SECONDS:
@@ -126,6 +129,8 @@ class Job(Generic[Log]):
         Only who started it can ask; then it is written down for everybody else.
         """
         child = _children.get((self.folder, worker.pid))
+        if child is not None:
+            _await_exit(child)  # its threads may end after it: only then its parent can ask
         error = process.last_error(self.worker_log_path)
         told = f", and the last error in its output is {error}" if error else ""
         if child is not None and (code := child.poll()) is not None:
@@ -192,14 +197,13 @@ class Job(Generic[Log]):
         return log, offset
 
     def await_exit(self) -> None:
-        """Wait, a moment at most, for the process that was started here and has had its last word.
+        """Wait, a moment at most, for a process that was started here and is at its end.
 
         Until it has let go of what it held, nobody can resume.
         """
-        deadline = time.monotonic() + EXIT_SECONDS
-        for (folder, _), child in _children.items():
-            while folder == self.folder and child.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.02)
+        for (folder, _), child in list(_children.items()):
+            if folder == self.folder:
+                _await_exit(child)
 
     def request_stop(self) -> bool:
         """Ask the process to save what is worth it and end; false where none is at work.
@@ -235,6 +239,12 @@ class Job(Generic[Log]):
             yield events, reader.text
             if not events:
                 time.sleep(interval)
+
+
+def _await_exit(child: process.Process) -> None:
+    deadline = time.monotonic() + EXIT_SECONDS
+    while child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def is_running(pid: int, started: float, folder: Path) -> bool:

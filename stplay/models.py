@@ -64,11 +64,11 @@ def _best(finished: Iterable[_Finished]) -> BestModel:
     passed: list[_Finished] = []
     for run in finished:
         if run.unfit is None:
-            fit = f" that is fit to{_reason(passed)}" if passed else ""
+            fit = f" that is fit{_reason(passed)}" if passed else ""
             return BestModel(run.name, f"it is the newest finished run on real data{fit}")
         passed.append(run)
     real = any(run.unfit != SYNTHETIC for run in passed)
-    why = f"no finished run on real data is {'fit to' if real else 'here'}{_reason(passed)}"
+    why = f"no finished run on real data is {'fit' if real else 'here'}{_reason(passed)}"
     if sources.has_minilm():
         return BestModel(PACKAGED, why)
     why += f", {PACKAGED} is not installed"

@@ -49,6 +49,7 @@ class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
     longest_tokens: int | None = None
     fitting_tokens: int | None = None
     choices: list[Choice] = []
+    notes: list[str] = []
 
     @property
     def best(self) -> Choice | None:
@@ -109,6 +110,7 @@ def lines(plan: Plan) -> Iterator[str]:
         f"{printable(plan.base)} on {printable(plan.device)}, {plan.precision}, "
         f"{size(plan.free_bytes)} free"
     )
+    yield from map(printable, plan.notes)
     yield (
         f"{count(plan.triplets)} triplets, {count(plan.batch_size)} a step, "
         f"{count(plan.steps)} steps"

@@ -21,7 +21,7 @@ from msgspec import Meta
 
 from stplay import sources
 from stplay.errors import UserError
-from stplay.text import printable
+from stplay.text import clipped, printable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -164,11 +164,18 @@ class Mistake(NamedTuple):
     given: object
     allowed: str
 
+    @property
+    def _written(self) -> str:
+        try:
+            return repr(self.given)
+        except ValueError:  # Python writes none of so many digits
+            return "a number of thousands of digits"
+
     def __str__(self) -> str:
         field = printable(self.field)
         if self.allowed.startswith("unknown"):
             return f"{field} is {self.allowed}"
-        given = "nothing" if self.given is None else printable(repr(self.given))
+        given = "nothing" if self.given is None else clipped(printable(self._written), 200)
         return f"{field} = {given} cannot be used; it must be {self.allowed}"
 
 
@@ -236,7 +243,9 @@ def _fits(value: object, kind: Any) -> bool:
             value.encode()  # a path of broken text cannot be written down
     except (msgspec.ValidationError, UnicodeEncodeError):
         return False
-    # TOML knows nan, which passes every bound, and inf.
+    # TOML knows nan, which passes every bound, and inf; its whole numbers have 64 bits.
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
     return not isinstance(value, float) or math.isfinite(value)
 
 

@@ -219,6 +219,9 @@ class Scores:
     def __init__(self, path: Path) -> None:
         self._table = _table(path, SCORE_COLUMNS)
 
+    def __len__(self) -> int:
+        return self._table.num_rows
+
     def positive(self, similarity: str) -> NDArray[np.floating]:
         """The similarity of each anchor to its positive."""
         return self._table[f"{similarity}_positive"].to_numpy()

@@ -11,7 +11,7 @@ from pathlib import Path
 from stplay import home, manifest
 from stplay.errors import UserError
 from stplay.events import CheckpointSaved, EventReader, RunResumed
-from stplay.text import count, printable
+from stplay.text import clipped, count, printable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 EVENTS = "events.jsonl"
@@ -133,7 +133,7 @@ def checkpoint(folder: Path, step: str) -> Path:
     path = {str(step): path for step, path in saved.items()}.get(step)
     if path is None or not path.is_dir():
         raise UserError(
-            f"The run {folder.name} kept no checkpoint of step {printable(step)!r}; "
+            f"The run {folder.name} kept no checkpoint of step {clipped(printable(step), 40)!r}; "
             f"kept steps: {_steps(checkpoints(folder))}."
         )
     if damage := manifest.damage(path, hashes=False):

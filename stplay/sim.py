@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stplay import corpora, exports, lines, models, output
-from stplay.encoded import Encoded
+from stplay.encoded import Encoded, cut_mark
 from stplay.encoder import Encoder, Neighbour, Progress
 from stplay.errors import UserError
 from stplay.similarity import similarity_matrix
@@ -87,7 +87,7 @@ def compare(
         shown = printable(sentence)
         if len(shown) > SHOWN_CHARACTERS:
             shown = shown[: SHOWN_CHARACTERS - 1] + "…"
-        shown += _cut_mark(cut)
+        shown += cut_mark(cut)
         table.append(f"{number:>5}" + "".join(f" {cell:>{width}}" for cell in row) + f"  {shown}")
     return "\n".join(table) + "\n"
 
@@ -156,10 +156,10 @@ def search(
     table: list[str] = []
     for query, dropped, neighbours in zip(queries, encoded.dropped, found, strict=True):
         if len(queries) > 1:
-            heading = printable(query) + _cut_mark(dropped)
+            heading = printable(query) + cut_mark(dropped)
             table += ["", heading] if table else [heading]
         table += [
-            f"{one.score:.{DECIMALS}f}  {printable(one.text)}{_cut_mark(one.cut)}"
+            f"{one.score:.{DECIMALS}f}  {printable(one.text)}{cut_mark(one.cut)}"
             for one in neighbours
         ]
     return "\n".join(table) + "\n"
@@ -197,13 +197,6 @@ async def _started(model: str | None, allow_pickle: bool) -> AsyncIterator[tuple
             _say(f"{facts.name} is untrained: what it finds alike means nothing.")
     finally:
         await encoder.close()
-
-
-def _cut_mark(dropped: int) -> str:
-    """What stands after a sentence whose end was not read."""
-    if not dropped:
-        return ""
-    return f"  [{count(dropped)} {'token' if dropped == 1 else 'tokens'} not read]"
 
 
 def _tells(status: output.StatusLine) -> Progress:

@@ -83,6 +83,11 @@ def _is_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or "\\" in name or Path(name).is_absolute()
 
 
+def public_name(name: str) -> str:
+    """``name`` for others to read: of a path, which means something here only, the last part."""
+    return Path(name).name if _is_path(name) else name
+
+
 def expanded(name: str) -> Path:
     """``name`` as a path, ``~`` replaced where that home is known."""
     try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 HUGE = 1e15
 MOST_SHOWN = 4096
+MOST_DIGITS = 15
+MOST_CUTS = 8
 YEAR = 365.25 * 86_400
 MOST_MARKS = 8  # in a row: a letter of any language has fewer above and below it
 
@@ -27,7 +30,11 @@ def printable(text: str) -> str:
     Control, bidirectional-override and other invisible format characters are replaced by U+FFFD,
     and so are floods of combining signs; tabs and line ends become one space.
     """
-    return _replaced(text, lambda sign: " " if sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}")
+    return _replaced(text, _sign_instead)
+
+
+def _sign_instead(sign: str) -> str:
+    return " " if sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}"
 
 
 def clipped(text: str, most: int = MOST_SHOWN) -> str:
@@ -59,17 +66,24 @@ def _json_escape(sign: str) -> str:
 
 def _replaced(text: str, replacement: Callable[[str], str]) -> str:
     """``text`` with the ``replacement`` of each character that could steer or flood a terminal."""
-    if text.isprintable() and (text.isascii() or not _ANY_FLOOD.search(text)):
-        return text
+    floods = not text.isascii() and _ANY_FLOOD.search(text)
+    if not floods:
+        if text.isprintable():
+            return text
+        return "".join([replacement(sign) if _is_unsafe(sign) else sign for sign in text])
     shown: list[str] = []
     marks = 0
     for sign in text:
-        kind = unicodedata.category(sign)
-        is_mark = kind in _MARKS or sign in _JOINERS or _IS_JAMO(sign)
+        is_mark = unicodedata.category(sign) in _MARKS or sign in _JOINERS or _IS_JAMO(sign)
         marks = marks + 1 if is_mark else 0
-        unsafe = kind in _UNSAFE and sign not in _JOINERS
-        shown.append(replacement(sign) if unsafe or marks > MOST_MARKS else sign)
+        shown.append(replacement(sign) if marks > MOST_MARKS or _is_unsafe(sign) else sign)
     return "".join(shown)
+
+
+def _is_unsafe(sign: str) -> bool:
+    if sign.isprintable():
+        return False
+    return unicodedata.category(sign) in _UNSAFE and sign not in _JOINERS
 
 
 def count(value: float | None) -> str:
@@ -120,8 +134,77 @@ def duration(seconds: float) -> str:
 def size(value: float) -> str:
     """A number of bytes in binary units: ``512 B``, ``3.2 MiB``, ``11.2 GiB``."""
     value = _float(value)
+    if value < 0:
+        return f"-{size(-value)}"
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB" if value < HUGE else f"{value:.1e} TiB"
+
+
+def whole_number(text: str) -> int | None:
+    """The whole number above 0 that a person typed, of at most ``MOST_DIGITS``; or none."""
+    fits = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+    return (int(text) or None) if fits else None
+
+
+def shortened(names: Sequence[str], width: int) -> list[str]:
+    """``names`` in at most ``width`` cells each, so that different ones stay different.
+
+    A long name is cut in the middle, or, where that leaves nothing of what differs, before it.
+    """
+    texts = [printable(name) for name in names]
+    shown = {text: _cut(text, width) for text in texts}
+    for _ in range(MOST_CUTS):
+        if not (alike := _alike(shown)):
+            break
+        for group in alike:
+            start = _start_of_difference(group, width)
+            shown |= {text: _cut(f"…{text[start:]}", width) for text in group}
+    for group in _alike(shown):
+        numbers = itertools.count(1)
+        for text in group:
+            marks = (f"~{number}" for number in numbers)
+            tries = (_cut(text, width - len(mark)) + mark for mark in marks)
+            shown[text] = next(each for each in tries if each not in shown.values())
+    return [shown[text] for text in texts]
+
+
+def _alike(shown: dict[str, str]) -> list[list[str]]:
+    """The texts that are shown as others are."""
+    groups: dict[str, list[str]] = {}
+    for text, cut in shown.items():
+        groups.setdefault(cut, []).append(text)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _start_of_difference(texts: Sequence[str], width: int) -> int:
+    """Where the first difference of ``texts`` begins, or as much before it as there is room for."""
+    from rich.cells import cell_len
+
+    alike = itertools.takewhile(lambda signs: len(set(signs)) == 1, zip(*texts, strict=False))
+    shared = sum(1 for _ in alike)
+    room = width - 1 - max(cell_len(text[shared:]) for text in texts)
+    start = shared
+    while start > 0 and cell_len(texts[0][start - 1 : shared]) <= room:
+        start -= 1
+    return texts[0].find("/", start, shared) + 1 or start
+
+
+def _cut(text: str, width: int) -> str:
+    """``text`` without as much of its middle as is more than ``width`` cells."""
+    from rich.cells import cell_len
+
+    if cell_len(text) <= width:
+        return text
+
+    def most(signs: str, room: int) -> list[str]:
+        ends = itertools.accumulate(map(cell_len, signs))
+        return [sign for sign, end in zip(signs, ends, strict=False) if end <= room]
+
+    head = most(text, (width - 1) // 2)
+    tail = most(text[::-1], width - 1 - cell_len("".join(head)))
+    while tail and unicodedata.category(tail[-1]) in _MARKS:  # of a sign that is gone
+        tail.pop()
+    return "".join((*head, "…", *reversed(tail)))

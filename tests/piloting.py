@@ -84,6 +84,13 @@ async def eventually(
     await pilot.pause()
 
 
+async def settle_dialog(pilot: Pilot[None]) -> None:
+    """Wait for a dialog that takes keys."""
+    await eventually(
+        pilot, lambda: pilot.app.screen.is_modal and pilot.app.screen.focused is not None
+    )
+
+
 async def open_screen(pilot: Pilot[None]) -> EvaluateScreen:
     """The Evaluate screen, with its form."""
     await settle(pilot)

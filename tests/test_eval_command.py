@@ -104,7 +104,7 @@ def test_the_figures_of_minilm_on_real_triplets(shared_home: Path, snli: Path) -
         assert done.returncode == 0, done.stderr
         (line,) = map(json.loads, done.stdout.splitlines())
         intervals = [f"{metric}_interval" for metric in METRICS]
-        assert set(line) == {"model", "data", "split", "rows", *METRICS, *intervals}
+        assert set(line) == {"model", "data", "split", "rows", "precision", *METRICS, *intervals}
         assert (line["model"], line["split"], line["rows"]) == ("builtin:minilm", split, 1000)
         assert line["data"].endswith(f"snli/{split}.jsonl")
         assert tuple(round(line[metric], 3) for metric in METRICS) == expected[split]
@@ -231,6 +231,7 @@ def test_all_nli_stands_beside_the_card(shared_home: Path, tmp_path: Path) -> No
         (("eval", "builtin:tiny", "--data", "builtin:sample", "--split", "\udcff"), ["not UTF-8"]),
         (("evaluations", "none"), ["no finished evaluation 'none'. The newest: sample-1"]),
         (("evaluations", "../sample-1\x1b"), ["no finished evaluation '../sample-1�'"]),
+        (("eval", "run:x@" + "9" * 5000, "--data", "builtin:sample"), ["no run 'x'"]),
         (("wrong", "none"), ["no finished evaluation 'none'"]),
         (("wrong", "sample-1", "--model", "c"), ["no c; it has a, b"]),
         (("wrong", "sample-1", "--better", "c"), ["no c; it has a, b"]),
@@ -253,6 +254,9 @@ def test_a_mistake_is_one_line(
         ("eval", "a", "--limit", "-1"),
         ("eval", "a", "--limit", "1e3"),
         ("eval", "a", "--truncate-dim", "x"),
+        ("eval", "a", "--limit", "9" * 5000),
+        ("eval", "a", "--truncate-dim", "9" * 5000),
+        ("eval", "a", "--limit", "²"),
         ("wrong", "a", "--similarity", "hamming"),
         ("wrong", "a", "--format", "xml"),
     ],
@@ -367,3 +371,17 @@ def test_help_names_the_commands() -> None:
     done = run_stplay("--help")
     for command in ("eval", "evaluations", "wrong"):
         assert re.search(rf"^ +{command}\s+\w", done.stdout, re.MULTILINE), command
+
+
+@pytest.mark.parametrize(("models", "columns"), [(2, "90"), (3, "120"), (6, "100")])
+def test_long_names_of_models_stay_different_and_figures_whole(
+    home: Path, models: int, columns: str
+) -> None:
+    names = [f"/home/someone/models/experiment-{name}/checkpoint-100" for name in "abcdef"[:models]]
+    finished(*names)
+    for arguments in (("evaluations",), ("evaluations", "sample-1")):
+        shown = run_stplay(*arguments, env={"COLUMNS": columns}).stdout
+        for name in "abcdef"[:models]:
+            assert re.search(rf"…\S*{name}/checkpoint-100", shown), shown
+        assert shown.count("0.750") >= models
+        assert re.search(r"\d…", shown) is None, "no figure is cut"

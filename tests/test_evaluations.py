@@ -283,6 +283,29 @@ def test_a_half_written_file_is_damaged(home: Path) -> None:
         evaluation.scores("a", "dev")
 
 
+def test_files_of_another_evaluation_are_damaged(home: Path) -> None:
+    evaluation = finished("a")
+    kept_triplets(evaluation.triplets_path(0), SENTENCES[:3])
+    evaluation.scores_path(0, 0).write_bytes(evaluation.triplets_path(0).read_bytes())
+    with pytest.raises(UserError, match=r"scores-1-1.parquet is damaged"):
+        evaluation.scores("a", "dev")
+    with pytest.raises(UserError, match=r"triplets-1.parquet is damaged"):
+        evaluation.triplets("dev")
+    kept_scores(evaluation.scores_path(0, 0), [0.9] * 5, [0.1] * 5)
+    with pytest.raises(UserError, match=r"scores-1-1.parquet is damaged"):
+        evaluation.scores("a", "dev")
+
+
+def test_a_summary_of_nothing_is_damaged(home: Path) -> None:
+    evaluation, nothing, failed = finished("a"), summary_of([]), summary_of(["a"])
+    nothing.splits.clear()
+    failed.models[0].error = "It broke."
+    for summary in (nothing, failed, summary_of([])):
+        evaluation.summary_path.write_bytes(msgspec.json.encode(summary))
+        with pytest.raises(UserError, match=r"summary.json is damaged"):
+            evaluation.summary()
+
+
 def test_what_an_evaluation_does_not_have(home: Path) -> None:
     summary = summary_of(["a", "b"])
     summary.models[1].error = "The model b gives NaN."

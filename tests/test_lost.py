@@ -150,6 +150,25 @@ def test_a_follower_does_not_end_on_it(elsewhere: Run) -> None:
     assert follower.returncode == 0
 
 
+def test_a_disk_that_does_not_answer_is_no_death(
+    elsewhere: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = elsewhere.read_log()
+
+    def stale(*_: object, **__: object) -> os.stat_result:
+        raise OSError(116, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", stale)
+        elsewhere.check_worker(log)
+    assert log.status == "lost"
+    assert (log.error or "").endswith("events.jsonl cannot be looked at: Stale file handle")
+    (elsewhere.folder / "events.jsonl").unlink()
+    elsewhere.check_worker(log)
+    assert log.status == "failed"
+    assert "there is no folder" in (log.error or "")
+
+
 def test_a_dead_process_here_is_not_lost(home: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         run = write(create("mine"), worker_of(psutil.Process(process.pid)), STARTED)

@@ -108,7 +108,7 @@ def test_the_newest_that_is_fit_answers_and_those_passed_over_are_named() -> Non
     best = models.best()
     assert best.name == "run:fit"
     assert best.why == (
-        "it is the newest finished run on real data that is fit to (run:toy-4: synthetic data)"
+        "it is the newest finished run on real data that is fit (run:toy-4: synthetic data)"
     )
     names = [model.name for model in models.offered()]
     assert names[0] == "run:fit"

@@ -21,6 +21,7 @@ from stplay.text import printable_lines
 
 FOLDER = Path(hostile.__file__).parents[1]
 PROGRAM = (sys.executable, hostile.__file__)
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e]|\u0301{9}")
 OURS = re.compile(r"\x1b\[[0-9;]*[mKA]|\x1b\[\?25[lh]")  # colours, erased lines, cursor
 
 
@@ -56,6 +57,7 @@ def piped() -> dict[tuple[str, ...], tuple[str, str]]:
 def assert_safe(text: str) -> None:
     text = OURS.sub("", text).replace("\r\n", "\n").replace("\r", "")
     assert printable_lines(text) == text
+    assert not UNSAFE.search(text)
 
 
 def test_every_command_is_tried():

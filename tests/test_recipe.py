@@ -510,3 +510,17 @@ def test_trust_in_one_model_is_none_in_another():
     assert not recipe.load("all-nli", ["model.base=org/other"]).model.allow_pickle
     both = ["model.allow_pickle=true", "model.base=org/other"]
     assert recipe.load("all-nli", both).model.allow_pickle
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["9" * 5000, f"0x{'f' * 5000}", f"[0x{'f' * 5000}]", "1e999"],
+    ids=["decimal", "hexadecimal", "list", "float"],
+)
+@pytest.mark.parametrize("field", ["training.seed", "training.learning_rate", "data.train_rows"])
+def test_a_number_of_thousands_of_digits_is_a_mistake_in_one_short_line(
+    field: str, typed: str
+) -> None:
+    with pytest.raises(UserError, match=f"{field} = .* cannot be used") as error:
+        recipe.load("sample", [f"{field}={typed}"])
+    assert len(error.value.sentence) < 400

@@ -150,7 +150,7 @@ def test_lines_have_the_keys_of_the_command(tmp_path: Path) -> None:
     lines = summary.lines()
     assert [line["model"] for line in lines] == ["a", "b"]
     names = [key for metric in METRICS for key in (metric, f"{metric}_interval")]
-    assert list(lines[0]) == ["model", "data", "split", "rows", *names]
+    assert list(lines[0]) == ["model", "data", "split", "rows", "precision", *names]
     assert lines[0]["cosine_accuracy"] == 0.75
     assert lines[0]["max_accuracy_interval"] == [0.3, 0.95]
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import unicodedata
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from stplay.text import (
+    MOST_DIGITS,
     MOST_MARKS,
     ascii_json,
     count,
     decimals,
     duration,
+    moment,
     printable,
     printable_json,
     printable_lines,
+    shortened,
     size,
+    whole_number,
 )
 
 
@@ -94,6 +104,20 @@ def test_every_control_character_is_replaced():
         assert unicodedata.category(shown[1]) in ("Zs", "So"), hex(code)
 
 
+HUGE = [1e15, 1e16, -1e308, 1e308, math.inf, -math.inf, math.nan, 10**400, -(10**400), -1, -0.5]
+
+
+@pytest.mark.parametrize("value", HUGE)
+@pytest.mark.parametrize("words", [count, duration, size, moment, lambda value: decimals(value, 4)])
+def test_any_number_is_told_in_a_few_characters(words: Callable[[float], str], value: float):
+    assert 0 < len(words(value)) < 40
+
+
+def test_a_moment():
+    assert re.fullmatch(r"2023-11-1[45] \d\d:\d\d", moment(1.7e9))
+    assert moment(None) == moment(0.0) == moment(1e308) == "-"
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(None, "-"), (0, "0"), (999, "999"), (6250, "6,250"), (1234567.6, "1,234,568")],
@@ -149,3 +173,59 @@ def test_duration(seconds: float, shown: str):
 )
 def test_size(value: float, shown: str):
     assert size(value) == shown
+
+
+NAMES = [f"/home/someone/models/experiment-{name}/checkpoint-100" for name in "abc"]
+
+
+@pytest.mark.parametrize("width", [12, 24, 40])
+def test_long_names_stay_different(width: int) -> None:
+    shown = shortened(NAMES, width)
+    assert len(set(shown)) == 3
+    assert all(cell_len(each) <= width for each in shown)
+    assert [f"{name}/" in each for name, each in zip("abc", shown, strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("names", "width", "expected"),
+    [
+        (["run:few@100", "run:few@200"], 11, ["run:few@100", "run:few@200"]),
+        (["a" * 30], 9, ["aaaa…aaaa"]),
+        (NAMES[:2], 24, [f"…riment-{name}/checkpoint-100" for name in "ab"]),
+        (["/x/one/two/a.b", "/x/one/two/a.c"], 6, ["/x…a.b", "/x…a.c"]),
+        (
+            ["模型" * 9 + "a" + "模型" * 9, "模型" * 9 + "b" + "模型" * 9],
+            10,
+            ["…a模…模型", "…b模…模型"],
+        ),
+        (["x\x1b[31m" * 3], 8, ["x\ufffd[…[31m"]),
+        ([], 9, []),
+        (["same", "same"], 3, ["s…e", "s…e"]),
+    ],
+)
+def test_a_long_name_is_cut_where_that_leaves_what_differs(
+    names: list[str], width: int, expected: list[str]
+) -> None:
+    assert shortened(names, width) == expected
+
+
+@given(
+    st.lists(st.text(st.sampled_from("ab/-模é\u0301"), max_size=40), unique=True, max_size=12),
+    st.integers(6, 30),
+)
+def test_no_two_names_are_cut_to_the_same_text(names: list[str], width: int) -> None:
+    shown = shortened(names, width)
+    assert len(set(shown)) == len(names)
+    assert all(cell_len(each) <= width for each in shown)
+
+
+@pytest.mark.parametrize("text", ["1", "1000", "007", "9" * MOST_DIGITS])
+def test_a_whole_number_that_a_person_typed(text: str) -> None:
+    assert whole_number(text) == int(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "+1", "1e3", "1_000", " 1", "٣", "²", "1.0", "9" * 16, "9" * 5000, "00"]
+)
+def test_what_is_no_whole_number_is_none(text: str) -> None:
+    assert whole_number(text) is None

@@ -33,8 +33,10 @@ from stplay.events import (
     Replaced,
     RunFinished,
     RunResumed,
+    RunStarted,
     TrainLogged,
     Unknown,
+    WorkerStarted,
     decode_events,
 )
 from stplay.liveview import PlainView, TerminalView
@@ -108,6 +110,9 @@ def test_whatever_stands_in_a_log_is_listed(home: Path, text: bytes):
         assert path.resolve().is_relative_to(run.folder)
 
 
+BEGUN = [event for event in TOLD if isinstance(event, WorkerStarted | RunStarted)]
+
+
 def lines_of(event: Event) -> bytes:
     """``event`` with each wild value in each of its fields, one after the other."""
     fields = {name: json.dumps(value) for name, value in msgspec.to_builtins(event).items()}
@@ -120,6 +125,22 @@ def lines_of(event: Event) -> bytes:
     return b"".join(f"{{{each}}}\n".encode() for each in lines)
 
 
+# What any number of the library's may be; all others are counts, shares, or measures.
+ANY_NUMBER = {"loss", "learning_rate", "gradient_norm"}
+MOST = {"pid": (1 << 31) - 1, "exit_code": 255, "time": 1e11, "process_started": 1e11}
+
+
+def assert_within_bounds(fields: dict[str, object]) -> None:
+    for name, value in fields.items():
+        if isinstance(value, str):
+            assert len(value) <= 1 << 24
+        if name in ANY_NUMBER or isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        assert value >= (-1 if name == "step" else 0), name
+        most = 1 if name.endswith("accuracy") else 1e30 if isinstance(value, float) else 1 << 53
+        assert value <= MOST.get(name, most), name
+
+
 @pytest.mark.parametrize("event", TOLD, ids=lambda event: type(event).__name__)
 def test_each_field_takes_what_can_be_and_no_more(home: Path, event: Event):
     text = lines_of(event)
@@ -129,30 +150,42 @@ def test_each_field_takes_what_can_be_and_no_more(home: Path, event: Event):
     assert sum(isinstance(each, Damaged) for each in found) > len(WILD) / 3
     for each in found:
         if isinstance(each, type(event)):
+            assert_within_bounds(msgspec.structs.asdict(each))
             assert decode_events(msgspec.json.encode(each) + b"\n")[0] == [each]
 
 
 async def test_whatever_stands_in_a_log_is_shown_in_the_app(home: Path):
     run = finished_run("mine")
     evaluation = finished_evaluation("found")
-    async with StplayApp().run_test(size=(100, 30)) as pilot:
+    app = StplayApp()
+    async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
-        screen = pilot.app.screen
+        screen = app.screen
         assert isinstance(screen, TrainScreen)
-        for text in [ABSURD, *map(lines_of, TOLD), *examples(logs, 12)]:
-            run.events_path.write_bytes(text)
-            await screen.show_run(run)
-            view = screen.query_one(RunView)
-            await eventually(pilot, lambda view=view: view._caught_up)
-            view._check_worker()
-            await pilot.pause()
         watch = EvaluationWatch()
         await screen.room.mount(watch)
-        for text in [ABSURD, *map(lines_of, TOLD), *examples(logs, 12)]:
+        for text in [ABSURD, *examples(logs, 12)]:
+            run.events_path.write_bytes(text)
             evaluation.events_path.write_bytes(text)
+            await screen.show_run(run)
+            view = screen.query_one(RunView)
             watch.open(evaluation)
+            await eventually(pilot, lambda view=view: view._caught_up)
+            view._check_worker()
             watch._check_worker()
             await pilot.pause()
+            assert app.screen is screen, text
+        # Each value on its own, as a log that grows is shown after each of its events.
+        view = screen.query_one(RunView)
+        for told in TOLD:
+            view.training_log, watch.evaluation_log = TrainingLog(), EvaluationLog()
+            for event in [*BEGUN, *decode_events(lines_of(told))[0]]:
+                view.training_log.apply(event)
+                view.refresh_view()
+                watch.evaluation_log.apply(event)
+                watch._show()
+            await pilot.pause()
+            assert app.screen is screen, told
 
 
 def test_a_line_that_never_ends_takes_little_memory_and_is_told_once(tmp_path: Path):

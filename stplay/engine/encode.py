@@ -229,6 +229,7 @@ class EncodingProcess:
             untrained=self.model == UNTRAINED,
             device=str(opened.model.device),
             tells_tasks_apart=self.encoder.tells_tasks_apart,
+            precision=opened.precision,
         )
 
     async def _encode_newest(self, client: Client) -> None:

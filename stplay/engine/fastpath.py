@@ -67,7 +67,9 @@ class FastPath:
         self.vocabulary = None
         if not recipe.training.weight_decay:
             used = [split.used for split in self.tokenized.values()]
-            ids = np.unique(np.concatenate([*used, model.tokenizer.all_special_ids]))
+            known = self.packed.transformer.get_input_embeddings().num_embeddings
+            special = [each for each in model.tokenizer.all_special_ids if each < known]
+            ids = np.unique(np.concatenate([*used, np.array(special, np.int32)]))
             self.vocabulary = VocabularyInUse(self.packed.transformer, ids)
         if model.device.type == "cpu":
             dropout.make_quick(model)

@@ -156,7 +156,8 @@ def _stored(model: SentenceTransformer, reports: list[Report]) -> str:
         loaded.update(report.network.parameters())
         counts += _in_files(report.folder)
     for weight in model.parameters():
-        if weight not in loaded:
+        # Modules after a network follow it; what they were stored in nobody can tell any more.
+        if weight not in loaded and not (reports and weight.dtype == torch.float32):
             counts[_name(weight.dtype)] += weight.numel()
     return " and ".join(name for name, _ in counts.most_common()) or _name(torch.float32)
 

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from stplay import home, recipe, runfolders
-from stplay.engine import hub, loading
+from stplay.engine import hub, loading, unknowntokens
 from stplay.engine.data import Split
 from stplay.engine.inputmodules import input_modules
 from stplay.engine.loading import LoadedModel
@@ -150,6 +150,7 @@ def _load(folder: Path, settings: recipe.Model, shown: str, purpose: Purpose) ->
     for module in input_modules(model):
         _check_tokenizer(getattr(module, "tokenizer", None), shown)
         _limit_tokens(module, settings.max_seq_length, shown)
+    unknowntokens.refuse(model, shown)
     return loaded
 
 

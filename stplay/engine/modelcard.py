@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 
 import yaml
@@ -14,7 +15,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation
 from stplay.results import METRICS, EvaluatedModel, Summary
-from stplay.sources import model_source
+from stplay.sources import model_source, public_name
 from stplay.text import printable
 
 
@@ -51,6 +52,10 @@ def _write(summary: Summary, model: EvaluatedModel) -> str:
         return f"The card of {name} cannot be written: {error.strerror}."
     except (ValueError, TypeError, yaml.YAMLError) as error:
         return f"The card of {name} is damaged: {printable(str(error))}"
+    except Exception as error:  # unforeseen: the other cards are written, and the figures kept
+        traceback.print_exception(error)
+        reason = printable(traceback.format_exception_only(error)[0].strip())
+        return f"The card of {name} cannot be written: {reason}"
     return f"The figures are in {printable(str(path))}"
 
 
@@ -59,7 +64,7 @@ def _results(summary: Summary, model: EvaluatedModel) -> list[EvalResult]:
         EvalResult(
             task_type="triplet",
             task_name="Triplet",
-            dataset_type=split.data,
+            dataset_type=public_name(split.data),
             dataset_name=split.label,
             dataset_split=split.split,
             dataset_revision=split.revision,
@@ -75,7 +80,12 @@ def _results(summary: Summary, model: EvaluatedModel) -> list[EvalResult]:
 
 def main() -> int:
     """Write the figures of the evaluation folder named on the command line."""
-    for sentence in write_results(Evaluation(Path(sys.argv[1])).summary()):
+    try:
+        sentences = write_results(Evaluation(Path(sys.argv[1])).summary())
+    except UserError as error:
+        print(error.sentence)
+        return error.exit_code
+    for sentence in sentences:
         print(sentence)
     return 0
 

@@ -61,6 +61,7 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
         steps=training.max_steps or math.ceil(steps_an_epoch * training.num_train_epochs),
         free_bytes=available_bytes(base.model.device),
         engine=Engine(name="stock", why=why_stock(base.model, None)),
+        notes=base.notes,
         epoch=epoch,
     )
     if training.engine == "stock" or found.engine.why:

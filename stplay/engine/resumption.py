@@ -29,6 +29,8 @@ MAY_CHANGE = (
     "model.allow_pickle",
     "model.allow_new_weights",
 )
+# And where what is compared by content is now.
+MAY_MOVE = ("data.train", "data.dev", "data.test", "model.base")
 
 
 class Resumption:
@@ -62,17 +64,19 @@ class Resumption:
         return self.begun is not None or self.checkpoint is not None
 
     def _check_recipe(self, begun: RunStarted, recipe: Recipe, path: Path) -> None:
-        told = {
-            field: f"{field}: {_value(then)} then, {_value(now)} now"
-            for field, then, now in _changes(begun.recipe, recipe)
-        }
-        if wrong := [words for field, words in told.items() if field not in MAY_CHANGE]:
+        told, wrong = [], []
+        for field, then, now in _changes(begun.recipe, recipe):
+            told.append(f"{field}: {_value(then)} then, {_value(now)} now")
+            moved = field in MAY_MOVE and begun.fingerprints and None not in (then, now)
+            if not moved and field not in MAY_CHANGE:
+                wrong.append(told[-1])
+        if wrong:
             raise UserError(
                 f"The recipe is no longer what this run began with ({'; '.join(wrong)}); put that "
                 f"back in {printable(str(path))} and resume, or start a new run."
             )
         if told:
-            self.notes.append(f"The recipe was changed: {'; '.join(told.values())}.")
+            self.notes.append(f"The recipe was changed: {'; '.join(told)}.")
 
     def _compare_versions(self, begun: RunStarted) -> None:
         now = versions()

@@ -22,10 +22,11 @@ class EmbeddingInUse(nn.Embedding):
 
     def __init__(self, whole: nn.Embedding, used: Tensor) -> None:
         """Take the rows ``used`` (ids, in order)."""
+        with torch.no_grad():
+            rows = whole(used.to(whole.weight.device))  # asked first, as it may refuse
         places = torch.full((whole.num_embeddings,), -1, dtype=torch.int32)
         places[used] = torch.arange(len(used), dtype=torch.int32)
         padding = None if whole.padding_idx is None else int(places[whole.padding_idx])
-        rows = whole.weight.detach()[used.to(whole.weight.device)].clone()
         super().__init__(len(used), whole.embedding_dim, padding, _weight=rows)
         self.places = nn.Buffer(places.to(rows.device), persistent=False)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,62 @@ def test_the_figures_are_read_by_the_library(folder: Path) -> None:
         assert (result.task_type, result.dataset_name) == ("triplet", "data-dev")
         assert (result.dataset_split, result.dataset_revision) == ("dev", "d482672")
     assert results[0].metric_name == "Cosine Accuracy"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("/home/someone/data/rows.jsonl", "rows.jsonl"),
+        ("/home/someone/data", "data"),
+        ("~/data/rows.csv", "rows.csv"),
+        ("./rows.csv", "rows.csv"),
+        ("all-nli", "all-nli"),
+        ("org/name@main", "org/name@main"),
+        ("builtin:sample", "builtin:sample"),
+    ],
+)
+def test_a_card_names_no_place_of_this_machine(folder: Path, data: str, told: str) -> None:
+    summary = summary_of([str(folder)])
+    summary.splits[0].data = data
+    write_results(summary)
+    results = data_of(folder / "README.md").eval_results
+    assert results is not None
+    assert {result.dataset_type for result in results} == {told}
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "someone" not in text
+    assert str(folder.parent) not in text
+
+
+def test_a_card_that_fails_anyhow_takes_nothing_from_the_others(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    load = ModelCard.load
+
+    def broken(path: Path) -> ModelCard:
+        if path.parent == other:
+            raise RecursionError("too deep")
+        return load(path)
+
+    (other / "README.md").touch()
+    monkeypatch.setattr(ModelCard, "load", broken)
+    sentences = write_results(summary_of([str(other), str(folder)]))
+    assert sentences == [
+        f"The card of {other} cannot be written: RecursionError: too deep",
+        f"The figures are in {folder / 'README.md'}",
+    ]
+
+
+def test_an_evaluation_that_has_gone_is_told_in_a_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "stplay.engine.modelcard", str(tmp_path / "gone-1")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert done.stdout == "The evaluation gone-1 has no summary.json; evaluate again.\n"
 
 
 def test_the_newest_figure_stands_and_others_stay(folder: Path) -> None:

@@ -87,6 +87,19 @@ def edit(old: str, new: str) -> Callable[[Given], None]:
     return rewrite
 
 
+def move_data(given: Given) -> None:
+    moved = given.base.with_name("moved")
+    moved.mkdir()
+    for path in given.data.values():
+        path.rename(moved / path.name)
+    text = given.run.recipe_path.read_text(encoding="utf-8")
+    for split in SPLITS:
+        old, new = f'{split} = "{given.base.parent}"', f'{split} = "{moved}"'
+        assert old in text
+        text = text.replace(old, new)
+    given.run.recipe_path.write_text(text, encoding="utf-8")
+
+
 def change_base(given: Given) -> None:
     config = given.base / "config.json"
     config.write_text(config.read_text(encoding="utf-8") + "\n", encoding="utf-8")
@@ -180,6 +193,8 @@ REFUSED: dict[str, tuple[Callable[[Given], None], str]] = {
     "a limit": (edit("train_rows = 80", "train_rows = 79"), "data.train_rows: 80 then, 79 now"),
     "a limit less": (edit("dev_rows = 24\n", ""), "data.dev_rows: 24 then, nothing now"),
     "more steps": (edit("max_steps = 18", "max_steps = 30"), "training.max_steps: 18 then, 30 now"),
+    "moved, of an older log": (as_an_older_log(move_data), "(data.train: "),
+    "no dev": (edit("dev = ", "# dev = "), "data.dev: "),
     "another base": (change_base_without_a_checkpoint, "model.* " + DATA),
     "no whole checkpoint": (damage_both, "No checkpoint of the run .* is whole"),
     "checkpoints exchanged": (exchange_checkpoints, "its files are those of checkpoint-12"),
@@ -197,6 +212,7 @@ GOES_ON: dict[str, tuple[Callable[[Given], None], str]] = {
     ),
     "base gone": (lambda given: shutil.rmtree(given.base), "goes on from its own checkpoint"),
     "base changed": (change_base, "goes on from its own checkpoint"),
+    "data moved": (move_data, "The recipe was changed: data.train: "),
     "no checkpoint yet": (forget_checkpoints, ""),
     "newest cut": (
         cut("optimizer.pt"),
@@ -406,7 +422,9 @@ def test_damage_to_any_file_of_a_checkpoint_is_found(
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"folder": "checkpoint-13", "files": 3}']
+    "text",
+    [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"folder": "checkpoint-13", "files": 3}'],
+    ids=["empty", "cut", "a list", "no text", "too deep", "no files"],
 )
 def test_a_damaged_manifest_is_damage(
     given: Callable[[str], Given], tmp_path: Path, text: bytes

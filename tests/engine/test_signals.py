@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -20,6 +20,14 @@ from stplay import runfolders, runs
 from stplay.errors import UserError
 from stplay.events import CheckpointSaved, Noted, RunFinished, WorkerStarted
 from stplay.runs import Run
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(home: Path) -> Iterator[None]:
+    """What a test that failed has left at work is ended."""
+    yield
+    for process in at_work(home):
+        process.kill()
 
 
 @pytest.fixture

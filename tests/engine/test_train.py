@@ -152,6 +152,10 @@ def test_stop_saves_and_resume_equals_an_uninterrupted_run(
         (each.model_folder() / "model.safetensors").read_bytes() for each in (run, finished[0])
     ]
     assert weights[0] == weights[1]
+    for path in run.folder.rglob("README.md"):
+        card = path.read_text(encoding="utf-8")
+        assert str(run.folder) not in card
+        assert str(data) not in card
     again = run_stplay("resume", "stopped")
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
     assert "has finished" in again.stderr

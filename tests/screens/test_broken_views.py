@@ -34,10 +34,13 @@ from stplay.screens.evaluationview import EvaluationView
 from stplay.screens.evaluationwatch import EvaluationWatch
 from stplay.screens.explore import ExploreScreen
 from stplay.screens.mapview import MapView
+from stplay.screens.matrices import Matrices
 from stplay.screens.matrix import Matrix
 from stplay.screens.matrixpane import MatrixPane
 from stplay.screens.modelchoice import ModelChoice
+from stplay.screens.modelline import ModelLine
 from stplay.screens.newrun import NewRun
+from stplay.screens.notice import Notice
 from stplay.screens.playground import Playground
 from stplay.screens.prompt import Prompt
 from stplay.screens.recipeform import RecipeForm
@@ -55,7 +58,7 @@ from stplay.screens.vectorview import SentenceVector, VectorStrip, VectorView
 pytestmark = pytest.mark.breaks_a_view
 
 TYPED = "what nobody wants to type twice"
-VECTOR = SentenceVector(Sentence(1, "a cat"), np.ones(4, np.float32), ["cat"], 0)
+VECTOR = SentenceVector(Sentence(1, "a cat"), "a model", np.ones(4, np.float32), ["cat"], 0)
 MODALS: dict[type[Widget], Callable[[], ModalScreen[Any]]] = {
     Question: lambda: Question("Stop it?", "Yes", "No"),
     Choice: lambda: Choice("Which?", {}),
@@ -103,8 +106,9 @@ PLACES: dict[type[Widget], Callable[[Pilot[None]], Awaitable[None]]] = {
     **dict.fromkeys([EvaluationView, TripletList, BreakdownView], evaluation),
     **dict.fromkeys([ExploreScreen, Playground, SentenceEditor, MatrixPane, Matrix], explore),
     **dict.fromkeys([MapView, CorpusView, Selection, VectorView, VectorStrip], explore),
-    TimeSlider: explore,
+    **dict.fromkeys([TimeSlider, Notice, Matrices, ModelLine], explore),
 }
+EVERYWHERE = (open_run, evaluation, explore)  # a view that is new is looked for there
 OF_THE_GUARD = {BrokenScreen, BreakageDialog, Teaching}
 WAYS = ("handler", "worker", "thread", "timer", "painting", "action")
 
@@ -185,12 +189,12 @@ async def opened(view: type[Widget]) -> AsyncIterator[tuple[Pilot[None], Widget]
             await new_run(pilot)
             await app.push_screen(MODALS[view]())
         else:
-            await PLACES[view](pilot)
+            for place in [PLACES[view]] if view in PLACES else EVERYWHERE:
+                await place(pilot)
+                if isinstance(app.screen, view) or app.screen.query(view):
+                    break
         screen = app.screen
-        if isinstance(screen, view):
-            yield pilot, screen
-        else:
-            yield pilot, screen.query(view).first()
+        yield pilot, screen if isinstance(screen, view) else screen.query(view).first()
 
 
 async def assert_the_rest_goes_on_and_it_opens_again(

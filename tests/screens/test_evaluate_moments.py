@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from piloting import eventually, open_result, open_screen, settle, text_of
+from piloting import eventually, open_result, open_screen, settle, settle_dialog, text_of
 from sampleevaluation import finished_evaluation
 from textual.binding import Binding
 from textual.pilot import Pilot
@@ -20,11 +20,9 @@ from stplay.errors import UserError
 from stplay.screens import figures
 from stplay.screens.answer import Answer
 from stplay.screens.app import StplayApp
-from stplay.screens.breakdownview import BreakdownView
 from stplay.screens.evaluate import EvaluateScreen
 from stplay.screens.evaluationform import EvaluationForm
 from stplay.screens.figures import Figures, Look
-from stplay.screens.tripletlist import TripletList
 
 SIZE = (120, 40)
 
@@ -108,7 +106,7 @@ async def test_while_a_split_is_read_nothing_of_another_stands_under_its_name(
         assert listed(screen) not in ("", shown)
         assert text_of(pilot, "#comparisons") not in ("", compared)
         await pilot.press("x")
-        await pilot.pause()
+        await settle_dialog(pilot)
         await pilot.press("enter")
         await settle(pilot)
     lines = (tmp_path / "sample-1-test-wrong.jsonl").read_text().splitlines()
@@ -214,7 +212,10 @@ Moment = Callable[[Pilot[None], Gate], Awaitable[object]]
 
 
 async def in_the_form(pilot: Pilot[None], gate: Gate) -> None:
-    await settle(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, EvaluateScreen)
+    screen.action_new()
+    screen.set_focus(None)
 
 
 async def after_a_failure(pilot: Pilot[None], gate: Gate) -> None:
@@ -231,8 +232,7 @@ def showing(*names: str, keys: tuple[str, ...] = (), reading: bool = False) -> M
         assert isinstance(screen, EvaluateScreen)
         gate.shut = reading
         screen.show_results([evaluations.find(name) for name in names])
-        if not reading:
-            await settle(pilot)
+        await pilot.pause()
         await pilot.press(*keys)
 
     return show
@@ -241,24 +241,19 @@ def showing(*names: str, keys: tuple[str, ...] = (), reading: bool = False) -> M
 MOMENTS: dict[str, Moment] = {
     "the form": in_the_form,
     "a failure": after_a_failure,
-    "one model": showing("sample-1"),
-    "one model, being read": showing("sample-1", reading=True),
     "two models": showing("sample-1", "sample-2"),
-    "two models, being read": showing("sample-1", "sample-2", reading=True),
-    "the other right": showing("sample-1", "sample-2", keys=("m", "b")),
     "the other right, being read": showing("sample-1", "sample-2", keys=("m", "b"), reading=True),
-    "an empty list": showing("sample-1", keys=("slash", *"nowhere", "enter")),
-    "a search": showing("sample-1", keys=("slash",)),
-    "the breakdown": showing("sample-1", "sample-2", keys=("i",)),
+    "an empty list": showing("sample-1", keys=("slash", *"no", "enter")),
     "the breakdown, being read": showing("sample-1", "sample-2", keys=("i",), reading=True),
     "damaged files": showing("sample-3"),
 }
 KEYS = [
     key
-    for binding in (*EvaluateScreen.BINDINGS, *TripletList.BINDINGS, *BreakdownView.BINDINGS)
+    for binding in EvaluateScreen.BINDINGS
     if isinstance(binding, Binding)
     for key in binding.key.split(",")
 ]
+KEYS += ["up", "end", "pagedown", "enter"]  # of the list
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -271,22 +266,18 @@ async def test_every_key_at_every_moment(
     monkeypatch.chdir(tmp_path)
     async with StplayApp().run_test(size=SIZE) as pilot:
         screen = await open_screen(pilot)
-        assert {"x", "m", "b", "slash", "home", "enter"} <= set(KEYS)
         for key in KEYS:
-            gate.shut = False
-            screen.action_new()
-            screen.set_focus(None)
             await MOMENTS[moment](pilot, gate)
             await pilot.press(key)
-            await pilot.pause()
             while isinstance(pilot.app.screen, ModalScreen):
                 await pilot.press("escape")
-                await pilot.pause()
             assert pilot.app.is_running, key
             if pilot.app.current_mode != "evaluate":
                 await pilot.app.switch_mode("evaluate")
             assert pilot.app.screen is screen
-            await gate.open(pilot)
+            if gate.shut:
+                await gate.open(pilot)
+        await settle(pilot)
 
 
 # the guard

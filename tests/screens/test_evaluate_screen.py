@@ -12,14 +12,14 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from piloting import fill, open_result, open_screen, settle, text_of
+from piloting import eventually, fill, open_result, open_screen, settle, settle_dialog, text_of
 from sampleevaluation import finished_evaluation
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, SelectionList, Static
 
 from stplay import evaluations
 from stplay.screens.app import StplayApp
-from stplay.screens.dialog import Choice
+from stplay.screens.dialog import Choice, Question
 from stplay.screens.evaluate import EvaluateScreen
 from stplay.screens.tripletlist import TripletList
 
@@ -183,9 +183,9 @@ async def test_6584_triplets_are_read_only_where_they_are_seen(
         screen = await open_result(pilot, "sample-1")
         read.clear()
         await pilot.press("end")
-        await pilot.pause()
         assert screen.view.wrong is not None
-        assert max(read) == len(screen.view.wrong) - 1
+        last = len(screen.view.wrong) - 1
+        await eventually(pilot, lambda: max(read, default=0) == last)
         assert len(set(read)) < 100
 
 
@@ -199,7 +199,7 @@ async def test_export_writes_what_is_listed(
         await pilot.press("b")
         for keys in (["enter"], ["down", "enter"]):
             await pilot.press("x")
-            await pilot.pause()
+            await settle_dialog(pilot)
             assert isinstance(pilot.app.screen, Choice)
             await pilot.press(*keys)
             await settle(pilot)
@@ -222,7 +222,13 @@ async def test_mistakes_are_told_at_their_fields(home: Path) -> None:
         await fill(pilot, "#data", "builtin:sample")
         await fill(pilot, "#rows", "many")
         assert "whole number above 0" in text_of(pilot, "#rows-complaint")
-        await fill(pilot, "#rows", "100")
+        for field in ("rows", "dimensions"):
+            for text in ("9" * 5000, "0", "²", "1e3"):
+                await fill(pilot, f"#{field}", text)
+                assert "whole number above 0" in text_of(pilot, f"#{field}-complaint")
+                assert button.disabled
+            await fill(pilot, f"#{field}", "100")
+            assert not button.disabled
         await fill(pilot, "#model", "run:nothing")
         await pilot.press("enter")
         await settle(pilot)
@@ -230,8 +236,7 @@ async def test_mistakes_are_told_at_their_fields(home: Path) -> None:
         await fill(pilot, "#model", "")
         assert not button.disabled
         screen.query_one("#models", SelectionList).deselect_all()
-        await pilot.pause()
-        assert button.disabled
+        await eventually(pilot, lambda: button.disabled)
 
 
 async def test_an_evaluation_from_the_form_to_its_result_and_again_from_the_list(
@@ -262,10 +267,9 @@ async def test_cancelled_half_way_nothing_is_kept(home: Path) -> None:
         screen.query_one("#evaluate", Button).press()
         await wait_for(pilot, "#watch-stage", "Encoding with builtin:tiny")
         await pilot.press("c")
-        await pilot.pause()
+        await settle_dialog(pilot)
         await pilot.press("tab", "enter")
-        while not screen.form.display:
-            await pilot.pause(0.05)
+        await eventually(pilot, lambda: screen.form.display)
         assert "the partial result is thrown away" in notified(pilot)
     assert not list((home / "data" / "evaluations").iterdir())
 
@@ -301,7 +305,7 @@ async def test_a_run_is_evaluated_from_the_train_screen(home: Path) -> None:
     async with StplayApp().run_test(size=SIZE) as pilot:
         await settle(pilot)
         await pilot.press("o")
-        await pilot.pause()
+        await settle_dialog(pilot)
         await pilot.press("enter")
         await settle(pilot)
         await pilot.press("e")
@@ -319,3 +323,32 @@ async def test_markup_and_control_characters_of_others_stay_text(home: Path) -> 
         assert not any("\x1b" in str(line.render()) for line in pilot.app.screen.query(Static))
         assert pilot.app.screen.query_one(TripletList).display
         assert isinstance(pilot.app.screen.query_one("#wrong-search"), Input)
+
+
+async def test_the_cards_are_written_by_a_process_of_its_own(home: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    evaluation = finished_evaluation("sample-1", models=[str(model)], rows=20)
+    async with StplayApp().run_test(size=(160, 40)) as pilot:
+        await open_result(pilot, "sample-1")
+        for told in (f"The figures are in {model / 'README.md'}", "sample-1 has no summary.json"):
+            await pilot.press("w")
+            await eventually(pilot, lambda: isinstance(pilot.app.screen, Question))
+            await pilot.press("tab", "enter")
+            await eventually(pilot, lambda told=told: told in notified(pilot), 120)
+            evaluation.summary_path.unlink(missing_ok=True)
+    assert "cosine_accuracy" in (model / "README.md").read_text(encoding="utf-8")
+
+
+async def test_a_process_for_cards_that_fails_is_told_with_its_log(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished_evaluation("sample-1", rows=20)
+    monkeypatch.setenv("PYTHONHOME", str(home / "nowhere"))  # Python itself cannot start
+    async with StplayApp().run_test(size=(160, 40)) as pilot:
+        await open_result(pilot, "sample-1")
+        await pilot.press("w")
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, Question))
+        await pilot.press("tab", "enter")
+        await eventually(pilot, lambda: "process that writes the cards ended" in notified(pilot))
+        assert str(home / "cache" / "modelcard.log") in notified(pilot)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from piloting import eventually, playground_of, settle, text_of
+from piloting import eventually, playground_of, settle, settle_dialog, text_of
 from rich.cells import cell_len
 from safetensors.numpy import load_file
 from samplerun import finished_run
@@ -23,9 +23,11 @@ from widemodel import make_wide_model
 
 from stplay import encoders, projector, sources
 from stplay.events import CheckpointSaved, EventWriter
+from stplay.models import OfferedModel
 from stplay.screens.app import StplayApp
 from stplay.screens.explore import CARD_SENTENCES, ExploreScreen
 from stplay.screens.matrix import Matrix
+from stplay.screens.modelchoice import ModelChoice
 from stplay.screens.playground import Playground
 
 pytestmark = pytest.mark.usefixtures("warm_home")
@@ -94,10 +96,9 @@ async def test_the_matrix_follows_the_typing_and_the_newest_text_counts() -> Non
         await type_line(pilot, playground, "A cat sleeps.")
         await eventually(pilot, lambda: len(playground.grids[0].numbers) == 4)
         playground.editor.text = "\n".join(f"The dog number {n} barks." for n in range(100))
-        await pilot.pause()
-        assert len(playground.sentences) == 4  # the model is busy with a hundred
+        # From here on the model is busy with a hundred, if it is not that fast.
+        await eventually(pilot, lambda: playground._answering or len(playground.sentences) == 100)
         playground.editor.text = "not this one"
-        await pilot.pause()
         playground.editor.text = "the newest\nof all"
         await eventually(pilot, lambda: playground.answers[0].sentences == ["the newest", "of all"])
 
@@ -254,8 +255,7 @@ async def test_a_model_that_does_not_load_leaves_the_old_one() -> None:
         await pilot.press("escape", "m")
         await settle_dialog(pilot)
         await pilot.press(*"./nowhere", "enter")
-        await pilot.pause()
-        assert "There is no model folder ./nowhere" in text_of(pilot, "#complaint")
+        await eventually(pilot, lambda: "no model folder ./nowhere" in text_of(pilot, "#complaint"))
         await pilot.press("escape")
         playground.open_model("nobody/nothing")  # there is no network
         await eventually(pilot, lambda: "✗" in text_of(pilot, "#notice"))
@@ -263,11 +263,6 @@ async def test_a_model_that_does_not_load_leaves_the_old_one() -> None:
         assert playground.slots[0].name == "builtin:minilm"
         await type_line(pilot, playground, "still here")
         await eventually(pilot, lambda: len(playground.sentences) == 4)
-
-
-async def settle_dialog(pilot: Pilot[None]) -> None:
-    """Wait for a dialog."""
-    await eventually(pilot, lambda: pilot.app.screen.is_modal)
 
 
 async def test_a_killed_encoder_is_started_again_while_typing() -> None:
@@ -356,12 +351,15 @@ async def test_the_same_sentences_at_each_kept_step() -> None:
 async def test_the_map_is_linked_to_the_selection() -> None:
     async with exploring() as (pilot, playground):
         await pilot.press("escape", "v")
-        await eventually(pilot, lambda: playground.shown == "map" and bool(playground.map._places))
-        size = playground.map.size
-        text = [line.text for line in playground.map.render_lines(Region(0, 0, *size))]
-        assert "two principal components, 100% of the spread" in text[0]
-        assert sum(line.count("●") for line in text) == 3
-        assert any("3 The dog has big ears." in line for line in text)
+        assert playground.shown == "map"
+        await eventually(
+            pilot,
+            lambda: (
+                "two principal components, 100% of the spread" in map_title(playground)
+                and map_text(playground).count("●") == 3
+                and "3 The dog has big ears." in map_text(playground)
+            ),
+        )
         x, y = playground.map._places[2]
         await pilot.click("#map", offset=(x, y))
         assert playground.pair[0] == 2
@@ -369,10 +367,15 @@ async def test_the_map_is_linked_to_the_selection() -> None:
         assert playground.shown == "matrices"
 
 
+def map_text(playground: Playground) -> str:
+    """The map as it is painted now, which may be before it has its size or its points."""
+    lines = playground.map.render_lines(Region(0, 0, *playground.map.size))
+    return "\n".join(line.text for line in lines)
+
+
 def map_title(playground: Playground) -> str:
     """The first line of the map."""
-    width = playground.map.size.width
-    return playground.map.render_lines(Region(0, 0, width, 1))[0].text
+    return map_text(playground).partition("\n")[0]
 
 
 @pytest.mark.skipif(projector.is_installed(), reason="umap-learn is installed")
@@ -382,7 +385,7 @@ async def test_umap_is_not_offered_where_it_is_not_installed() -> None:
         await eventually(pilot, lambda: playground.shown == "map" and bool(playground.map._places))
         assert "p" not in pilot.app.screen.active_bindings
         await pilot.press("p")
-        assert "principal" in map_title(playground)
+        await eventually(pilot, lambda: "principal" in map_title(playground))
 
 
 @pytest.mark.skipif(not projector.is_installed(), reason="umap-learn is not installed")
@@ -425,8 +428,9 @@ async def test_neighbours_in_a_corpus_as_you_type(tmp_path: Path) -> None:
 async def test_copy_and_save(tmp_path: Path) -> None:
     async with exploring() as (pilot, playground):
         await pilot.press("escape", "y")
-        await pilot.pause()
-        assert "| 1 | a baby smiling | 1.000 | 0.742 |" in pilot.app.clipboard
+        await eventually(
+            pilot, lambda: "| 1 | a baby smiling | 1.000 | 0.742 |" in pilot.app.clipboard
+        )
         await pilot.press("Y")
         assert pilot.app.clipboard.startswith("sentence,a baby smiling,")
         for suffix in ("csv", "json", "npy", "safetensors", "md", "svg", "png"):
@@ -512,4 +516,30 @@ async def test_models_are_offered_and_narrowed() -> None:
         await pilot.press(*"tiny")
         await eventually(pilot, lambda: options.option_count == 1)
         await pilot.press("escape")
-        await asyncio.sleep(0)
+
+
+async def test_a_typed_name_that_is_part_of_a_listed_one_can_be_chosen() -> None:
+    """Once ``org/model`` took ``org/model-large``."""
+    offered = [
+        OfferedModel(name, "") for name in ("org/model-large", "org/model-x", "builtin:tiny")
+    ]
+    app = StplayApp("explore")
+    async with app.run_test() as pilot:
+        for typed, names in (
+            ("org/model", ["org/model", "org/model-large", "org/model-x"]),
+            ("org/model@main", ["org/model@main"]),
+            ("org/model-x", ["org/model-x"]),
+            ("tiny", ["builtin:tiny"]),
+            ("run:none", []),
+        ):
+            chosen: list[str | None] = []
+            app.push_screen(ModelChoice("Which?", offered), chosen.append)
+            await settle_dialog(pilot)
+            pilot.app.screen.query_one(Input).value = typed
+            options = pilot.app.screen.query_one(OptionList)
+            await eventually(pilot, lambda n=names, o=options: [one.id for one in o.options] == n)
+            await pilot.press("enter")
+            if names:
+                await eventually(pilot, lambda c=chosen, n=names: c == n[:1])
+            else:
+                await eventually(pilot, lambda: bool(text_of(pilot, "#complaint")))

@@ -74,6 +74,7 @@ def test_the_map(snap_compare: Any, size: tuple[int, int]) -> None:
         playground = await answered(pilot, MANY)
         playground.map.offers_umap = False  # on no machine
         await pilot.press("v")
+        await eventually(pilot, lambda: playground.shown == "map" and bool(playground.map._places))
         await eventually(pilot, lambda: not pilot.app.workers._workers)
 
     assert snap_compare(StplayApp("explore"), terminal_size=size, run_before=run_before)

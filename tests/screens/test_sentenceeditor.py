@@ -121,7 +121,6 @@ async def test_edits_undone_and_made_again_at_random(seed: int) -> None:
         while editor.history.redo_stack:
             editor.redo()
             assert_as_new(editor)
-        await pilot.pause()
         assert editor.text == text, done
 
 
@@ -145,9 +144,8 @@ async def test_forty_pasted_lines_are_undone_on_a_small_terminal() -> None:
 
 async def test_a_sentence_may_hold_what_is_no_line_end() -> None:
     app = Desk()
-    async with app.run_test() as pilot:
+    async with app.run_test():
         app.editor.text = "form\x0cfeed\nnext\x85line"
         await app.editor._on_paste(Paste("a\u2028b\rc"))
-        await pilot.pause()
         found = [sentence.text for sentence in app.editor.sentences]
         assert found == ["a\u2028b", "cform\x0cfeed", "next\x85line"]

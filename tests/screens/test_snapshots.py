@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from piloting import fill, settle
+from piloting import fill, settle, settle_dialog
 from samplerun import finished_run
 from textual.pilot import Pilot
 
@@ -43,7 +43,7 @@ def test_a_run(snap_compare: Any, size: tuple[int, int]) -> None:
     async def open_it(pilot: Pilot[None]) -> None:
         await settle(pilot)
         await pilot.press("o")
-        await pilot.pause()
+        await settle_dialog(pilot)
         await pilot.press("enter")
         await settle(pilot)
 
@@ -58,10 +58,10 @@ def test_a_failed_run_and_the_list(snap_compare: Any) -> None:
     async def open_both(pilot: Pilot[None]) -> None:
         await settle(pilot)
         await pilot.press("o")
-        await pilot.pause()
+        await settle_dialog(pilot)
         await pilot.press("enter")
         await settle(pilot)
         await pilot.press("o")  # its worker waits for the person
-        await pilot.pause()
+        await settle_dialog(pilot)
 
     assert snap_compare(StplayApp(), terminal_size=(120, 40), run_before=open_both)

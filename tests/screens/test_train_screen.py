@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import write_triplets
-from piloting import fill, settle, start_button, text_of
+from piloting import eventually, fill, settle, settle_dialog, start_button, text_of
 from samplerun import finished_run
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
@@ -95,12 +95,12 @@ async def test_data_with_splits_brings_dev_and_test_along_but_a_file_does_not(ho
         await settle(pilot)
         await fill(pilot, "#data-train", "all-nli")
         await pilot.press("tab")
-        await pilot.pause()
-        assert pilot.app.screen.query_one("#data-dev", Input).value == "all-nli"
-        assert pilot.app.screen.query_one("#data-test", Input).value == "all-nli"
+        for name in ("#data-dev", "#data-test"):
+            field = pilot.app.screen.query_one(name, Input)
+            await eventually(pilot, lambda field=field: field.value == "all-nli")
         await fill(pilot, "#data-train", "own.jsonl")
         await pilot.press("tab")
-        await pilot.pause()
+        await settle(pilot)
         assert pilot.app.screen.query_one("#data-dev", Input).value == "all-nli"
 
 
@@ -111,12 +111,12 @@ async def test_presets_and_recipe_files_fill_the_form(home: Path, tmp_path: Path
         await settle(pilot)
         screen = pilot.app.screen
         screen.query_one("#source", Select).value = "all-nli"
-        await pilot.pause()
-        assert screen.query_one("#data-train_rows", Input).value == "100000"
+        rows = screen.query_one("#data-train_rows", Input)
+        await eventually(pilot, lambda: rows.value == "100000")
         assert screen.query_one("#training-bf16", Select).value == "true"
         screen.query_one("#source", Select).value = "recipe file"
-        await pilot.pause()
-        assert start_button(pilot).disabled
+        await eventually(pilot, lambda: start_button(pilot).disabled)
+        await eventually(pilot, lambda: bool(screen.query("#file")))
         await fill(pilot, "#file", str(path))
         assert screen.query_one("#training-learning_rate", Input).value == "0.001"
         assert not start_button(pilot).disabled
@@ -162,9 +162,9 @@ async def test_help_and_palette_know_the_keys(home: Path) -> None:
         await pilot.press(*"Open run")
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause()
+        await settle_dialog(pilot)
         await pilot.press("enter")
-        await pilot.pause()
+        await eventually(pilot, lambda: bool(pilot.app.screen.query(RunView)))
         run = pilot.app.screen.query_one(RunView).run
         assert run is not None
         assert run.id == "done"
@@ -173,9 +173,11 @@ async def test_help_and_palette_know_the_keys(home: Path) -> None:
 async def open_run(pilot: Pilot[None]) -> RunView:
     """Open the newest run from the list."""
     await pilot.press("o")
-    await pilot.pause()
+    await settle_dialog(pilot)
     await pilot.press("enter")
-    await pilot.pause()
+    await eventually(
+        pilot, lambda: any(view._caught_up for view in pilot.app.screen.query(RunView))
+    )
     return pilot.app.screen.query_one(RunView)
 
 
@@ -239,9 +241,11 @@ async def test_rows_that_a_resume_replaces_leave_the_table(home: Path) -> None:
         writer.write(RunResumed(step=250))
         writer.write(TrainLogged(step=260, epoch=0.5, loss=1.0, learning_rate=1e-5))
         view.poll()
-        await pilot.pause()
-        steps = [table.get_row_at(row)[1].plain.strip() for row in range(table.row_count)]
-        assert steps == ["100", "200", "260"]
+
+        def steps() -> list[str]:
+            return [table.get_row_at(row)[1].plain.strip() for row in range(table.row_count)]
+
+        await eventually(pilot, lambda: steps() == ["100", "200", "260"])
 
 
 async def test_the_workers_log_is_one_key_away(home: Path) -> None:
@@ -251,9 +255,9 @@ async def test_the_workers_log_is_one_key_away(home: Path) -> None:
         await settle(pilot)
         await open_run(pilot)
         await pilot.press("l")
-        await pilot.pause()
         panel = pilot.app.screen.query_one("#worker-log")
         assert panel.display
+        await eventually(pilot, lambda: bool(panel.lines))  # type: ignore[attr-defined]
         lines = [line.text for line in panel.lines]  # type: ignore[attr-defined]
         assert lines[0] == "100%|##"
         assert lines[1].startswith("[red]RuntimeError[/red]")
@@ -269,11 +273,9 @@ async def test_narrow_terminals_swap_form_and_data(home: Path) -> None:
         form = pilot.app.screen.query_one(RecipeForm)
         assert (form.display, preview.display) == (True, False)
         await pilot.press("d")
-        await pilot.pause()
-        assert (form.display, preview.display) == (False, True)
+        await eventually(pilot, lambda: (form.display, preview.display) == (False, True))
         await pilot.resize_terminal(120, 40)
-        await pilot.pause()
-        assert preview.display
+        await eventually(pilot, lambda: form.display and preview.display)
 
 
 async def test_one_start_however_often_it_is_pressed(home: Path) -> None:
