@@ -58,13 +58,15 @@ def model_folder(source: ModelSource, allow_pickle: bool, stages: Stages) -> tup
     stages.progress(f"looking for {source.place}")
     repository = _repository("model", source.place, source.revision)
     names, pickles = model_files(repository.sizes)
+    # Stricter than the library, which reads a pickle wherever there is nothing safer.
     if pickles and not allow_pickle:
         raise UserError(
             f"The Hub model {source.place} has only a pickle checkpoint ({PICKLE_WEIGHTS}), which "
             "can run code when it is read. If you trust it, allow it with "
             "--allow-pickle; for a training, with --set model.allow_pickle=true"
         )
-    if not pickles and not any(name.endswith(".safetensors") for name in names):
+    # What the library loads has weights in one of these forms, but for a bag of words.
+    if not pickles and not any(re.search(r"\.safetensors$|^0_BoW/", name) for name in names):
         raise repository.lacks(f"The Hub model {source.place} has no weights.")
     return repository.fetch(names + pickles, stages), repository.commit
 

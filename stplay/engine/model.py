@@ -142,6 +142,7 @@ def _load(folder: Path, settings: recipe.Model, shown: str, purpose: Purpose) ->
         told = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         reason = printable(" ".join(told.split()))[:200]
         raise UserError(f"The {shown} cannot be loaded: {reason}") from error
+    # The library's ``config_kwargs`` go unheard where a configuration has none of them.
     if settings.dropout is not None and not overrides:
         raise UserError(f"The {shown} has no dropout to set; leave model.dropout out.")
     model = loaded.model
@@ -165,6 +166,7 @@ def _dropouts(folder: Path, dropout: float) -> dict[str, float]:
 def _limit_tokens(module: Any, wanted: int | None, shown: str) -> None:
     """Let ``module`` read as many tokens as are ``wanted``, and no more than it can."""
     most = _most_tokens(module)
+    # The library would take it, and end in an IndexError at the first longer sentence.
     if wanted is not None and most is not None and wanted > most:
         raise UserError(
             f"model.max_seq_length = {wanted} is more than the {most} tokens that the {shown} can "
@@ -204,7 +206,8 @@ def _check_tokenizer(tokenizer: object, shown: str) -> None:
         # The library makes an empty one, to which every text looks the same.
         raise UserError(f"The {shown} has no tokenizer: its folder lacks tokenizer.json.")
     if tokenizer.pad_token_id is None:
-        # The library cannot pad without one. Which it is does not matter: padding is masked.
+        # The library's tokenizer ends in a ValueError. Which one it is does not matter: padding is
+        # masked.
         if not tokenizer.all_special_tokens:
             raise UserError(
                 f"The {shown} has no padding token, and no special token to pad with instead; name "

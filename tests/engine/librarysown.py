@@ -26,7 +26,7 @@ from stplay.errors import UserError
 from stplay.events import EventWriter
 
 STAGES = Stages(EventWriter(Path(os.devnull)))
-TASKS: tuple[Task | None, ...] = (None, "query", "document")
+ALL: tuple[Task | None, ...] = (None, "query", "document")
 LONG = " ".join(WORDS * 3)
 SENTENCES = ["a cat sleeps", "the dog runs", "The BIG dog!", "qux", "", "  under the tree "]
 SENTENCES += [" ".join(WORDS[:count]) for count in (5, 13, 19)]
@@ -51,6 +51,15 @@ class Case(NamedTuple):
     mend: Callable[[SentenceTransformer], object] | None = None
     padding: bool = False
     allow_pickle: bool = False
+
+
+def pad_with(token: str) -> Callable[[SentenceTransformer], None]:
+    """What makes a tokenizer without a padding token the library's."""
+
+    def mend(model: SentenceTransformer) -> None:
+        model.tokenizer.pad_token = token
+
+    return mend
 
 
 def library(folder: Path) -> SentenceTransformer:
@@ -84,7 +93,7 @@ def assert_as_the_library(case: Case, folder: Path) -> None:
             library_encodes(theirs, task, SENTENCES)
     if case.mend is not None:
         case.mend(theirs)
-    for task in TASKS:
+    for task in ALL:
         if task in case.fails and case.mend is None:
             with pytest.raises((UserError, ValueError, TypeError, KeyError)):
                 made._encode(frames.Encode(1, SENTENCES, task))  # pyright: ignore

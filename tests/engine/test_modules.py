@@ -14,8 +14,19 @@ import numpy as np
 import pytest
 import sentence_transformers
 import torch
-from engine.layouts import WIDTH, WORDS, bert, edit, encoder, save, static, tokenizer, transformer
-from engine.librarysown import STAGES, Case, assert_as_the_library, library
+from engine.layouts import (
+    LONGEST,
+    WIDTH,
+    WORDS,
+    bert,
+    edit,
+    encoder,
+    save,
+    static,
+    tokenizer,
+    transformer,
+)
+from engine.librarysown import ALL, STAGES, Case, assert_as_the_library, library, pad_with
 from safetensors.torch import load_file, save_file
 from sentence_transformers.base.modules import Dense, Module, Router
 from sentence_transformers.sentence_transformer.modules import (
@@ -34,6 +45,15 @@ from sentence_transformers.sentence_transformer.modules import (
 )
 from sentence_transformers.sentence_transformer.modules.tokenizer import WhitespaceTokenizer
 from torch import nn
+from transformers import (
+    AlbertConfig,
+    AutoModel,
+    DebertaV2Config,
+    GPT2Config,
+    ModernBertConfig,
+    PreTrainedConfig,
+    T5Config,
+)
 
 from stplay.engine.encoding import Encoder
 from stplay.engine.model import open_model
@@ -41,6 +61,20 @@ from stplay.errors import UserError
 from stplay.sources import WITHOUT_WEIGHTS
 
 VOCABULARY = ["", *WORDS]
+
+
+def network(config: PreTrainedConfig, words: Any = None, **settings: Any) -> Any:
+    """An encoder with a transformer of another architecture."""
+
+    def make(folder: Path) -> None:
+        place = folder.with_name(f"{folder.name}-network")
+        torch.manual_seed(0)
+        AutoModel.from_config(config).save_pretrained(place)
+        (words or tokenizer()).save_pretrained(place)
+        save(folder, Transformer(str(place)), Pooling(WIDTH))
+        edit(folder / "sentence_bert_config.json", **settings)
+
+    return make
 
 
 def words(wide: int = WIDTH, **settings: Any) -> WordEmbeddings:
@@ -152,11 +186,34 @@ def asym(folder: Path) -> None:
     (folder / "modules.json").write_text(old)
 
 
+SIZE = len(tokenizer())
+SHAPE: dict[str, Any] = {
+    "vocab_size": SIZE,
+    "hidden_size": WIDTH,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": LONGEST,
+    "initializer_range": 0.5,
+}
+FAR = {"relative_attention": True, "position_biased_input": False, "max_relative_positions": 8}
+FEW: dict[str, Any] = {"num_layers": 1, "num_heads": 2, "d_kv": 8, "d_ff": 24}
+GPT2 = GPT2Config(vocab_size=SIZE, n_embd=WIDTH, n_layer=1, n_head=2, n_positions=LONGEST)
+ENDLESS = tokenizer(model_max_length=None)
+NETWORKS = [
+    Case(network(AlbertConfig(**SHAPE, embedding_size=8))),
+    Case(network(ModernBertConfig(**SHAPE, pad_token_id=0))),
+    # Without a table of positions a sentence may be longer than the configuration says, ...
+    Case(network(DebertaV2Config(**SHAPE, **FAR), max_seq_length=48)),
+    # ... or as long as can be: the tokenizer's own word for that is a number beyond 64 bits.
+    Case(network(T5Config(vocab_size=SIZE, d_model=WIDTH, **FEW), ENDLESS)),
+    # Decoders often name no padding token.
+    Case(network(GPT2, tokenizer(pad_token=None)), ALL, pad_with("[SEP]")),
+]
 POOLINGS = [*Pooling.POOLING_MODES, *itertools.pairwise(Pooling.POOLING_MODES)]
-ALL = (None, "query", "document")
 
 MODULES: dict[str, list[Case]] = {
-    "Transformer": [Case(encoder)],
+    "Transformer": [Case(encoder), *NETWORKS],
     "Pooling": [
         *(Case(lambda folder, mode=mode: encoder(folder, pooling=mode)) for mode in POOLINGS),
         Case(lambda folder: encoder(folder, pooling=Pooling.POOLING_MODES)),

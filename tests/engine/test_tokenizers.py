@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 from engine.layouts import LONGEST, NAMES, bert, edit, tokenizer, with_tokenizer
-from engine.librarysown import STAGES, Case, assert_as_the_library, library
-from sentence_transformers import SentenceTransformer
+from engine.librarysown import ALL, STAGES, Case, assert_as_the_library, library, pad_with
 from tokenizers import processors
 from transformers import AddedToken, PreTrainedTokenizerBase
 
@@ -24,7 +23,6 @@ from stplay.engine.model import open_model
 from stplay.engine.packedmodel import why_not
 from stplay.errors import UserError
 
-ALL = (None, "query", "document")
 CHAT = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 
@@ -90,11 +88,10 @@ def plain_chat(folder: Path) -> None:
     bert(folder, tokenizer(chat_template=CHAT))
 
 
-def pad_with(token: str) -> Callable[[SentenceTransformer], None]:
-    def mend(model: SentenceTransformer) -> None:
-        model.tokenizer.pad_token = token
-
-    return mend
+def prompted(folder: Path) -> None:
+    """Save an encoder with prompts and no padding token."""
+    with_tokenizer(folder, tokenizer(pad_token=None))
+    edit(folder / "config_sentence_transformers.json", prompts={"query": "the ", "document": "a "})
 
 
 PADDED_LEFT = Case(with_settings(padding_side="left"), padding=True)
@@ -124,6 +121,7 @@ SETTINGS: dict[str, list[Case]] = {
     "pad_token": [
         Case(with_settings(pad_token=None), ALL, pad_with("[MASK]")),
         Case(with_settings(pad_token="[MASK]")),
+        Case(prompted, ALL, pad_with("[MASK]")),
         Case(with_settings(pad_token="cat")),
     ],
     "unk_token": [Case(with_settings(unk_token=None))],
