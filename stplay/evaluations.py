@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -205,6 +206,8 @@ def _place(parts: Sequence[EvaluatedModel | EvaluatedSplit], name: str) -> int:
 def with_checkpoints(models: Sequence[str]) -> list[str]:
     """``models``, each run followed by all its kept checkpoints, the first step first.
 
+    Damaged ones too, so that they are told and not left out.
+
     Raises:
         UserError: one of them is no run, or kept nothing.
     """
@@ -214,7 +217,8 @@ def with_checkpoints(models: Sequence[str]) -> list[str]:
         if not model.startswith("run:"):
             raise UserError(f"{printable(model)} is no run, so it has no checkpoints.")
         folder = runfolders.find(run)
-        steps = [f"run:{run}@{step}" for step in runfolders.checkpoints(folder)]
+        saved = runfolders.saved_checkpoints(folder).items()
+        steps = [f"run:{run}@{step}" for step, path in saved if path.is_dir()]
         final = [f"run:{run}"] if (folder / "model").is_dir() else []
         if not steps and not final:
             raise UserError(f"The run {run} has kept no checkpoint yet.")
@@ -231,7 +235,8 @@ def create(request: Request) -> Evaluation:
     if not request.models:
         raise UserError("Name at least one model to evaluate.")
     for model in request.models:
-        sources.model_source(model)
+        with suppress(runfolders.DamagedError):  # told beside the others' figures
+            sources.model_source(model)
     folder = home.evaluations_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,10 @@ EVENTS = "events.jsonl"
 PARTING = ".removed-"
 
 
+class DamagedError(UserError):
+    """A run's model or checkpoint is there, but not as it was saved."""
+
+
 def every() -> list[Path]:
     """The folders of all runs, the one that changed last first."""
     try:
@@ -78,8 +82,8 @@ def model_folder(folder: Path) -> Path:
     """The folder of the final model of the run in ``folder``.
 
     Raises:
-        UserError: the run has no final model yet, or a file of it has another size than when it
-            was saved; names the newest checkpoint.
+        UserError: the run has no final model yet; names the newest checkpoint.
+        DamagedError: a file of it has another size than when it was saved.
     """
     model = folder / "model"
     if not model.is_dir():
@@ -126,8 +130,8 @@ def checkpoint(folder: Path, step: str) -> Path:
     """The folder of the checkpoint that the run in ``folder`` kept of ``step``.
 
     Raises:
-        UserError: it kept none, or a file of it has another size than when it was saved; names
-            the steps of those that are whole.
+        UserError: it kept none; names the steps of those that are whole.
+        DamagedError: a file of it has another size than when it was saved; names the same.
     """
     saved = saved_checkpoints(folder)
     path = {str(step): path for step, path in saved.items()}.get(step)
@@ -145,21 +149,21 @@ def check_whole(path: Path) -> None:
     """Make sure that a run's model or checkpoint is, byte by byte, what was saved.
 
     Raises:
-        UserError: it is not; names what is whole.
+        DamagedError: it is not; names what is whole.
     """
     if damage := manifest.damage(path, hashes=True):
         raise _damaged(path, damage)
 
 
-def _damaged(path: Path, damage: str) -> UserError:
+def _damaged(path: Path, damage: str) -> DamagedError:
     """The complaint about the files of a run's model or checkpoint; ``path`` is its folder."""
     if path.parent.name != "checkpoints":
         run = path.parent
         kept = checkpoints(run)
         instead = f"; name a checkpoint instead: run:{run.name}@{max(kept)}" if kept else ""
-        return UserError(f"The model of the run {run.name} is damaged ({damage}){instead}.")
+        return DamagedError(f"The model of the run {run.name} is damaged ({damage}){instead}.")
     run = path.parent.parent
-    return UserError(
+    return DamagedError(
         f"The checkpoint {path.name} of the run {run.name} is damaged ({damage}); kept steps that "
         f"are whole: {_steps(checkpoints(run), path)}."
     )

@@ -14,7 +14,7 @@ import pytest
 from samplerun import finished_run
 from test_results import kept_scores, kept_triplets, summary_of
 
-from stplay import evaluations
+from stplay import evaluations, manifest
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation, Request
 from stplay.events import EventWriter, Noted, RunFinished, StageProgressed, WorkerStarted
@@ -357,6 +357,18 @@ def test_a_run_is_followed_by_its_kept_checkpoints(home: Path) -> None:
     (run.folder / "model").mkdir()
     assert evaluations.with_checkpoints(["run:done"]) == ["run:done@300", "run:done"]
     assert evaluations.with_checkpoints(["run:done@300"]) == ["run:done@300", "run:done"]
+
+
+def test_a_damaged_checkpoint_is_not_left_out_in_silence(home: Path) -> None:
+    folder = finished_run("done").folder / "checkpoints" / "x"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    manifest.record(folder)
+    (folder / "model.safetensors").write_bytes(b"")
+    models = evaluations.with_checkpoints(["run:done"])
+    assert models == ["run:done@300"]
+    request = Request(models=["builtin:tiny", *models], data="builtin:sample")
+    assert evaluations.create(request).request().models == ["builtin:tiny", "run:done@300"]
 
 
 @pytest.mark.parametrize(

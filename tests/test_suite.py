@@ -26,9 +26,6 @@ ALLOWED = {
     "screens/test_evaluate_moments.py: test_what_comes_late_is_not_shown_under_another_title": (
         "nothing may come of it, which cannot be waited for"
     ),
-    "screens/test_evaluate_moments.py: test_every_key_at_every_moment": (
-        "what a key does is painted before the next one; what is read is waited for"
-    ),
     "test_wildlogs.py: test_whatever_stands_in_a_log_is_shown_in_the_app": (
         "it has to be painted; nothing is read after it"
     ),

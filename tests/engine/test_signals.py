@@ -70,7 +70,11 @@ def process_told(home: Path) -> bool:
 MOMENTS = [0.0, 0.05, 0.1, 0.2, 0.4, folder_there, process_there, process_told]
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+def named(moment: float | Callable[[Path], bool]) -> str:
+    return getattr(moment, "__name__", str(moment))
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=named)
 def test_a_start_interrupted_at_any_moment_leaves_nothing_at_work(
     home: Path, data: list[str], moment: float | Callable[[Path], bool]
 ) -> None:
@@ -96,7 +100,7 @@ def test_a_start_interrupted_at_any_moment_leaves_nothing_at_work(
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("moment", MOMENTS[3:], ids=str)
+@pytest.mark.parametrize("moment", MOMENTS[3:], ids=named)
 def test_an_interrupted_evaluation_leaves_nothing(
     home: Path, tmp_path: Path, moment: float | Callable[[Path], bool]
 ) -> None:

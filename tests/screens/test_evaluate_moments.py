@@ -232,7 +232,7 @@ def showing(*names: str, keys: tuple[str, ...] = (), reading: bool = False) -> M
         assert isinstance(screen, EvaluateScreen)
         gate.shut = reading
         screen.show_results([evaluations.find(name) for name in names])
-        await pilot.pause()
+        await eventually(pilot, lambda: screen.view.display)
         await pilot.press(*keys)
 
     return show
