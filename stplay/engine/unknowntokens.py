@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
@@ -33,7 +34,8 @@ def _embedding(module: nn.Module) -> nn.Embedding | nn.EmbeddingBag | None:
     network = getattr(module, "auto_model", None)
     found = getattr(module, "embedding", None)  # of a static embedding
     if isinstance(network, PreTrainedModel):
-        found = network.get_input_embeddings()
+        with suppress(NotImplementedError):  # such as of CLIP, which has a network for each kind
+            found = network.get_input_embeddings()
     return found if isinstance(found, (nn.Embedding, nn.EmbeddingBag)) else None
 
 

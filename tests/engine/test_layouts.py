@@ -30,6 +30,7 @@ from stplay.engine.model import open_model
 from stplay.errors import UserError
 
 OLD_NAMES = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+OTHER_KINDS = ("CrossEncoder", "MultiVectorEncoder", "SparseEncoder")
 PROMPTS = {"query": "the old ", "document": "a young "}
 
 
@@ -90,6 +91,16 @@ def without(*names: str) -> Any:
 def lower_case(folder: Path) -> None:
     with_tokenizer(folder, tokenizer(lowercase=False))
     edit(folder / "sentence_bert_config.json", do_lower_case=True)
+
+
+def of_another_kind(kind: str) -> Any:
+    """As those are saved that the library turns into sentence encoders when it loads them."""
+
+    def make(folder: Path) -> None:
+        encoder(folder)
+        edit(folder / "config_sentence_transformers.json", model_type=kind)
+
+    return make
 
 
 def sharded(folder: Path) -> None:
@@ -179,6 +190,7 @@ LAYOUTS = {
         )
     ),
     "a long prompt": Case(lambda folder: encoder(folder, prompts={"query": "the red " * 8})),
+    **{kind: Case(of_another_kind(kind)) for kind in OTHER_KINDS},
     "truncated": Case(lambda folder: encoder(folder, Normalize(), truncate_dim=5)),
     **{
         f"similarity {name}": Case(

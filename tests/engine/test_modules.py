@@ -33,6 +33,7 @@ from sentence_transformers.sentence_transformer.modules import (
     CNN,
     LSTM,
     BoW,
+    CLIPModel,
     Dropout,
     LayerNorm,
     Normalize,
@@ -48,6 +49,9 @@ from torch import nn
 from transformers import (
     AlbertConfig,
     AutoModel,
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPProcessor,
     DebertaV2Config,
     GPT2Config,
     ModernBertConfig,
@@ -61,6 +65,7 @@ from stplay.errors import UserError
 from stplay.sources import WITHOUT_WEIGHTS
 
 VOCABULARY = ["", *WORDS]
+SIZE = len(tokenizer())
 
 
 def network(config: PreTrainedConfig, words: Any = None, **settings: Any) -> Any:
@@ -75,6 +80,23 @@ def network(config: PreTrainedConfig, words: Any = None, **settings: Any) -> Any
         edit(folder / "sentence_bert_config.json", **settings)
 
     return make
+
+
+def clip(folder: Path) -> None:
+    """What reads pictures too, of which only the sentences are of use here."""
+    shape = {"hidden_size": WIDTH, "intermediate_size": 24, "num_hidden_layers": 1}
+    shape |= {"num_attention_heads": 2, "initializer_range": 0.5}
+    ids = {"vocab_size": SIZE, "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    config = CLIPConfig(
+        text_config=shape | ids | {"max_position_embeddings": LONGEST},
+        vision_config=shape | {"image_size": 8, "patch_size": 4},
+        projection_dim=WIDTH,
+    )
+    place = folder.with_name("clip")
+    AutoModel.from_config(config).save_pretrained(place)
+    pictures = CLIPImageProcessor(size={"shortest_edge": 8}, crop_size={"height": 8, "width": 8})
+    CLIPProcessor(pictures, tokenizer(eos_token="[SEP]")).save_pretrained(place)
+    save(folder, CLIPModel(str(place)))
 
 
 def words(wide: int = WIDTH, **settings: Any) -> WordEmbeddings:
@@ -186,7 +208,6 @@ def asym(folder: Path) -> None:
     (folder / "modules.json").write_text(old)
 
 
-SIZE = len(tokenizer())
 SHAPE: dict[str, Any] = {
     "vocab_size": SIZE,
     "hidden_size": WIDTH,
@@ -244,6 +265,7 @@ MODULES: dict[str, list[Case]] = {
         # Whoever calls encode_query gives a task, which the wrapper of the tokenizer does not take.
         Case(pieces, ("query", "document")),
     ],
+    "CLIPModel": [Case(clip)],
     "CNN": [Case(of_words(CNN(WIDTH, 6, [1, 3]), Pooling(12)))],
     "LSTM": [Case(of_words(LSTM(WIDTH, 6), Pooling(12)))],
     "WordWeights": [
@@ -268,7 +290,6 @@ MODULES: dict[str, list[Case]] = {
 NO_ENCODERS = {
     "Module": "what all of them have in common",
     "InputModule": "what those that read have in common",
-    "CLIPModel": "reads pictures too; a Transformer under an old name, and read as one",
     "LogitScore": "of a cross encoder, whose answer is about a pair",
     "MultiVectorMask": "of a multi-vector encoder, which has an embedding for each token",
     "BaseTokenPooling": "of a multi-vector encoder",
