@@ -65,10 +65,10 @@ def checked(
     sentence = sentences[int(np.argmin(finite))]
     why = "its training has diverged: take an earlier checkpoint, or another model"
     weights = [*model.parameters()]
-    if any(each.dtype == torch.float16 for each in weights) and all(
-        bool(each.isfinite().all()) for each in weights
-    ):
-        why = "its numbers grow too large for float16: take it in another precision"
+    if all(bool(each.isfinite().all()) for each in weights):
+        why = "its weights are finite: leave that sentence out, or take another model"
+        if any(each.dtype == torch.float16 for each in weights):
+            why = "its numbers grow too large for float16: take it in another precision"
     raise NotFiniteError(
         f"{f'The model {printable(name)}'.rstrip()} gives numbers that are not finite (NaN), such "
         f"as for {printable(sentence)[:60]!r}; {why}.",

@@ -171,6 +171,12 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
             worker.note(
                 events, f"The library's own path is taken for the training, as {engine.why}."
             )
+        if not hasattr(loss, "mini_batch_size"):
+            worker.note(
+                events,
+                f"The training's loss is {type(loss).__name__}, without a cache, as a static "
+                "embedding reads a batch in one piece; loss.mini_batch_size changes nothing.",
+            )
         for name, split in splits.items():
             if split.skipped:
                 worker.note(
@@ -180,6 +186,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
                 )
 
     stages.progress("preparing the training")
+    loss = library_loss(model, recipe.loss)
     arguments.router_mapping = tasks_of_columns(model)  # pyright: ignore[reportAttributeAccessIssue]
     callback = EventCallback(events, stop, run.folder / "checkpoints", announce)
     callback.dev = evaluators.get("dev")
@@ -189,7 +196,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         args=arguments,
         train_dataset=train_split.triplets,
         eval_dataset=dev.triplets if dev and arguments.eval_strategy != "no" else None,
-        loss=library_loss(model, recipe.loss),
+        loss=loss,
         evaluator=callback.dev,
         callbacks=[callback],
     )

@@ -75,6 +75,16 @@ def test_what_float16_cannot_hold_is_no_divergence(tmp_path: Path) -> None:
         Encoder(model, name="mine").encode(SENTENCES)
 
 
+def test_what_a_model_with_finite_weights_cannot_read_is_no_divergence(tmp_path: Path) -> None:
+    model = small_model(1, tmp_path)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name.endswith("embeddings.LayerNorm.weight"):
+                weight.fill_(3e38)
+    with pytest.raises(NotFiniteError, match="its weights are finite: leave that sentence out"):
+        Encoder(model, name="mine").encode(SENTENCES)
+
+
 @pytest.mark.parametrize("engine", ["fast", "stock"])
 def test_a_training_goes_on_and_tells_it(engine: str, tmp_path: Path) -> None:
     model, kept = spoilt(small_model(1, tmp_path), "sits"), Kept()
