@@ -171,4 +171,5 @@ def test_an_evaluation_tells_the_precision_of_each_model(home: Path, tmp_path: P
     [evaluation] = evaluations.every()
     assert [model.precision for model in evaluation.summary().models] == expected
     shown = run_stplay("evaluations", evaluation.id, env={"COLUMNS": "500"}).stdout
-    assert [line.split()[-3:] for line in shown.splitlines()][1] == expected
+    in_brackets = [f"({precision})" for precision in expected]  # after the name of each
+    assert [line.split()[-3:] for line in shown.splitlines()][1] == in_brackets
