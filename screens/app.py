@@ -15,6 +15,7 @@ from textual.theme import Theme
 from stplay.screens import keyboard
 from stplay.screens.commands import KeyCommands
 from stplay.screens.guardedapp import GuardedApp
+from stplay.screens.palette import Palette
 from stplay.screens.safetext import SafeText
 from stplay.screens.train import TrainScreen
 
@@ -132,6 +133,11 @@ class StplayApp(GuardedApp):
         if isinstance(screen, ExploreScreen):
             screen.show_sentences(sentences, model)  # before it shows any of its own
         return shown
+
+    def action_command_palette(self) -> None:
+        """Show the command palette."""
+        if not Palette.is_there(self):
+            self.push_screen(Palette())
 
     def action_toggle_help(self) -> None:
         """Show the panel of keys, or hide it."""

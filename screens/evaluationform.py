@@ -19,6 +19,7 @@ from stplay import evaluations, models, sources
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation, Request
 from stplay.hardware import has_gpu
+from stplay.screens.complaint import brief
 from stplay.text import MOST_DIGITS, count, decimals, moment, printable, whole_number
 
 CARD_ROWS = 1000
@@ -194,7 +195,7 @@ class EvaluationForm(Horizontal):
         else:
             self.complaints.pop(name, None)
         line = self.query_one(f"#{name}-complaint", Static)
-        line.update(Content(f"✗ {printable(complaint)}"))
+        line.update(Content(f"✗ {brief(complaint)}"))
         line.display = bool(complaint)
         before = line.parent.children[line.parent.children.index(line) - 1] if line.parent else None
         if before is not None:

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from stplay import sources
 from stplay.errors import UserError
 from stplay.models import OfferedModel
+from stplay.screens.complaint import brief
 from stplay.screens.dialog import Dialog
 from stplay.screens.ramp import MUTED
 from stplay.text import printable
@@ -81,7 +82,7 @@ class ModelChoice(ModalScreen[str | None]):
             try:
                 sources.model_source(typed)
             except UserError as error:
-                self.query_one("#complaint", Static).update(Content(error.sentence))
+                self.query_one("#complaint", Static).update(Content(brief(error.sentence)))
                 return
             self.dismiss(typed)
 

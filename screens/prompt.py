@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stplay.errors import UserError
+from stplay.screens.complaint import brief
 from stplay.screens.dialog import Dialog
 from stplay.screens.ramp import MUTED
 
@@ -52,6 +53,6 @@ class Prompt(ModalScreen[str | None]):
         try:
             self._check(value)
         except UserError as error:
-            self.query_one("#complaint", Static).update(Content(error.sentence))
+            self.query_one("#complaint", Static).update(Content(brief(error.sentence)))
             return
         self.dismiss(value)

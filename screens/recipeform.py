@@ -18,7 +18,7 @@ from stplay import recipe, sources
 from stplay.errors import UserError
 from stplay.hardware import has_gpu
 from stplay.recipe import Recipe
-from stplay.text import printable
+from stplay.screens.complaint import brief
 
 FILE = "recipe file"
 MODELS = (
@@ -264,7 +264,7 @@ class RecipeForm(VerticalScroll):
             self.complaints[name] = complaint
         else:
             self.complaints.pop(name, None)
-        words = Content(f"✗ {printable(complaint)}")
+        words = Content(f"✗ {brief(complaint)}")
         if name not in self._lines and complaint:
             line = Static(words, classes="complaint", id=f"{identifier(name)}-complaint")
             self._lines[name] = (Label(), line)  # an empty label: the grid has two columns

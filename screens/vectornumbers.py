@@ -36,7 +36,7 @@ class VectorNumbers(ModalScreen[None]):
 
     def _numbers(self) -> Content:
         vector = self.vector
-        columns = (min(WIDEST, self.app.size.width * 9 // 10) - 8) // NUMBER_WIDTH
+        columns = max(1, (min(WIDEST, self.app.size.width * 9 // 10) - 8) // NUMBER_WIDTH)
         return Content("\n").join(
             [
                 Content("  ").join(

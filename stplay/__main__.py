@@ -1,8 +1,18 @@
-"""``python -m stplay``: the same as the ``stplay`` command."""
+"""``python -m stplay`` and ``stplay``: the command line, which may be interrupted at once."""
 
 import sys
 
-from stplay.cli import main
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        from stplay import cli
+    except KeyboardInterrupt:  # before anything was begun
+        return INTERRUPTED
+    return cli.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

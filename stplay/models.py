@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from stplay import runs, sources
+from stplay import runfolders, runs, sources
 from stplay.errors import UserError
 from stplay.recipe import Recipe
-from stplay.runs import Run
 from stplay.traininglog import TrainingLog
 
 CARD_MODEL = "mics-nlp/xlm-roberta-small-all-nli-triplet"
@@ -21,6 +20,7 @@ PACKAGED = "builtin:minilm"
 UNTRAINED = "builtin:tiny"
 MOST_RUNS = 5
 SYNTHETIC = "synthetic data"
+DAMAGED = "its model is damaged"
 AS_ASKED = "as asked"
 NO_FIGURES = "no figures to judge it by"
 # Half-way between a coin's accuracy and all triplets judged right.
@@ -92,22 +92,22 @@ def _finished() -> Iterator[_Finished]:
     """The finished runs that have their final model, the newest first."""
     for run in runs.every():
         log = run.read_log()
-        if log.status == "completed" and _has_model(run):
+        if log.status != "completed":
+            continue
+        try:
+            run.model_folder()
+        except runfolders.DamagedError:
+            yield _Finished(f"run:{run.id}", DAMAGED)
+        except UserError:  # it is gone
+            continue
+        else:
             yield _Finished(f"run:{run.id}", _unfit(log))
-
-
-def _has_model(run: Run) -> bool:
-    try:
-        run.model_folder()
-    except UserError:
-        return False
-    return True
 
 
 def _unfit(log: TrainingLog) -> str | None:
     """Why the model of a finished run should not answer unless it is asked for.
 
-    By the figures that the run itself has, dev before test and an evaluation before the training
+    By the figures that the run itself has, those of its newest evaluated step before the training
     loss: a run without any cannot be told from one that was not trained at all.
     """
     if log.started is None:
@@ -117,16 +117,16 @@ def _unfit(log: TrainingLog) -> str | None:
     if log.diverged:
         return "diverged"
     recipe = _recipe(log)
-    for split in ("dev", "test"):
-        steps = [step for name, step in log.evaluations if name == split]
-        if not steps:
-            continue
-        found = log.evaluations[split, max(steps)]
+    # What was evaluated before the first step is the base model.
+    newest = max((step for _, step in log.evaluations if step > 0), default=None)
+    judged = [(split, found) for (split, step), found in log.evaluations.items() if step == newest]
+    for split, found in sorted(judged, key=lambda each: each[0]):
         if not found.cosine_accuracy >= LEAST_ACCURACY:
             return f"undertrained: {split} cosine accuracy {found.cosine_accuracy:.3f}"
         batch = recipe.evaluation.per_device_eval_batch_size
         if found.loss is not None and not found.loss <= _most_loss(min(batch, found.rows)):
             return f"undertrained: {split} loss {found.loss:.2f}"
+    if judged:
         return None
     losses = [row.training_loss for row in log.table() if row.training_loss is not None]
     if not losses:

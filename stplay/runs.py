@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import time
 from contextlib import suppress
@@ -130,6 +131,9 @@ class Run(Job[TrainingLog]):
             said = (log.error or "").partition("; if it is not")[0]
             raise UserError(f"{said}; if it is not: stplay delete {self.id} --force")
         if log.active and log.status != "lost":
+            if log.worker is not None and log.worker.host != platform.node():
+                where = printable(log.worker.host)
+                raise UserError(f"The run {self.id} is at work on {where}; stop it there first.")
             raise UserError(f"The run {self.id} is at work; first: stplay stop {self.id}")
 
     def delete(self) -> int:

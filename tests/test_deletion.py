@@ -78,9 +78,11 @@ def test_one_at_work_is_never_deleted_and_the_others_stay_with_it(
     done = finished_run("done")
     working = write(create("mine"), worker_of(psutil.Process()), STARTED)
     elsewhere = write(create("far"), worker_of(psutil.Process(), host="gpu-box"), STARTED)
-    for name in ("mine", "far"):
-        refused = stplay("delete", "--yes", "--force", "done", name)
-        assert_mistake(refused, f"The run {name} is at work; first: stplay stop {name}")
+    for name, told in (
+        ("mine", "The run mine is at work; first: stplay stop mine"),
+        ("far", "The run far is at work on gpu-box; stop it there first."),
+    ):
+        assert_mistake(stplay("delete", "--yes", "--force", "done", name), told)
     starting = create("new")
     assert_mistake(stplay("delete", "--yes", "new"), "The run new is at work")
     for run in (done, working, elsewhere, starting):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
 from samplerun import finished_run
 
-from stplay import models, runs, sources
+from stplay import manifest, models, runs, sources
 from stplay.events import (
     Evaluated,
     Event,
@@ -18,6 +18,7 @@ from stplay.events import (
     RunStarted,
     TrainLogged,
 )
+from stplay.results import SIMILARITIES
 from stplay.runs import Run
 
 MINILM = "builtin:minilm"
@@ -97,6 +98,34 @@ def test_a_run_is_judged_by_its_own_figures(figures: dict[str, Any], unfit: str 
         assert why.endswith(f"(run:mine: {unfit})")
         assert models.offered()[0].name == MINILM
         assert ("run:mine", f"a finished run, {unfit}") in models.offered()
+
+
+def test_what_was_evaluated_before_the_first_step_is_the_base_model() -> None:
+    """And a figure that is older than another one does not judge the model of the end."""
+    run = trained("mine", dev=None, losses=[4.2, 4.1, 4.0])
+    writer = EventWriter(run.events_path)
+
+    def evaluated(step: int, split: Literal["dev", "test"], accuracy: float) -> None:
+        accuracies = dict.fromkeys((*SIMILARITIES, "max"), accuracy)
+        figures = {f"{name}_accuracy": value for name, value in accuracies.items()}
+        writer.write(Evaluated(step=step, epoch=0.0, split=split, data="mine", rows=500, **figures))
+
+    evaluated(0, "dev", 0.958)
+    assert models.best().why.endswith("(run:mine: undertrained: training loss 4.05)")
+    evaluated(100, "dev", 0.5)
+    evaluated(300, "test", 0.85)
+    assert models.best().name == "run:mine"
+    evaluated(300, "test", 0.083)
+    assert models.best().why.endswith("(run:mine: undertrained: test cosine accuracy 0.083)")
+
+
+def test_a_run_whose_model_is_damaged_is_named() -> None:
+    folder = trained("mine").folder / "model"
+    (folder / "model.safetensors").write_bytes(b"weights")
+    manifest.record(folder)
+    assert models.best().name == "run:mine"
+    (folder / "model.safetensors").write_bytes(b"")
+    assert models.best().why.endswith("(run:mine: its model is damaged)")
 
 
 def test_the_newest_that_is_fit_answers_and_those_passed_over_are_named() -> None:

@@ -63,7 +63,8 @@ def checked(
     if finite.all():
         return embeddings
     sentence = sentences[int(np.argmin(finite))]
-    why = "its training has diverged: take an earlier checkpoint, or another model"
+    why = "its weights are not all finite, as of a training that diverged: "
+    why += "take an earlier checkpoint of it, or another model"
     weights = [*model.parameters()]
     if all(bool(each.isfinite().all()) for each in weights):
         why = "its weights are finite: leave that sentence out, or take another model"

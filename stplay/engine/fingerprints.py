@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from stplay.engine.data import Split
 from stplay.engine.sample import SAMPLE_VERSION
 from stplay.manifest import MANIFEST
-from stplay.sources import COLUMNS, model_source
+from stplay.sources import COLUMNS, model_parts, model_source
 
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model*.bin")
 PIECE = 1 << 20
@@ -43,10 +42,7 @@ def of_base(name: str, full_name: str) -> str:
 
 def _of_folder(folder: Path) -> str:
     """The SHA-256 of the files in ``folder`` that make a model, and of its modules' folders."""
-    parts = {folder}
-    if (folder / "modules.json").is_file():
-        modules = json.loads((folder / "modules.json").read_bytes())
-        parts |= {folder / module["path"] for module in modules}
+    parts = {folder, *model_parts(folder)}
     files = {path for part in parts for pattern in MODEL_FILES for path in part.glob(pattern)}
     digest = hashlib.sha256()
     for path in sorted(files - {folder / MANIFEST}):  # a checkpoint's is rewritten as it is thinned

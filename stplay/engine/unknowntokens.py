@@ -54,6 +54,5 @@ class _Check:
         raise UserError(
             f"The {self.shown} has no embedding of the token {printable(str(token))}, number "
             f"{most:,}: it has {self.rows:,} of them, and its tokenizer more; leave the token out "
-            "of the sentences, or give the model an embedding of it (transformers' "
-            "resize_token_embeddings)."
+            "of the sentences, or give the model an embedding of it."
         )

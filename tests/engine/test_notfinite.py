@@ -22,7 +22,8 @@ from stplay.events import Event, Noted
 SENTENCES = ["a red cat", "the old man sits", "a red cat"]
 TOLD = (
     "The model mine gives numbers that are not finite (NaN), such as for 'the old man sits'; its "
-    "training has diverged: take an earlier checkpoint, or another model."
+    "weights are not all finite, as of a training that diverged: take an earlier checkpoint of it, "
+    "or another model."
 )
 
 

@@ -17,6 +17,7 @@ from engine.runner import SMALL, figures
 from engine.test_evaluation_equality import small_model
 
 from stplay import manifest, recipe, runfolders, runs
+from stplay.engine import fingerprints
 from stplay.errors import UserError
 from stplay.events import EventReader, RunStarted
 from stplay.runs import Run
@@ -363,6 +364,17 @@ def test_what_a_run_began_with_stays_what_it_is(given: Callable[[str], Given]) -
     assert told[0].fingerprints == told[1].fingerprints
     assert told[0].fingerprints is not None
     assert told[0].fingerprints.rows.keys() == set(SPLITS)
+
+
+def test_a_base_is_known_by_the_folders_that_a_router_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text('[{"path": "", "type": "Router"}]', encoding="utf-8")
+    (tmp_path / "router_config.json").write_text('{"types": {"query": "Dense"}}', encoding="utf-8")
+    (tmp_path / "query").mkdir()
+    weights = tmp_path / "query" / "model.safetensors"
+    weights.write_bytes(b"one")
+    before = fingerprints.of_base(str(tmp_path), "")
+    weights.write_bytes(b"two")
+    assert fingerprints.of_base(str(tmp_path), "") != before
 
 
 def _files(folder: Path) -> list[str]:

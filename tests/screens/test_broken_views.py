@@ -41,6 +41,7 @@ from stplay.screens.modelchoice import ModelChoice
 from stplay.screens.modelline import ModelLine
 from stplay.screens.newrun import NewRun
 from stplay.screens.notice import Notice
+from stplay.screens.palette import Palette
 from stplay.screens.playground import Playground
 from stplay.screens.prompt import Prompt
 from stplay.screens.recipeform import RecipeForm
@@ -67,6 +68,7 @@ MODALS: dict[type[Widget], Callable[[], ModalScreen[Any]]] = {
     CorpusChoice: CorpusChoice,
     VectorNumbers: lambda: VectorNumbers(VECTOR),
     Dialog: lambda: Question("Stop it?", "Yes", "No"),
+    Palette: Palette,
 }
 
 
@@ -204,8 +206,9 @@ async def assert_the_rest_goes_on_and_it_opens_again(
     app = pilot.app
     if view in MODALS:
         await until(lambda: isinstance(app.screen, TrainScreen))
-        await app.push_screen(MODALS[view]())
-        await until(lambda: bool(app.screen.query(Dialog)))
+        again = MODALS[view]()
+        await app.push_screen(again)
+        await until(lambda: app.screen is again)
         return
     await until(lambda: isinstance(app.screen, BrokenScreen))
     assert "This screen broke. The others go on." in text_of(app.screen)
