@@ -149,12 +149,11 @@ def test_what_does_not_concern_it_is_not(run: Run, name: str) -> None:
 def test_a_crash_leaves_its_name(run: Run, monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
     code = PERFORM.format(work="os.kill(me, signal.SIGBUS)", clean_up="pass", before="")
     module(run, monkeypatch, code)
-    log, _ = run.launch()
-    log.worker = run.read_log().worker
-    while run.read_log().active:
-        run.await_exit()
-        if not known:
-            jobs._children.clear()
+    run.launch()
+    child = next(each for (folder, _), each in jobs._children.items() if folder == run.folder)
+    if not known:
+        jobs._children.clear()
+    child.wait()
     how = "was ended by SIGBUS" if known else "ended without a last word"
     assert run.read_log().error == (
         f"The training process {how}, and the last error in its output is Fatal Python error: Bus "
