@@ -33,9 +33,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
-        self.presses = (
-            0  # of Ctrl+C: a person's, where a scheduler may send one signal after another
-        )
+        # Of Ctrl+C: a person's, where a scheduler may send one signal after another.
+        self.presses = 0
         self._hung_up = False
         handle_stopping(self._receive)
         for number in numbers((HANG_UP,)):
