@@ -19,14 +19,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
-# Started by nohup or in the background, the suite would hand down that they are nothing.
-for _number, _handler in (
-    (signal.SIGINT, signal.default_int_handler),
-    (signal.SIGHUP, signal.SIG_DFL),
-):
-    if signal.getsignal(_number) is signal.SIG_IGN:
-        signal.signal(_number, _handler)
-
 SHARED = Path(__file__).parents[2] / "shared"
 
 HOMES: list[Path] = []  # of all tests so far
@@ -44,6 +36,17 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cache").mkdir()
     (folder / "cache" / "models").symlink_to(models)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def heard_signals() -> None:
+    """Whatever nohup or a test before has left: what a test starts hears Ctrl+C and SIGHUP."""
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
