@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from stplay import __version__, deletion, evaluationcommand, output
 from stplay.errors import UserError
+from stplay.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from stplay.interrupts import Interrupts
     from stplay.runs import Run
     from stplay.traininglog import TrainingLog
 
-FINISHED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+FINISHED, FAILED, WRONG_INPUT = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

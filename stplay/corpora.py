@@ -34,7 +34,6 @@ PIECE = 256
 CHUNK_NUMBERS = 1 << 24  # of the embeddings looked at together: 64 MiB
 CACHED_ROWS = 256  # few enough for their differences to stay in the processor's cache
 ABANDONED_SECONDS = 3600.0
-TINY = np.finfo(np.float32).tiny
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 

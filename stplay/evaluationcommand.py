@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stplay import output
 from stplay.errors import UserError
+from stplay.interrupts import INTERRUPTED
 from stplay.text import MOST_DIGITS, clipped, printable, whole_number
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def evaluate(options: argparse.Namespace) -> int:
     except LaunchStoppedError:
         evaluation.discard()
         output.remark(f"stplay: {CANCELLED}")
-        return 130
+        return INTERRUPTED
     for noted in log.notes:
         output.remark(f"stplay: {noted.text}")
     assert log.finished is not None

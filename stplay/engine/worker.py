@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     import torch
 
 HEARTBEAT_SECONDS = 2.0
-INTERRUPTED = 130
 LIBRARIES = ("torch", "datasets", "transformers", "sentence_transformers")
 
 
@@ -252,7 +251,7 @@ def ending(error: BaseException | None, folder: Path, advice: Advice) -> RunFini
         case None:
             return RunFinished(outcome="completed", exit_code=0)
         case Stopped():
-            return RunFinished(outcome="stopped", exit_code=INTERRUPTED)
+            return RunFinished(outcome="stopped", exit_code=interrupts.INTERRUPTED)
     sentence = user_sentence(error, folder, advice)
     details = "".join(traceback.format_exception(error))
     if not isinstance(error, UserError):
