@@ -367,7 +367,7 @@ stages = Stages(EventWriter(Path(sys.argv[1])))
 try:
     hub.model_folder(model_source("org/huge"), False, stages)
 except worker.Stopped:
-    sys.exit(worker.INTERRUPTED)
+    sys.exit(worker.interrupts.INTERRUPTED)
 """
     log = tmp_path / "events.jsonl"
     process = subprocess.Popen(
