@@ -23,6 +23,9 @@ from stplay.engine.packing import Block, Packing
 
 PACKED = "stplay_packed"
 
+# From Hopper on torch would take it first, and it refuses a bias that needs a gradient (MPNet's).
+torch.backends.cuda.enable_cudnn_sdp(False)
+
 
 def packed_attention(
     query: Tensor,

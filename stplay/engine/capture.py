@@ -153,7 +153,11 @@ class GraphRecorder:
         torch.cuda.synchronize()
         try:
             # The outer stream is left even where a capture that failed does not leave its own.
-            with torch.random.fork_rng([packing.ids.device]), torch.cuda.stream(self.stream):
+            with (
+                torch.random.fork_rng([packing.ids.device]),
+                torch.cuda.stream(self.stream),
+                _nodes_of_other_streams(),
+            ):
                 with _no_waiting():
                     for _ in range(WARM_UPS):
                         embeddings = embed(packing)
@@ -183,3 +187,17 @@ def _no_waiting() -> Iterator[None]:
         yield
     finally:
         torch.cuda.set_sync_debug_mode(before)
+
+
+@contextmanager
+def _nodes_of_other_streams() -> Iterator[None]:
+    """Let a capture use nodes of parameters that were made on another stream (torch from 2.13)."""
+    override = getattr(torch.autograd.graph, "set_override_stale_capture_stream", None)
+    if override is None:
+        yield
+        return
+    override(True)
+    try:
+        yield
+    finally:
+        override(False)

@@ -42,7 +42,9 @@ def saved_bytes(model: nn.Module, forward: Callable[[], Tensor]) -> int:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
             saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        # Not the tensor itself: one that an operator made and keeps would hold its own node, a
+        # circle that nothing frees, with all that the forward has kept.
+        return tensor.detach()
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         output = forward()  # held: what it saved must not make room for the next

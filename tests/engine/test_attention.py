@@ -160,3 +160,7 @@ def test_what_torchs_own_is_for(
     dtype: torch.dtype, head_size: int, capability: tuple[int, int] | None, expected: bool
 ) -> None:
     assert is_for_varlen(dtype, head_size, capability) is expected
+
+
+def test_no_attention_is_taken_that_refuses_a_bias_with_a_gradient() -> None:
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
