@@ -12,6 +12,8 @@ import gc
 import json
 import os
 import platform
+import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -422,27 +424,21 @@ def machine() -> list[str]:
     """What a figure depends on, beside the GPU."""
     import torch
 
-    names = [*{line for line in cpu_names()}] or [platform.processor() or platform.machine()]
-    found = [f"{os.cpu_count()} x {names[0]}"]
+    cpus = re.findall(r"model name\s*: (.*)", run_quietly("cat", "/proc/cpuinfo"))
+    found = [f"{os.cpu_count()} x {cpus[0] if cpus else platform.machine()}"]
     if torch.cuda.is_available():
-        import pynvml
-
-        pynvml.nvmlInit()
-        found += [
-            f"driver {pynvml.nvmlSystemGetDriverVersion()}",
-            f"CUDA {torch.version.cuda}",
-            f"cuDNN {torch.backends.cudnn.version()}",
-        ]
+        driver = run_quietly("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+        cuda, cudnn = torch.version.cuda, torch.backends.cudnn.version()
+        found += [f"driver {driver.split()[0]}" if driver else "", f"CUDA {cuda}", f"cuDNN {cudnn}"]
     return found
 
 
-def cpu_names() -> list[str]:
-    """What Linux calls its processors."""
+def run_quietly(*command: str) -> str:
+    """What ``command`` prints, and nothing where it is not there."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    return [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 if __name__ == "__main__":
