@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import Command, make_home, run_stplay, write_triplets
-from hub import Hub, hub_environment, parquet_dataset
+from hubstandin import Hub, hub_environment, parquet_dataset
 from terminal import Terminal
 from test_cli import assert_mistake
 from test_evaluations import SENTENCES, finished

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub import Hub, hub_environment, parquet_dataset
+from hubstandin import Hub, hub_environment, parquet_dataset
 
 NLI = "sentence-transformers/all-nli"
 

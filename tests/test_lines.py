@@ -7,11 +7,11 @@ import io
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
 from stplay import lines
 from stplay.errors import UserError
 
-ROOT = Path(__file__).parents[1]
 NO_ENDS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 TEXTS = [
     "",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-ROOT = Path(__file__).parents[1]
 # The calls that map a file: where the mode stands, and those that only read or stay in memory.
 MAPPING = {
     "memmap": (2, "mode", {"r", "c"}),

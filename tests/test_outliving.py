@@ -13,8 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from checkout import ROOT
 
-ENGINE = Path(__file__).parents[1] / "stplay" / "engine"
+ENGINE = ROOT / "stplay" / "engine"
 # How each is started, and a library that it imports at its work.
 STARTED = {
     "train": ("runs.create(recipe.load('sample'), 'mine', 'sample').launch()", "torch"),
@@ -63,9 +64,7 @@ def test_what_is_left_when_the_starter_is_killed(home: Path, children: Path, kin
     )
     data = children / "data.parquet"
     data.touch()
-    code = STARTER.format(
-        start=f"os.environ['PYTHONPATH'] = r'{slow}:{ENGINE.parents[1]}'\n{start}"
-    )
+    code = STARTER.format(start=f"os.environ['PYTHONPATH'] = r'{slow}:{ROOT}'\n{start}")
     module = f"stplay.engine.{kind}"
     starter = subprocess.Popen([sys.executable, "-c", code, str(home), str(data), module])
     while not (markers := list(children.glob("at-*"))):

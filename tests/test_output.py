@@ -14,12 +14,12 @@ from pathlib import Path
 
 import hostile
 import pytest
+from checkout import ROOT
 from hostile import COMMANDS, FLOOD, MARK, OSC, TEXT
 from terminal import Terminal
 
 from stplay.text import printable_lines
 
-FOLDER = Path(hostile.__file__).parents[1]
 PROGRAM = (sys.executable, hostile.__file__)
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e]|\u0301{9}")
 OURS = re.compile(r"\x1b\[[0-9;]*[mKA]|\x1b\[\?25[lh]")  # colours, erased lines, cursor
@@ -169,7 +169,7 @@ PRINTERS = {"output.py", "console.py"}
 
 
 def sources() -> list[Path]:
-    ours = [*FOLDER.glob("stplay/*.py"), *FOLDER.glob("screens/*.py")]
+    ours = [*ROOT.glob("stplay/*.py"), *ROOT.glob("screens/*.py")]
     return [path for path in ours if path.name not in PRINTERS]
 
 

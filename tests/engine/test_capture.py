@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import ARCHITECTURES, WIDTH, Architecture, encoder, texts
 from conftest import write_triplets
-from engine.architectures import ARCHITECTURES, WIDTH, Architecture, encoder, texts
-from engine.test_evaluation_equality import small_model
 from sentence_transformers.util import cos_sim
+from test_evaluation_equality import small_model
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves

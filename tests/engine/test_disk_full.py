@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from conftest import require_program, write_triplets
-from engine.runner import small_recipe
-from engine.test_evaluation_equality import DIMENSIONS, small_model
+from runner import small_recipe
 from sentence_transformers.sentence_transformer.modules import Dense
+from test_evaluation_equality import DIMENSIONS, small_model
 
 from stplay.evaluations import Evaluation
 from stplay.runs import Run

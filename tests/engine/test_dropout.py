@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from engine.architectures import network_of
+from architectures import network_of
 from torch import Tensor, nn
 
 from stplay.engine.dropout import LEVELS, QuickDropout, drop, make_quick

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine.test_evaluation_equality import DIMENSIONS, exact_model, sentence, small_model
 from sentence_transformers import SentenceTransformer
+from test_evaluation_equality import DIMENSIONS, exact_model, sentence, small_model
 
 from stplay.engine.encoding import Encoder, Task
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkout import SUPPORT
 from conftest import write_triplets
-from engine.test_evaluation_equality import small_model
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
+from test_evaluation_equality import small_model
 
 from stplay import recipe, runs
 from stplay.events import Engine
@@ -89,7 +90,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Ru
         done = subprocess.run(
             [
                 sys.executable,
-                str(Path(__file__).with_name("train_many.py")),
+                str(SUPPORT / "train_many.py"),
                 *folders,
                 *("--stop-at", "25", str(resumed)),
             ],

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import SUPPORT
 from conftest import run_stplay
 
 from stplay import runs
@@ -30,7 +31,7 @@ def test_losses_and_accuracies_equal_a_plain_script(home: Path, tmp_path: Path) 
     ours = run_stplay("train", "sample", *settings, "--name=ours")
     assert ours.returncode == 0, ours.stderr
     (base,) = (home / "cache" / "models").iterdir()
-    script = Path(__file__).with_name("plain_script.py")
+    script = SUPPORT / "plain_script.py"
     plain = subprocess.run(
         [sys.executable, str(script), str(base), str(tmp_path / "plain")],
         env=os.environ,

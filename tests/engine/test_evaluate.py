@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_stplay, write_triplets
-from engine.test_evaluation_equality import DIMENSIONS, library, small_model
 from huggingface_hub import ModelCard, ModelCardData
 from samplerun import finished_run
 from sentence_transformers import SentenceTransformer
+from test_evaluation_equality import DIMENSIONS, library, small_model
 
 from stplay import evaluations
 from stplay.breakdown import by_source, histogram

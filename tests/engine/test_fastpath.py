@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from conftest import make_home, run_stplay, write_triplets
-from engine.runner import logged, small_recipe, start, wait_for
-from engine.test_unpackable import unpackable
+from runner import logged, small_recipe, start, wait_for
+from test_unpackable import unpackable
 
 from stplay import runs
 from stplay.events import Engine

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import TESTS
 
-SCRIPT = Path(__file__).parents[1] / "bench" / "gpu.py"
+SCRIPT = TESTS / "bench" / "gpu.py"
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["--help"], 0)])

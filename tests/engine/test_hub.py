@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from calls import Answer, Engine
 from conftest import require_program
-from engine.calls import Answer, Engine
-from hub import Hub, hub_environment, parquet_dataset
+from hubstandin import Hub, hub_environment, parquet_dataset
 
 from stplay.engine.repofiles import layout, model_files
 from stplay.sources import ALL_NLI, ALL_NLI_REVISION

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import run_stplay
-from engine.layouts import (
+from layouts import (
     LONGEST,
     WIDTH,
     bert,
@@ -21,7 +21,7 @@ from engine.layouts import (
     transformer,
     with_tokenizer,
 )
-from engine.librarysown import STAGES, Case, assert_as_the_library, library
+from librarysown import STAGES, Case, assert_as_the_library, library
 from sentence_transformers.base.modules import Dense
 from sentence_transformers.sentence_transformer.modules import Normalize
 from transformers import BertModel

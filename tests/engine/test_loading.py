@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine.test_evaluation_equality import DIMENSIONS, exact_model, transformer
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Router
@@ -21,6 +20,7 @@ from sentence_transformers.sentence_transformer.modules import (
     LayerNorm,
     Pooling,
 )
+from test_evaluation_equality import DIMENSIONS, exact_model, transformer
 from torch import Tensor
 from transformers import XLMRobertaForMaskedLM, XLMRobertaModel
 

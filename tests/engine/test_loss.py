@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from engine.architectures import (
+from architectures import (
     ARCHITECTURES,
     INNER,
     LAYERS,

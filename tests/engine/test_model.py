@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+from calls import Engine
 from datasets import Dataset
-from engine.calls import Engine
-from hub import Hub
+from hubstandin import Hub
 from sentence_transformers import SentenceTransformer
 from transformers import XLMRobertaModel
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import sentence_transformers
 import torch
-from engine.layouts import (
+from layouts import (
     LONGEST,
     WIDTH,
     WORDS,
@@ -26,7 +26,7 @@ from engine.layouts import (
     tokenizer,
     transformer,
 )
-from engine.librarysown import ALL, STAGES, Case, assert_as_the_library, library, pad_with
+from librarysown import ALL, STAGES, Case, assert_as_the_library, library, pad_with
 from safetensors.torch import load_file, save_file
 from sentence_transformers.base.modules import Dense, Module, Router
 from sentence_transformers.sentence_transformer.modules import (

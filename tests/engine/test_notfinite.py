@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_stplay
-from engine.runner import events_of, small_recipe
-from engine.test_evaluation_equality import exact_model, small_model
+from runner import events_of, small_recipe
 from sentence_transformers import SentenceTransformer
 from test_cli import assert_mistake
+from test_evaluation_equality import exact_model, small_model
 
 from stplay import events, runs
 from stplay.engine.encoding import Encoder, NotFiniteError

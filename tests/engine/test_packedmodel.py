@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from engine.architectures import (
+from architectures import (
     ARCHITECTURES,
     LONGEST,
     WIDTH,

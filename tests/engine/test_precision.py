@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_stplay, write_triplets
-from engine.runner import small_recipe
-from engine.test_evaluation_equality import (
+from runner import small_recipe
+from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Dense
+from sentence_transformers.sentence_transformer.modules import Pooling
+from test_evaluation_equality import (
     DIMENSIONS,
     assert_equal,
     exact_model,
@@ -18,11 +22,7 @@ from engine.test_evaluation_equality import (
     small_model,
     transformer,
 )
-from engine.test_loading import loaded, opened, saved, stages
-from safetensors.torch import load_file
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Dense
-from sentence_transformers.sentence_transformer.modules import Pooling
+from test_loading import loaded, opened, saved, stages
 
 from stplay import evaluations, recipe, runs
 from stplay.engine import loading

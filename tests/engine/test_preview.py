@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import write_triplets
-from hub import Hub, hub_environment, parquet_dataset
+from hubstandin import Hub, hub_environment, parquet_dataset
 
 SENTENCES = 60_000
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from checkout import SUPPORT
 from conftest import write_triplets
-from engine.runner import SMALL, figures
-from engine.test_evaluation_equality import small_model
+from runner import SMALL, figures
+from test_evaluation_equality import small_model
 
 from stplay import manifest, recipe, runfolders, runs
 from stplay.engine import fingerprints
@@ -289,7 +290,7 @@ def _copy(folder: Path, given: Given, case: str) -> Given:
 
 
 def _train(*arguments: str) -> None:
-    script = Path(__file__).with_name("train_many.py")
+    script = SUPPORT / "train_many.py"
     done = subprocess.run(
         [sys.executable, str(script), *arguments],
         env=os.environ,

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine.layouts import LONGEST, NAMES, bert, edit, tokenizer, with_tokenizer
-from engine.librarysown import ALL, STAGES, Case, assert_as_the_library, library, pad_with
+from layouts import LONGEST, NAMES, bert, edit, tokenizer, with_tokenizer
+from librarysown import ALL, STAGES, Case, assert_as_the_library, library, pad_with
 from tokenizers import processors
 from transformers import AddedToken, PreTrainedTokenizerBase
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from datasets import Dataset
-from engine.test_evaluation_equality import random_triplets, small_model
 from sentence_transformers import SentenceTransformer
+from test_evaluation_equality import random_triplets, small_model
 
 from stplay.engine.data import Split
 from stplay.engine.packedmodel import PackedModel

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import run_stplay
-from engine.runner import (
+from runner import (
     events_of,
     figures,
     logged,

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from conftest import write_triplets
 from datasets import Dataset
-from engine.layouts import WIDTH, encoder, static
-from engine.librarysown import STAGES, Case, library
-from engine.test_layouts import LAYOUTS
-from engine.test_modules import MODULES, VOCABULARY, bag, of_words, routed, routed_later
-from engine.test_tokenizers import PADDED_LEFT, SETTINGS
+from layouts import WIDTH, encoder, static
+from librarysown import STAGES, Case, library
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.base.modules import Dense, Router
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
+from test_layouts import LAYOUTS
+from test_modules import MODULES, VOCABULARY, bag, of_words, routed, routed_later
+from test_tokenizers import PADDED_LEFT, SETTINGS
 from transformers import set_seed
 
 from stplay import recipe, runs

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_stplay
-from engine.runner import small_recipe
-from engine.test_evaluation_equality import DIMENSIONS, WORDS, exact_model, transformer
-from engine.test_loading import loaded, opened, saved
+from runner import small_recipe
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from test_evaluation_equality import DIMENSIONS, WORDS, exact_model, transformer
+from test_loading import loaded, opened, saved
 from tokenizers import AddedToken
 from transformers import AutoTokenizer, RobertaConfig, RobertaModel
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine.architectures import WIDTH, encoder, network_of, texts, tokenizer_of
-from engine.test_evaluation_equality import exact_model
+from architectures import WIDTH, encoder, network_of, texts, tokenizer_of
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Router
@@ -20,6 +19,7 @@ from sentence_transformers.sentence_transformer.modules import (
     Transformer,
     WordWeights,
 )
+from test_evaluation_equality import exact_model
 from torch import Tensor, nn
 from transformers import AlbertConfig, AlbertModel, GPT2Config, GPT2Model, PreTrainedModel
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine.test_evaluation_equality import small_model
 from sentence_transformers import SentenceTransformer
+from test_evaluation_equality import small_model
 
 from stplay.engine.vocabularyinuse import VocabularyInUse
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from engine.runner import small_recipe, wait_until_over
+from runner import small_recipe, wait_until_over
 from terminal import Terminal
 
 from stplay import runs

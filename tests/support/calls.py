@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hub import Hub, hub_environment
+from hubstandin import Hub, hub_environment
 
 DRIVER = """
 from stplay.engine.worker import quiet_libraries

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import pytest
-from engine.layouts import WORDS
-from engine.test_evaluation_equality import library as library_judges
-from engine.test_evaluation_equality import ours as ours_judges
+from layouts import WORDS
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules.tokenizer import WordTokenizer
+from test_evaluation_equality import library as library_judges
+from test_evaluation_equality import ours as ours_judges
 
 from stplay import frames
 from stplay.engine.encode import EncodingProcess, ToldStages
