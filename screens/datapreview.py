@@ -15,8 +15,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from stplay import home, process, sources
+from stplay import home, sources
 from stplay.errors import UserError
+from stplay.jobs import process
 from stplay.sources import COLUMNS
 from stplay.text import count, printable
 

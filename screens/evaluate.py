@@ -16,9 +16,10 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from stplay import evaluations, home, process
+from stplay import evaluations, home
 from stplay.errors import UserError
 from stplay.evaluations import CANCELLED, Evaluation
+from stplay.jobs import process
 from stplay.screens.dialog import Choice, Question
 from stplay.screens.evaluationform import EvaluationForm, earlier
 from stplay.screens.evaluationview import EvaluationView

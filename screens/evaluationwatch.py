@@ -9,9 +9,9 @@ from textual.message import Message
 from textual.widgets import ProgressBar, Static
 
 from stplay.evaluations import Evaluation, EvaluationLog
-from stplay.events import EventReader
+from stplay.jobs.events import EventReader
+from stplay.jobs.worklog import SIGNS, stage_words
 from stplay.text import duration, printable
-from stplay.worklog import SIGNS, stage_words
 
 POLL_SECONDS = 0.1
 CHECK_SECONDS = 1.0

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from stplay import encoders, runfolders
+from stplay import encoders
 from stplay.encoder import Encoded, Encoder, ModelFacts, Progress
 from stplay.errors import UserError
+from stplay.jobs import folders
 
 MOST_CHECKPOINTS = 3
 
@@ -94,7 +95,7 @@ def kept_steps(model: str) -> dict[int, str]:
         return {}
     run = model.removeprefix("run:").partition("@")[0]
     try:
-        steps = runfolders.checkpoints(runfolders.find(run))
+        steps = folders.checkpoints(folders.find(run))
     except UserError:
         return {}
     return {step: f"run:{run}@{step}" for step in steps}

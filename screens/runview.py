@@ -15,7 +15,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
-from stplay.events import Evaluated, EventReader, Replaced, RunResumed, TrainLogged
+from stplay.jobs.events import Evaluated, EventReader, Replaced, RunResumed, TrainLogged
+from stplay.jobs.worklog import SIGNS, Status, memory_words, stage_words
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
 from stplay.traininglog import (
@@ -26,7 +27,6 @@ from stplay.traininglog import (
     engine_words,
     started_epoch_words,
 )
-from stplay.worklog import SIGNS, Status, memory_words, stage_words
 
 POLL_SECONDS = 0.2
 PIECE = 1 << 18

@@ -2,7 +2,7 @@
 
 import sys
 
-INTERRUPTED = 130  # as stplay.interrupts has it, of which nothing is imported yet
+INTERRUPTED = 130  # as stplay.jobs.interrupts has it, of which nothing is imported yet
 
 
 def main() -> int:

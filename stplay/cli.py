@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from stplay import __version__, deletion, evaluationcommand, output
 from stplay.errors import UserError
-from stplay.interrupts import INTERRUPTED
+from stplay.jobs.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
-    from stplay.interrupts import Interrupts
+    from stplay.jobs.interrupts import Interrupts
     from stplay.runs import Run
     from stplay.traininglog import TrainingLog
 
@@ -191,11 +191,11 @@ def _read_keys_from_the_terminal() -> None:
 
 def train(options: argparse.Namespace) -> int:
     """Make a run of a recipe, start it, and follow it."""
-    from stplay.interrupts import Interrupts
+    from stplay.jobs.interrupts import Interrupts
 
     interrupts = Interrupts()  # from now on nothing is left half-made
     from stplay import recipe, runs
-    from stplay.jobs import LaunchStoppedError
+    from stplay.jobs.job import LaunchStoppedError
 
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
@@ -226,11 +226,11 @@ def plan(options: argparse.Namespace) -> int:
 
 def resume(options: argparse.Namespace) -> int:
     """Go on with a run from its last checkpoint, and follow it."""
-    from stplay.interrupts import Interrupts
+    from stplay.jobs.interrupts import Interrupts
 
     interrupts = Interrupts()
     from stplay import runs
-    from stplay.jobs import LaunchStoppedError
+    from stplay.jobs.job import LaunchStoppedError
 
     run = runs.find(options.run)
     run.check_resumable(options.force)

@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 import psutil
 
-from stplay import __version__, frames, home, process, sources
+from stplay import __version__, frames, home, sources
 from stplay.errors import UserError
-from stplay.process import Process
+from stplay.jobs import process
+from stplay.jobs.process import Process
 from stplay.text import printable
 
 MODULE = "stplay.engine.encode"

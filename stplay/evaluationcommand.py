@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from stplay import output
 from stplay.errors import UserError
-from stplay.interrupts import INTERRUPTED
+from stplay.jobs.interrupts import INTERRUPTED
 from stplay.text import MOST_DIGITS, clipped, printable, whole_number
 
 if TYPE_CHECKING:
     from stplay.evaluations import Evaluation, EvaluationLog
-    from stplay.interrupts import Interrupts
+    from stplay.jobs.interrupts import Interrupts
 
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 
@@ -88,12 +88,12 @@ def number(text: str) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate, show the progress, and print what was found."""
-    from stplay.interrupts import Interrupts
+    from stplay.jobs.interrupts import Interrupts
 
     interrupts = Interrupts()  # from now on nothing is left half-made
     from stplay import evaluations, sources
     from stplay.evaluations import CANCELLED
-    from stplay.jobs import LaunchStoppedError
+    from stplay.jobs.job import LaunchStoppedError
 
     sources.data_source(options.data)
     models = options.models

@@ -12,13 +12,14 @@ from typing import TypeVar
 
 import msgspec
 
-from stplay import home, runfolders, sources
+from stplay import home, sources
 from stplay.errors import UserError
-from stplay.events import Event, StageProgressed
-from stplay.jobs import SILENCE_SECONDS, Job
+from stplay.jobs import folders
+from stplay.jobs.events import Event, StageProgressed
+from stplay.jobs.job import SILENCE_SECONDS, Job
+from stplay.jobs.worklog import WorkLog
 from stplay.results import EvaluatedModel, EvaluatedSplit, Scores, Summary, Triplets
 from stplay.text import printable
-from stplay.worklog import WorkLog
 
 SUMMARY = "summary.json"
 KEPT_SECONDS = 7 * 86400.0
@@ -216,8 +217,8 @@ def with_checkpoints(models: Sequence[str]) -> list[str]:
         run = model.removeprefix("run:").partition("@")[0]
         if not model.startswith("run:"):
             raise UserError(f"{printable(model)} is no run, so it has no checkpoints.")
-        folder = runfolders.find(run)
-        saved = runfolders.saved_checkpoints(folder).items()
+        folder = folders.find(run)
+        saved = folders.saved_checkpoints(folder).items()
         steps = [f"run:{run}@{step}" for step, path in saved if path.is_dir()]
         final = [f"run:{run}"] if (folder / "model").is_dir() else []
         if not steps and not final:
@@ -235,7 +236,7 @@ def create(request: Request) -> Evaluation:
     if not request.models:
         raise UserError("Name at least one model to evaluate.")
     for model in request.models:
-        with suppress(runfolders.DamagedError):  # told beside the others' figures
+        with suppress(folders.DamagedError):  # told beside the others' figures
             sources.model_source(model)
     folder = home.evaluations_folder()
     try:
@@ -246,7 +247,7 @@ def create(request: Request) -> Evaluation:
         data = sources.absolute(request.data, Path.cwd())
         models = dict.fromkeys(sources.absolute(model, Path.cwd()) for model in request.models)
         asked = msgspec.json.encode(msgspec.structs.replace(request, data=data, models=[*models]))
-        evaluation = Evaluation(runfolders.next_folder(folder, label))
+        evaluation = Evaluation(folders.next_folder(folder, label))
         evaluation.request_path.write_bytes(asked)
         evaluation.events_path.touch()
     except UnicodeEncodeError:

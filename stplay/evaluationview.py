@@ -11,10 +11,10 @@ from rich.text import Text
 
 from stplay import card, output
 from stplay.evaluations import Evaluation, EvaluationLog
+from stplay.jobs.worklog import stage_words
 from stplay.results import METRICS, Accuracy, EvaluatedModel, EvaluatedSplit, Summary
 from stplay.significance import compare
 from stplay.text import count, decimals, duration, printable, shortened
-from stplay.worklog import stage_words
 
 PLAIN_STAGE_SHARE = 0.25
 MOST_COMPARED = 4

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from stplay import output
 from stplay.console import SafeConsole
-from stplay.events import (
+from stplay.jobs.events import (
     CheckpointSaved,
     Damaged,
     Evaluated,
@@ -26,6 +26,7 @@ from stplay.events import (
     TrainLogged,
     WorkerStarted,
 )
+from stplay.jobs.worklog import REPLACED, memory_words, stage_words
 from stplay.runs import Run
 from stplay.text import count, decimals, duration, printable, size
 from stplay.traininglog import (
@@ -35,7 +36,6 @@ from stplay.traininglog import (
     engine_words,
     started_epoch_words,
 )
-from stplay.worklog import REPLACED, memory_words, stage_words
 
 PLAIN_STAGE_SHARE = 0.25
 PLAIN_SILENCE_SECONDS = 10.0

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from stplay import runfolders, runs, sources
+from stplay import runs, sources
 from stplay.errors import UserError
+from stplay.jobs import folders
 from stplay.recipe import Recipe
 from stplay.traininglog import TrainingLog
 
@@ -96,7 +97,7 @@ def _finished() -> Iterator[_Finished]:
             continue
         try:
             run.model_folder()
-        except runfolders.DamagedError:
+        except folders.DamagedError:
             yield _Finished(f"run:{run.id}", DAMAGED)
         except UserError:  # it is gone
             continue

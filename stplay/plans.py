@@ -7,9 +7,10 @@ from contextlib import suppress
 
 import msgspec
 
-from stplay import home, process
+from stplay import home
 from stplay.errors import UserError
-from stplay.events import Engine, Epoch, StageProgressed
+from stplay.jobs import process
+from stplay.jobs.events import Engine, Epoch, StageProgressed
 from stplay.recipe import Recipe
 from stplay.text import count, decimals, duration, printable, size
 from stplay.traininglog import epoch_warning, epoch_words

@@ -10,9 +10,10 @@ from importlib import metadata
 import numpy as np
 from numpy.typing import NDArray
 
-from stplay import home, process
+from stplay import home
 from stplay.errors import UserError
-from stplay.process import Process
+from stplay.jobs import process
+from stplay.jobs.process import Process
 from stplay.text import printable
 
 MODULE = "stplay.engine.project"

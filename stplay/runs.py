@@ -10,14 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from stplay import home, recipe, runfolders
+from stplay import home, recipe
 from stplay.errors import UserError
-from stplay.events import EventReader, RunFinished
-from stplay.jobs import LAUNCH_SECONDS, LOCK, Job
+from stplay.jobs import folders
+from stplay.jobs.events import EventReader, RunFinished
+from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
+from stplay.jobs.worklog import Status
 from stplay.recipe import Recipe
 from stplay.text import printable
 from stplay.traininglog import TrainingLog, run_words
-from stplay.worklog import Status
 
 # All that can lie in the folder of a run that no process has worked on.
 BEFORE_ITS_BEGIN = {"recipe.toml", "events.jsonl", "worker.log", LOCK}
@@ -76,7 +77,7 @@ class Run(Job[TrainingLog]):
         Raises:
             UserError: the run has no final model yet.
         """
-        return runfolders.model_folder(self.folder)
+        return folders.model_folder(self.folder)
 
     def recipe(self) -> Recipe:
         """The run's recipe.
@@ -152,7 +153,7 @@ class Run(Job[TrainingLog]):
         except OSError:  # where nothing can be written, nobody can be at work
             pass
         try:
-            return runfolders.remove(self.folder)
+            return folders.remove(self.folder)
         finally:
             lock.release()
 
@@ -172,9 +173,9 @@ def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
         raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
     try:
         if name is None:
-            path = runfolders.next_folder(folder, stem)
+            path = folders.next_folder(folder, stem)
         else:
-            if not runfolders.NAME.fullmatch(name):
+            if not folders.NAME.fullmatch(name):
                 raise UserError(
                     f"{printable(name)!r} cannot name a run; use letters, digits, '.', '_' and "
                     "'-', at most 80, starting with a letter or digit."
@@ -183,7 +184,7 @@ def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
             _free(path)
             path.mkdir()
             with suppress(FileExistsError):  # of a run of this name that was removed
-                runfolders.take(path)
+                folders.take(path)
         run = Run(path)
         try:
             run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")
@@ -208,7 +209,7 @@ def _free(path: Path) -> None:
     if path.is_dir() and _never_began(Run(path)):
         with FileLock(path.parent / ".names.lock"):  # of several starts, one removes it
             if path.is_dir() and _never_began(Run(path)):
-                runfolders.remove(path)
+                folders.remove(path)
 
 
 def _never_began(run: Run) -> bool:
@@ -228,7 +229,7 @@ def find(id_: str) -> Run:
     Raises:
         UserError: there is none; names those that are.
     """
-    return Run(runfolders.find(id_))
+    return Run(folders.find(id_))
 
 
 def find_folder(id_: str) -> Run:
@@ -238,7 +239,7 @@ def find_folder(id_: str) -> Run:
         UserError: there is none; names those that are.
     """
     folder = home.runs_folder() / id_
-    there = runfolders.NAME.fullmatch(id_) and folder.is_dir()
+    there = folders.NAME.fullmatch(id_) and folder.is_dir()
     return Run(folder) if there else find(id_)
 
 
@@ -254,4 +255,4 @@ def summaries() -> list[RunSummary]:
 
 def every() -> list[Run]:
     """All runs, the one that changed last first."""
-    return [Run(folder) for folder in runfolders.every()]
+    return [Run(folder) for folder in folders.every()]

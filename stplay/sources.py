@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from stplay import runfolders
 from stplay.errors import UserError
+from stplay.jobs import folders
 from stplay.text import printable
 
 ALL_NLI = "sentence-transformers/all-nli"
@@ -129,8 +129,8 @@ def model_source(name: str) -> ModelSource:
         return ModelSource("minilm", str(minilm_folder()))
     if name.startswith("run:"):
         run, at, step = name.removeprefix("run:").partition("@")
-        folder = runfolders.find(run)
-        place = runfolders.checkpoint(folder, step) if at else runfolders.model_folder(folder)
+        folder = folders.find(run)
+        place = folders.checkpoint(folder, step) if at else folders.model_folder(folder)
         return ModelSource("folder", str(place))
     path = expanded(name)
     if _is_path(name) or (name and holds(path.exists)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stplay.events import (
+from stplay.jobs.events import (
     CheckpointSaved,
     Engine,
     Epoch,
@@ -16,8 +16,8 @@ from stplay.events import (
     StageProgressed,
     TrainLogged,
 )
+from stplay.jobs.worklog import Status, WorkLog, status_words
 from stplay.text import count, decimals
-from stplay.worklog import Status, WorkLog, status_words
 
 COLUMNS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
 TRAINING_STAGE = "training"

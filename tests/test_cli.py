@@ -16,7 +16,7 @@ from conftest import Command
 from test_runs import COMPLETED, STARTED, create, start_worker, worker_of, write
 
 import stplay as package
-from stplay.events import CheckpointSaved, Evaluated, Noted, RunFinished, WorkerStarted
+from stplay.jobs.events import CheckpointSaved, Evaluated, Noted, RunFinished, WorkerStarted
 from stplay.runs import Run
 
 COMMANDS = ("train", "runs", "stop", "resume", "sim", "encoders")

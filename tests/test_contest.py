@@ -8,10 +8,10 @@ import pytest
 from samplerun import finished_run
 from test_results import summary_of
 
-from stplay import runfolders
 from stplay.contest import Contender
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation
+from stplay.jobs import folders
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_run_and_the_step_of_a_model(
 def test_a_step_that_was_not_kept_is_told_in_one_short_line(home: Path, step: str) -> None:
     run = finished_run("done")
     (run.folder / "checkpoints" / "x").mkdir(parents=True)
-    assert runfolders.checkpoint(run.folder, "300").name == "x"
+    assert folders.checkpoint(run.folder, "300").name == "x"
     with pytest.raises(UserError, match=r"kept no checkpoint of step .*; kept steps: 300") as error:
-        runfolders.checkpoint(run.folder, step)
+        folders.checkpoint(run.folder, step)
     assert len(error.value.sentence) < 200

@@ -15,9 +15,11 @@ from terminal import Terminal
 from test_cli import assert_mistake
 from test_runs import STARTED, create, worker_of, write
 
-from stplay import jobs, runfolders, runs
+from stplay import runs
 from stplay.errors import UserError
-from stplay.events import RunFinished
+from stplay.jobs import folders
+from stplay.jobs import job as jobs
+from stplay.jobs.events import RunFinished
 from stplay.recipe import Recipe
 from stplay.runs import Run
 
@@ -183,7 +185,7 @@ def test_what_cannot_be_removed_is_told(home: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(16, "Device or resource busy")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runfolders.shutil, "rmtree", refuse)
+        patch.setattr(folders.shutil, "rmtree", refuse)
         with pytest.raises(UserError, match=r"cannot be removed: Device or resource busy\."):
             run.delete()
     assert runs.every() == []

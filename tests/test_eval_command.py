@@ -25,7 +25,7 @@ from test_results import summary_of
 
 from stplay import evaluations, sources
 from stplay.evaluations import CANCELLED, Evaluation
-from stplay.events import EventReader, StageProgressed, WorkerStarted
+from stplay.jobs.events import EventReader, StageProgressed, WorkerStarted
 from stplay.results import METRICS
 
 Process = subprocess.Popen[str]

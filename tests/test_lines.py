@@ -30,7 +30,7 @@ ALLOWED = {
     "stplay/cli.py": 1,
     "stplay/engine/data.py": 1,
     "stplay/engine/capture.py": 1,
-    "stplay/process.py": 1,
+    "stplay/jobs/process.py": 1,
     "screens/evaluate.py": 1,
 }
 

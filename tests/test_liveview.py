@@ -10,7 +10,7 @@ import pytest
 from test_runs import create
 
 from stplay.console import SafeConsole
-from stplay.events import (
+from stplay.jobs.events import (
     CheckpointSaved,
     Damaged,
     Epoch,

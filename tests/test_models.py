@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from samplerun import finished_run
 
-from stplay import manifest, models, runs, sources
-from stplay.events import (
+from stplay import models, runs, sources
+from stplay.jobs import manifest
+from stplay.jobs.events import (
     Evaluated,
     Event,
     EventReader,

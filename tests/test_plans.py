@@ -12,7 +12,7 @@ from conftest import make_home, run_stplay, write_triplets
 
 from stplay import plans, recipe
 from stplay.errors import UserError
-from stplay.events import Engine, Epoch, StageProgressed
+from stplay.jobs.events import Engine, Epoch, StageProgressed
 from stplay.plans import Choice, Plan
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stplay import jobs, recipe, runs
+from stplay import recipe, runs
 from stplay.errors import UserError
-from stplay.events import (
+from stplay.jobs import job as jobs
+from stplay.jobs.events import (
     Evaluated,
     Event,
     EventWriter,
@@ -410,7 +411,7 @@ WORKER = """
 import platform, signal, sys
 from pathlib import Path
 import psutil
-from stplay.events import EventWriter, RunFinished, WorkerStarted
+from stplay.jobs.events import EventWriter, RunFinished, WorkerStarted
 events = EventWriter(Path(sys.argv[1]) / "events.jsonl")
 outcome, code = sys.argv[2], int(sys.argv[3])
 def stop(number, frame):

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import pytest
 
-from stplay.events import (
+from stplay.jobs.events import (
     CheckpointSaved,
     Damaged,
     Engine,
@@ -25,6 +25,7 @@ from stplay.events import (
     Unknown,
     WorkerStarted,
 )
+from stplay.jobs.worklog import Status, stage_words, status_words
 from stplay.traininglog import (
     COLUMNS,
     TRAINING_STAGE,
@@ -35,7 +36,6 @@ from stplay.traininglog import (
     epoch_words,
     started_epoch_words,
 )
-from stplay.worklog import Status, stage_words, status_words
 
 
 def worker(pid: int = 1) -> WorkerStarted:

@@ -13,13 +13,13 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from stplay import manifest
 from stplay.engine.resumption import WHOLE_CHECKPOINTS
 from stplay.engine.stages import Stages
 from stplay.engine.trainer import Trainer
 from stplay.engine.tripletevaluator import SIMILARITIES, TripletEvaluator
 from stplay.engine.worker import StopSignal, note
-from stplay.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
+from stplay.jobs import manifest
+from stplay.jobs.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
 from stplay.traininglog import TRAINING_STAGE
 
 RESUME_FILES = (

@@ -14,7 +14,7 @@ from stplay import lines
 from stplay.engine import hub
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import EventWriter
+from stplay.jobs.events import EventWriter
 from stplay.sources import COLUMNS, DATA_SUFFIXES, DataSource, data_source
 from stplay.text import printable
 

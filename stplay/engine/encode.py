@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from filelock import FileLock, Timeout
 
-from stplay import __version__, corpora, frames, home, interrupts
+from stplay import __version__, corpora, frames, home
 from stplay.engine.stages import Stages
 from stplay.engine.worker import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
 from stplay.errors import UserError
 from stplay.frames import CorpusFacts, ModelFacts
+from stplay.jobs import interrupts
 from stplay.models import UNTRAINED
 from stplay.text import printable
 

@@ -12,7 +12,7 @@ from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
 
 from stplay.engine.data import Split
 from stplay.engine.stages import Stages
-from stplay.events import Epoch
+from stplay.jobs.events import Epoch
 from stplay.recipe import Training
 from stplay.sources import COLUMNS
 

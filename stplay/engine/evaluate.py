@@ -21,7 +21,7 @@ from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation
-from stplay.events import EventWriter
+from stplay.jobs.events import EventWriter
 from stplay.results import SIMILARITIES, EvaluatedModel, Result, Summary
 from stplay.text import printable
 

@@ -24,7 +24,7 @@ from stplay.engine.tokens import TokenizedSplit
 from stplay.engine.trainer import PackedTrainer
 from stplay.engine.vocabularyinuse import VocabularyInUse
 from stplay.errors import UserError
-from stplay.events import Engine, RunStarted
+from stplay.jobs.events import Engine, RunStarted
 from stplay.recipe import Recipe
 
 MEASURED_TOKENS = 256

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stplay.engine.data import Split
 from stplay.engine.sample import SAMPLE_VERSION
-from stplay.manifest import MANIFEST
+from stplay.jobs.manifest import MANIFEST
 from stplay.sources import COLUMNS, model_parts, model_source
 
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model*.bin")

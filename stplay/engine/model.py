@@ -13,7 +13,7 @@ from sentence_transformers.sentence_transformer.modules import Transformer, Word
 from torch import nn
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
-from stplay import home, recipe, runfolders
+from stplay import home, recipe
 from stplay.engine import hub, loading, unknowntokens
 from stplay.engine.data import Split
 from stplay.engine.inputmodules import input_modules
@@ -21,6 +21,7 @@ from stplay.engine.loading import LoadedModel
 from stplay.engine.stages import Stages
 from stplay.engine.worker import is_out_of_memory
 from stplay.errors import UserError
+from stplay.jobs import folders
 from stplay.sources import COLUMNS, check_model_folder, model_parts, model_source
 from stplay.text import printable
 
@@ -67,7 +68,7 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
         folder = Path(source.place)
     check_model_folder(folder, allow_pickle=allow_pickle)
     if name.startswith("run:"):
-        runfolders.check_whole(folder)
+        folders.check_whole(folder)
     stages.progress(f"loading {printable(name)}")
     settings = recipe.Model(base=name, allow_pickle=allow_pickle)
     model, precision, _ = _load(folder, settings, f"model {printable(name)}", "encode")
@@ -106,7 +107,7 @@ def load_model(
             folder = Path(source.place)
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
         if settings.base.startswith("run:"):
-            runfolders.check_whole(folder)
+            folders.check_whole(folder)
         stages.progress(STAGE)
         shown = f"model {printable(settings.base)}"
         loaded = _load(folder, settings, shown, "train")

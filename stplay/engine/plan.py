@@ -18,7 +18,7 @@ from stplay.engine import worker
 from stplay.engine.reader import end_with_reader
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import Engine
+from stplay.jobs.events import Engine
 from stplay.plans import Choice, Plan, PlanFailed
 from stplay.recipe import Recipe, tomllib
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from stplay import manifest, runfolders
 from stplay.engine.fingerprints import of_base
 from stplay.engine.worker import versions
 from stplay.errors import UserError
-from stplay.events import RunStarted
+from stplay.jobs import folders, manifest
+from stplay.jobs.events import RunStarted
 from stplay.recipe import SECTIONS, Model, Recipe
 from stplay.runs import Run
 from stplay.text import count, printable
@@ -93,7 +93,7 @@ class Resumption:
 
     def _last_checkpoint(self, run: Run) -> Path | None:
         damaged: dict[int, str] = {}
-        newest_first = reversed(runfolders.saved_checkpoints(run.folder).items())
+        newest_first = reversed(folders.saved_checkpoints(run.folder).items())
         for age, (step, path) in enumerate(newest_first):
             if not _is_to_be_whole(path, age):
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from stplay.events import Event, StageProgressed
+from stplay.jobs.events import Event, StageProgressed
 
 SECONDS_BETWEEN = 0.25
 

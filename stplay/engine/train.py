@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
-from stplay import manifest, runfolders
 from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
-from stplay.jobs import LOCK
+from stplay.jobs import folders, manifest
+from stplay.jobs.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
+from stplay.jobs.job import LOCK
 from stplay.recipe import Loss, Recipe
 from stplay.runs import Run
 from stplay.traininglog import epoch_warning
@@ -64,7 +64,7 @@ def main() -> int:
 
 def remove_partial_checkpoints(run: Run) -> None:
     """Remove what a save that failed half-way has left, and what a resume has replaced."""
-    saved = runfolders.saved_checkpoints(run.folder).values()
+    saved = folders.saved_checkpoints(run.folder).values()
     for path in (run.folder / "checkpoints").glob("checkpoint-*"):
         if path not in saved:
             shutil.rmtree(path, ignore_errors=True)

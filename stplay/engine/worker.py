@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from stplay import __version__, interrupts
+from stplay import __version__
 from stplay.engine.stages import Stages, Writes
 from stplay.errors import UserError
-from stplay.events import (
+from stplay.jobs import interrupts
+from stplay.jobs.events import (
     EventWriter,
     Noted,
     RunFinished,

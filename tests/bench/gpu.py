@@ -29,7 +29,7 @@ from cardmodel import LAYERS, make_card_model
 
 from stplay.engine import worker
 from stplay.engine.stages import Stages
-from stplay.events import Event, Noted
+from stplay.jobs.events import Event, Noted
 from stplay.sources import COLUMNS
 
 if TYPE_CHECKING:

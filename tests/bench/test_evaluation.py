@@ -34,7 +34,7 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
     from stplay.engine.evaluationsplit import EvaluationSplit
     from stplay.engine.stages import Stages
     from stplay.engine.worker import device_name
-    from stplay.events import EventWriter
+    from stplay.jobs.events import EventWriter
 
     model = SentenceTransformer(str(sources.minilm_folder())).eval()
     stages = Stages(EventWriter(Path(os.devnull)))

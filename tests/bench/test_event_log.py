@@ -11,7 +11,7 @@ from statistics import median, quantiles
 import pytest
 
 from stplay import recipe, runs
-from stplay.events import EventReader, EventWriter, RunStarted, TrainLogged
+from stplay.jobs.events import EventReader, EventWriter, RunStarted, TrainLogged
 from stplay.screens.app import StplayApp
 from stplay.traininglog import TrainingLog
 

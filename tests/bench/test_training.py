@@ -21,7 +21,7 @@ from cardmodel import HEADS, INNER, LAYERS, WIDTH, make_card_model, real_sentenc
 
 from stplay import home as homes
 from stplay import recipe, runs, sources
-from stplay.events import Evaluated, EventReader, TrainLogged
+from stplay.jobs.events import Evaluated, EventReader, TrainLogged
 
 # As on a user's machine: the tests have one thread each.
 os.environ.pop("OMP_NUM_THREADS", None)

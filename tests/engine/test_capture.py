@@ -26,7 +26,7 @@ from stplay.engine.loss import CachedMultipleNegativesRankingLoss
 from stplay.engine.packedmodel import PackedModel
 from stplay.engine.packing import Bucket, Packing
 from stplay.engine.stages import Stages
-from stplay.events import EventWriter
+from stplay.jobs.events import EventWriter
 
 LENGTHS = {
     "all equal": [9] * 6,

@@ -14,7 +14,7 @@ import pytest
 from stplay.engine.data import COLUMNS, Split, first_rows, load_split
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import EventReader, EventWriter, StageProgressed
+from stplay.jobs.events import EventReader, EventWriter, StageProgressed
 
 Triplet = tuple[object, ...]
 

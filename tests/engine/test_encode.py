@@ -22,7 +22,7 @@ from stplay.engine.encode import UNSPEAKABLE, Client, EncodingProcess
 from stplay.engine.seentokens import SeenTokens
 from stplay.engine.sentences import read
 from stplay.engine.stages import Stages
-from stplay.events import EventWriter
+from stplay.jobs.events import EventWriter
 from stplay.similarity import METRICS, similarity_matrix
 from stplay.sources import minilm_folder
 

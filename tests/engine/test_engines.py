@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from test_evaluation_equality import small_model
 
 from stplay import recipe, runs
-from stplay.events import Engine
+from stplay.jobs.events import Engine
 from stplay.runs import Run
 from stplay.traininglog import TrainingLog
 

@@ -10,7 +10,7 @@ from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
 from stplay.engine import epoch
 from stplay.engine.data import Split
 from stplay.engine.stages import Stages
-from stplay.events import Epoch, Event
+from stplay.jobs.events import Epoch, Event
 from stplay.recipe import Training
 
 

@@ -29,7 +29,7 @@ from stplay.engine.evaluationsplit import EvaluationSplit
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation, Request
-from stplay.events import (
+from stplay.jobs.events import (
     Event,
     EventReader,
     EventWriter,

@@ -31,7 +31,7 @@ from stplay.engine.encoding import Encoder
 from stplay.engine.evaluationsplit import EvaluationSplit
 from stplay.engine.stages import Stages
 from stplay.engine.vocabulary import train_tokenizer
-from stplay.events import EventWriter
+from stplay.jobs.events import EventWriter
 from stplay.results import SIMILARITIES, Scores
 
 TEXT = """

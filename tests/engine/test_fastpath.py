@@ -12,7 +12,7 @@ from runner import logged, small_recipe, start, wait_for
 from test_unpackable import unpackable
 
 from stplay import runs
-from stplay.events import Engine
+from stplay.jobs.events import Engine
 from stplay.runs import Run
 
 

@@ -359,7 +359,7 @@ import sys
 from pathlib import Path
 from stplay.engine import hub, worker
 from stplay.engine.stages import Stages
-from stplay.events import EventWriter
+from stplay.jobs.events import EventWriter
 from stplay.sources import model_source
 stop = worker.StopSignal()
 stop.deferred = False

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from runner import events_of
 
-from stplay import jobs, recipe, runs
+from stplay import recipe, runs
 from stplay.errors import UserError
-from stplay.events import Noted, RunFinished
+from stplay.jobs import job as jobs
+from stplay.jobs.events import Noted, RunFinished
 from stplay.recipe import Recipe
 from stplay.runs import Run
 
@@ -21,7 +22,7 @@ import os, signal, sys, time
 from pathlib import Path
 from stplay.engine import worker
 from stplay.errors import UserError
-from stplay.events import EventWriter, Noted
+from stplay.jobs.events import EventWriter, Noted
 
 worker.import_libraries = lambda stages, stop: None  # seconds that nothing here needs
 folder = Path(sys.argv[1])

@@ -28,7 +28,7 @@ from stplay import recipe
 from stplay.engine.model import BaseModel, load_model, open_model
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import EventWriter
+from stplay.jobs.events import EventWriter
 
 Weights = dict[str, Tensor]
 TEXT = ["a red cat", "the old man sits"]

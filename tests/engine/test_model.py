@@ -22,7 +22,7 @@ from stplay.engine.data import COLUMNS, Split
 from stplay.engine.model import BaseModel, load_model
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.events import EventReader, EventWriter
+from stplay.jobs.events import EventReader, EventWriter
 from stplay.sources import has_minilm
 
 TEXT = "A cat sleeps."

@@ -17,10 +17,11 @@ from conftest import write_triplets
 from runner import SMALL, figures
 from test_evaluation_equality import small_model
 
-from stplay import manifest, recipe, runfolders, runs
+from stplay import recipe, runs
 from stplay.engine import fingerprints
 from stplay.errors import UserError
-from stplay.events import EventReader, RunStarted
+from stplay.jobs import folders, manifest
+from stplay.jobs.events import EventReader, RunStarted
 from stplay.runs import Run
 from stplay.traininglog import TrainingLog
 
@@ -340,7 +341,7 @@ def test_what_the_older_checkpoint_replaces_is_gone(
     given: Callable[[str], Given], case: str
 ) -> None:
     assert "the run goes on from step 12." in given(case).notes
-    kept = runfolders.checkpoints(given(case).run.folder)
+    kept = folders.checkpoints(given(case).run.folder)
     assert [*kept] == [BARE, OLDER, 18]
     for path in kept.values():
         assert manifest.damage(path, hashes=True) is None
@@ -453,19 +454,19 @@ def test_a_damaged_checkpoint_is_offered_nowhere_and_names_the_whole_ones(
     shutil.copytree(given("nothing changed").run.folder, run := tmp_path / "run")
     cut_file = run / "checkpoints" / "checkpoint-12" / "model.safetensors"
     cut_file.write_bytes(cut_file.read_bytes()[:100])
-    assert [*runfolders.checkpoints(run)] == [13, 18]
+    assert [*folders.checkpoints(run)] == [13, 18]
     with pytest.raises(UserError, match=r"12.*model.safetensors has 100 of .*whole: 13, 18\."):
-        runfolders.checkpoint(run, "12")
+        folders.checkpoint(run, "12")
     with pytest.raises(UserError, match=r"no checkpoint of step '7'; kept steps: 13, 18\."):
-        runfolders.checkpoint(run, "7")
+        folders.checkpoint(run, "7")
     weights = run / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
-    runfolders.check_whole(runfolders.checkpoint(run, "18"))
+    folders.check_whole(folders.checkpoint(run, "18"))
     with pytest.raises(UserError, match=r"model.safetensors is not what was saved.*run:run@18"):
-        runfolders.check_whole(runfolders.model_folder(run))
+        folders.check_whole(folders.model_folder(run))
     weights.write_bytes(b"")
     with pytest.raises(UserError, match=r"model.safetensors has 0 of .*run:run@18"):
-        runfolders.model_folder(run)
+        folders.model_folder(run)
 
 
 def test_a_card_may_be_written_to(given: Callable[[str], Given], tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from runner import events_of, logged, small_recipe, wait_for, wait_until_over
 from samplerun import finished_run
 from terminal import Terminal
 
-from stplay import runfolders, runs
+from stplay import runs
 from stplay.errors import UserError
-from stplay.events import CheckpointSaved, Noted, RunFinished, WorkerStarted
+from stplay.jobs import folders
+from stplay.jobs.events import CheckpointSaved, Noted, RunFinished, WorkerStarted
 from stplay.runs import Run
 
 
@@ -185,7 +186,7 @@ def test_a_schedulers_warning_saves_a_checkpoint(home: Path, data: list[str]) ->
     assert log.status == "stopped"
     assert log.checkpoint is not None
     assert log.checkpoint.step >= seen
-    assert runfolders.checkpoints(run.folder)
+    assert folders.checkpoints(run.folder)
 
 
 def process_of(run: Run) -> psutil.Process:

@@ -16,7 +16,7 @@ from stplay.engine.data import Split
 from stplay.engine.packedmodel import PackedModel
 from stplay.engine.stages import Stages
 from stplay.engine.tokens import MOST_FILES, TokenizedSplit
-from stplay.events import EventReader, EventWriter, StageProgressed
+from stplay.jobs.events import EventReader, EventWriter, StageProgressed
 from stplay.sources import COLUMNS
 
 

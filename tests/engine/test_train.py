@@ -20,7 +20,8 @@ from runner import (
     wait_until_over,
 )
 
-from stplay import events, runs
+from stplay import runs
+from stplay.jobs import events
 from stplay.runs import Run
 
 

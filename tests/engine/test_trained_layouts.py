@@ -29,7 +29,7 @@ from stplay.engine.inputmodules import input_modules
 from stplay.engine.model import load_model
 from stplay.engine.train import train
 from stplay.errors import UserError
-from stplay.events import EventWriter
+from stplay.jobs.events import EventWriter
 
 STEPS, BATCH, RATE = 4, 8, 1e-3
 CASES = {

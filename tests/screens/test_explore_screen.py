@@ -22,7 +22,7 @@ from textual.widgets import Input, OptionList
 from widemodel import make_wide_model
 
 from stplay import encoders, projector, sources
-from stplay.events import CheckpointSaved, EventWriter
+from stplay.jobs.events import CheckpointSaved, EventWriter
 from stplay.models import OfferedModel
 from stplay.screens.app import StplayApp
 from stplay.screens.explore import CARD_SENTENCES, ExploreScreen

@@ -11,7 +11,7 @@ import psutil
 from terminal import Terminal
 from test_runs import create, worker_of
 
-from stplay.events import EventWriter, WorkerStarted
+from stplay.jobs.events import EventWriter, WorkerStarted
 
 # An escape that begins no known sequence, OSC 52, C1, bidirectional overrides, floods.
 STEERS = re.compile(

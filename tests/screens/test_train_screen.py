@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
 from stplay import runs
-from stplay.events import EventWriter, Noted, TrainLogged
+from stplay.jobs.events import EventWriter, Noted, TrainLogged
 from stplay.screens.app import StplayApp
 from stplay.screens.recipeform import RecipeForm
 from stplay.screens.runview import RunView, TrainingTable
@@ -229,7 +229,7 @@ async def test_failure_notes_and_damage_are_told_as_text(home: Path) -> None:
 
 
 async def test_rows_that_a_resume_replaces_leave_the_table(home: Path) -> None:
-    from stplay.events import RunResumed
+    from stplay.jobs.events import RunResumed
 
     run = finished_run(steps=5)
     async with StplayApp().run_test(size=(120, 40)) as pilot:

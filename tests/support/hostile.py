@@ -112,7 +112,7 @@ def main() -> None:
 
 def events():
     """What a training process could have told."""
-    from stplay.events import Noted, RunFinished, RunStarted, StageProgressed, WorkerStarted
+    from stplay.jobs.events import Noted, RunFinished, RunStarted, StageProgressed, WorkerStarted
 
     yield WorkerStarted(host=TEXT, pid=1, process_started=1.0)
     yield StageProgressed(stage=TEXT, done=1, total=2, unit=TEXT)
@@ -131,7 +131,7 @@ def events():
 
 
 def told(run, stop_asked):
-    from stplay.events import EventWriter
+    from stplay.jobs.events import EventWriter
     from stplay.traininglog import TrainingLog
 
     writer = EventWriter(run.events_path)
@@ -144,7 +144,7 @@ def told(run, stop_asked):
 
 
 def planned(tell):
-    from stplay.events import Engine, StageProgressed
+    from stplay.jobs.events import Engine, StageProgressed
     from stplay.plans import Plan
 
     tell(StageProgressed(stage=TEXT))
@@ -161,7 +161,7 @@ def planned(tell):
 
 
 def evaluated(evaluation, stop_asked):
-    from stplay.events import EventWriter, Noted, RunFinished, StageProgressed
+    from stplay.jobs.events import EventWriter, Noted, RunFinished, StageProgressed
 
     evaluation.summary_path.write_bytes(msgspec.json.encode(summary()))
     writer = EventWriter(evaluation.events_path)

@@ -23,7 +23,7 @@ from stplay.engine.inputmodules import prompt
 from stplay.engine.stages import Stages
 from stplay.engine.tripletevaluator import SIMILARITIES, TripletEvaluator
 from stplay.errors import UserError
-from stplay.events import EventWriter
+from stplay.jobs.events import EventWriter
 
 STAGES = Stages(EventWriter(Path(os.devnull)))
 ALL: tuple[Task | None, ...] = (None, "query", "document")

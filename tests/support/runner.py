@@ -9,7 +9,7 @@ from pathlib import Path
 from conftest import run_stplay, write_triplets
 
 from stplay import runs
-from stplay.events import CheckpointSaved, Event, EventReader, TrainLogged
+from stplay.jobs.events import CheckpointSaved, Event, EventReader, TrainLogged
 from stplay.runs import Run
 
 SMALL = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stplay import recipe, runs
-from stplay.events import (
+from stplay.jobs.events import (
     CheckpointSaved,
     Engine,
     Evaluated,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stplay.engine import worker
 from stplay.engine.train import train
-from stplay.events import CheckpointSaved, Event, EventWriter
+from stplay.jobs.events import CheckpointSaved, Event, EventWriter
 from stplay.runs import Run
 
 

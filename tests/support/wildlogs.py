@@ -9,7 +9,7 @@ import msgspec.inspect as inspect
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stplay.events import Event, KnownEvent
+from stplay.jobs.events import Event, KnownEvent
 
 Example = TypeVar("Example")
 

@@ -19,11 +19,12 @@ from samplerun import finished_run
 from test_events import EVENTS as TOLD
 from wildlogs import WILD, examples, logs
 
-from stplay import cli, runfolders
+from stplay import cli
 from stplay.console import SafeConsole
 from stplay.evaluations import EvaluationLog
 from stplay.evaluationview import EvaluationProgress
-from stplay.events import (
+from stplay.jobs import folders
+from stplay.jobs.events import (
     MOST_LINE_BYTES,
     CheckpointSaved,
     Damaged,
@@ -39,6 +40,7 @@ from stplay.events import (
     WorkerStarted,
     decode_events,
 )
+from stplay.jobs.worklog import REPLACED, WorkLog
 from stplay.liveview import PlainView, TerminalView
 from stplay.quantities import MOST_CHARACTERS
 from stplay.runs import Run
@@ -48,7 +50,6 @@ from stplay.screens.runview import RunView
 from stplay.screens.train import TrainScreen
 from stplay.text import MOST_SHOWN, printable_lines
 from stplay.traininglog import TrainingLog
-from stplay.worklog import REPLACED, WorkLog
 
 ABSURD = b"""\
 {"type":"WorkerStarted","time":1e308,"host":"h","pid":-1,"process_started":1e308}
@@ -106,7 +107,7 @@ def test_whatever_stands_in_a_log_is_listed(home: Path, text: bytes):
         cli.list_runs(argparse.Namespace(json=False))
     assert "mine" in shown.getvalue()
     assert printable_lines(shown.getvalue()) == shown.getvalue()
-    for path in runfolders.checkpoints(run.folder).values():
+    for path in folders.checkpoints(run.folder).values():
         assert path.resolve().is_relative_to(run.folder)
 
 

@@ -8,9 +8,10 @@ import shutil
 import time
 from pathlib import Path
 
-from stplay import home, manifest
+from stplay import home
 from stplay.errors import UserError
-from stplay.events import CheckpointSaved, EventReader, RunResumed
+from stplay.jobs import manifest
+from stplay.jobs.events import CheckpointSaved, EventReader, RunResumed
 from stplay.text import clipped, count, printable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

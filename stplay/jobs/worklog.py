@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from stplay.events import (
+from stplay.jobs.events import (
     Damaged,
     Event,
     Noted,

@@ -12,7 +12,7 @@ from typing import get_args
 
 import pytest
 
-from stplay.events import (
+from stplay.jobs.events import (
     SCHEMA_VERSION,
     CheckpointSaved,
     Damaged,
@@ -218,7 +218,7 @@ def test_a_full_disk_spoils_one_line_only(log: Path):
     code = """
 import resource, signal, sys
 from pathlib import Path
-from stplay.events import EventWriter, Noted
+from stplay.jobs.events import EventWriter, Noted
 writer = EventWriter(Path(sys.argv[1]))
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most))
@@ -250,7 +250,7 @@ def test_threads_and_processes_append_whole_lines(log: Path):
     code = """
 import sys, threading
 from pathlib import Path
-from stplay.events import EventWriter, Noted
+from stplay.jobs.events import EventWriter, Noted
 path, process, threads, lines = sys.argv[1], *map(int, sys.argv[2:])
 writer = EventWriter(Path(path))
 def work(thread):

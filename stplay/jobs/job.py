@@ -13,11 +13,11 @@ from typing import ClassVar, Generic, TypeVar
 
 import psutil
 
-from stplay import interrupts, process, runfolders
 from stplay.errors import UserError
-from stplay.events import Event, EventReader, EventWriter, RunFinished, WorkerStarted
+from stplay.jobs import folders, interrupts, process
+from stplay.jobs.events import Event, EventReader, EventWriter, RunFinished, WorkerStarted
+from stplay.jobs.worklog import WorkLog
 from stplay.text import duration, printable
-from stplay.worklog import WorkLog
 
 LAUNCH_SECONDS = 30.0
 SILENCE_SECONDS = 60.0
@@ -44,7 +44,7 @@ class Job(Generic[Log]):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.id = folder.name
-        self.events_path = folder / runfolders.EVENTS
+        self.events_path = folder / folders.EVENTS
         self.worker_log_path = folder / "worker.log"
         self._size: int | None = None
         self._grown: float | None = None

@@ -16,11 +16,13 @@ from conftest import Command
 from test_cli import assert_mistake
 from test_runs import STARTED, create, worker_of, write
 
-from stplay import jobs, liveview, runs, worklog
+from stplay import liveview, runs
 from stplay.errors import UserError
-from stplay.events import RunFinished, SystemSampled
+from stplay.jobs import job as jobs
+from stplay.jobs import worklog
+from stplay.jobs.events import RunFinished, SystemSampled
+from stplay.jobs.worklog import Status
 from stplay.runs import Run
-from stplay.worklog import Status
 
 BEAT = SystemSampled(cpu_percent=1.0, memory_bytes=1)
 

@@ -1,0 +1,1 @@
+"""Work that outlives whoever started it: its events, its process, its folder."""
