@@ -15,10 +15,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from stplay import home, sources
+from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import process
-from stplay.sources import COLUMNS
+from stplay.sources import names
+from stplay.sources.names import COLUMNS
 from stplay.text import count, printable
 
 PATIENCE_SECONDS = 0.4
@@ -59,7 +60,7 @@ class DataPreview(Vertical):
             Content.assemble(("First rows of ", "dim"), printable(name), ("  reading", "dim"))
         )
         await asyncio.sleep(PATIENCE_SECONDS)  # a name that is still being typed is not read
-        data = sources.absolute(name, Path.cwd())
+        data = names.absolute(name, Path.cwd())
         arguments = [data] if rows is None else [data, str(rows)]
         try:
             output = await process.answer(

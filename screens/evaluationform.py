@@ -15,11 +15,12 @@ from textual.widgets import Button, Input, Label, OptionList, SelectionList, Sta
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
-from stplay import evaluations, models, sources
+from stplay import evaluations, models
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation, Request
 from stplay.hardware import has_gpu
 from stplay.screens.complaint import brief
+from stplay.sources import names
 from stplay.text import MOST_DIGITS, count, decimals, moment, printable, whole_number
 
 CARD_ROWS = 1000
@@ -156,7 +157,7 @@ class EvaluationForm(Horizontal):
     def _check_model(self, name: str) -> None:
         complaint = ""
         try:
-            sources.model_source(name)
+            names.model_source(name)
         except UserError as error:
             complaint = error.sentence
         self.app.call_from_thread(self._take_model, name, complaint)
@@ -171,7 +172,7 @@ class EvaluationForm(Horizontal):
     def _type_data(self, event: Input.Changed) -> None:
         complaint = ""
         try:
-            sources.data_source(event.value.strip())
+            names.data_source(event.value.strip())
         except UserError as error:
             complaint = error.sentence
         self._complain("data", complaint)

@@ -12,12 +12,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from stplay import sources
 from stplay.errors import UserError
 from stplay.models import OfferedModel
 from stplay.screens.complaint import brief
 from stplay.screens.dialog import Dialog
 from stplay.screens.ramp import MUTED
+from stplay.sources import names
 from stplay.text import printable
 
 
@@ -80,7 +80,7 @@ class ModelChoice(ModalScreen[str | None]):
             self.dismiss(options.get_option_at_index(options.highlighted).id)
         elif typed := event.value.strip():
             try:
-                sources.model_source(typed)
+                names.model_source(typed)
             except UserError as error:
                 self.query_one("#complaint", Static).update(Content(brief(error.sentence)))
                 return
@@ -93,7 +93,7 @@ class ModelChoice(ModalScreen[str | None]):
 
 def _names_a_model(typed: str) -> bool:
     try:
-        sources.model_source(typed)
+        names.model_source(typed)
     except UserError:
         return False
     return True

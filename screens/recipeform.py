@@ -14,16 +14,17 @@ from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
-from stplay import recipe, sources
+from stplay import recipe
 from stplay.errors import UserError
 from stplay.hardware import has_gpu
 from stplay.recipe import Recipe
 from stplay.screens.complaint import brief
+from stplay.sources import names
 
 FILE = "recipe file"
 MODELS = (
     "builtin:tiny",
-    *(("builtin:minilm",) if sources.has_minilm() else ()),
+    *(("builtin:minilm",) if names.has_minilm() else ()),
     "sentence-transformers/all-MiniLM-L6-v2",
     "nreimers/mMiniLMv2-L12-H384-distilled-from-XLMR-Large",
 )
@@ -214,7 +215,7 @@ class RecipeForm(VerticalScroll):
     def _follow_train(self) -> None:
         # Data with splits of its own brings them along; one file is one split.
         train = self._text("data.train")
-        if not train or train.endswith(sources.DATA_SUFFIXES):
+        if not train or train.endswith(names.DATA_SUFFIXES):
             return
         before, self._followed = self._followed, train
         for name in DATA_FIELDS[1:]:
@@ -243,16 +244,16 @@ class RecipeForm(VerticalScroll):
             if name == "model.base":
                 self._check_model(value)
             else:
-                sources.data_source(value)
+                names.data_source(value)
         except UserError as error:
             complaint = error.sentence
         self.app.call_from_thread(self._take_check, name, value, complaint)
 
     def _check_model(self, value: str) -> None:
-        source = sources.model_source(value)
+        source = names.model_source(value)
         if source.kind in ("folder", "minilm"):
             trusted = bool(given(self.values, "model.allow_pickle"))
-            sources.check_model_folder(Path(source.place), allow_pickle=trusted)
+            names.check_model_folder(Path(source.place), allow_pickle=trusted)
 
     def _take_check(self, name: str, value: str, complaint: str) -> None:
         if self._text(name) == value:

@@ -15,7 +15,7 @@ from textual.widgets import TextArea
 from stplay import sim
 from stplay.errors import UserError
 from stplay.screens.sentencedocument import SentenceDocument
-from stplay.sources import expanded, holds
+from stplay.sources.names import expanded, holds
 from stplay.text import printable, size
 
 MOST_BYTES = 1 << 23

@@ -12,7 +12,7 @@ from stplay.encoded import Encoded, cut_mark
 from stplay.errors import UserError
 from stplay.screens import heatmapfile
 from stplay.screens.matrix import Grid
-from stplay.sources import expanded
+from stplay.sources.names import expanded
 from stplay.text import printable
 
 SUFFIX_WORDS = (

@@ -162,10 +162,11 @@ def open_app(options: argparse.Namespace) -> int:
 
 def explore(options: argparse.Namespace) -> int:
     """Open the app on its Explore screen, with the sentences of a file or a pipe."""
-    from stplay import sim, sources
+    from stplay import sim
+    from stplay.sources import names
 
     if options.model is not None:
-        sources.model_source(options.model)
+        names.model_source(options.model)
     sentences = sim.sentences_of(options.file, [])
     if not (sys.stdin and sys.stdin.isatty()):
         _read_keys_from_the_terminal()

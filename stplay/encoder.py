@@ -17,7 +17,7 @@ from stplay.corpora import Corpus, Neighbour
 from stplay.encoded import Encoded
 from stplay.errors import UserError
 from stplay.frames import CorpusFacts, ModelFacts, Task
-from stplay.sources import absolute
+from stplay.sources.names import absolute
 from stplay.text import printable
 
 __all__ = ["CorpusFacts", "Encoded", "Encoder", "ModelFacts", "Neighbour", "Superseded"]

@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 import psutil
 
-from stplay import __version__, frames, home, sources
+from stplay import __version__, frames, home
 from stplay.errors import UserError
 from stplay.jobs import process
 from stplay.jobs.process import Process
+from stplay.sources import names
 from stplay.text import printable
 
 MODULE = "stplay.engine.encode"
@@ -53,7 +54,7 @@ def address(model: str, allow_pickle: bool = False) -> Address:
     Raises:
         UserError: the folder of the sockets is not this user's own, or ``model`` is no name.
     """
-    model = sources.absolute(model, Path.cwd())
+    model = names.absolute(model, Path.cwd())
     try:
         name = hashlib.sha256(f"{model}\0{allow_pickle}".encode()).hexdigest()[:16]
     except UnicodeEncodeError:
@@ -107,7 +108,7 @@ def fingerprint(model: str) -> str:
     """
     if model.startswith("builtin:"):  # part of the installation
         return model
-    source = sources.model_source(model)
+    source = names.model_source(model)
     digest = hashlib.sha256(repr(source).encode(errors="replace"))
     if source.kind == "folder":
         for path in sorted(Path(source.place).rglob("*")):

@@ -91,9 +91,10 @@ def evaluate(options: argparse.Namespace) -> int:
     from stplay.jobs.interrupts import Interrupts
 
     interrupts = Interrupts()  # from now on nothing is left half-made
-    from stplay import evaluations, sources
+    from stplay import evaluations
     from stplay.evaluations import CANCELLED
     from stplay.jobs.job import LaunchStoppedError
+    from stplay.sources import names as sources
 
     sources.data_source(options.data)
     models = options.models

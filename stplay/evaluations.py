@@ -12,13 +12,14 @@ from typing import TypeVar
 
 import msgspec
 
-from stplay import home, sources
+from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.jobs.events import Event, StageProgressed
 from stplay.jobs.job import SILENCE_SECONDS, Job
 from stplay.jobs.worklog import WorkLog
 from stplay.results import EvaluatedModel, EvaluatedSplit, Scores, Summary, Triplets
+from stplay.sources import names as sources
 from stplay.text import printable
 
 SUMMARY = "summary.json"

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from stplay import runs, sources
+from stplay import runs
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.recipe import Recipe
+from stplay.sources import names
 from stplay.traininglog import TrainingLog
 
 CARD_MODEL = "mics-nlp/xlm-roberta-small-all-nli-triplet"
@@ -70,7 +71,7 @@ def _best(finished: Iterable[_Finished]) -> BestModel:
         passed.append(run)
     real = any(run.unfit != SYNTHETIC for run in passed)
     why = f"no finished run on real data is {'fit' if real else 'here'}{_reason(passed)}"
-    if sources.has_minilm():
+    if names.has_minilm():
         return BestModel(PACKAGED, why)
     why += f", {PACKAGED} is not installed"
     if cached := cached_hub_models():
@@ -162,7 +163,7 @@ def offered() -> list[OfferedModel]:
         for place, run in enumerate(finished)
         if place < MOST_RUNS or run.name == first
     ]
-    if sources.has_minilm():
+    if names.has_minilm():
         found.append(OfferedModel(PACKAGED, "all-MiniLM-L6-v2, packaged"))
     found += [OfferedModel(name, "in the Hub cache") for name in cached]
     found.append(OfferedModel(UNTRAINED, "built in, untrained"))

@@ -19,8 +19,8 @@ import msgspec
 import tomli_w
 from msgspec import Meta
 
-from stplay import sources
 from stplay.errors import UserError
+from stplay.sources import names as sources
 from stplay.text import clipped, printable
 
 if sys.version_info >= (3, 11):

@@ -23,10 +23,11 @@ from test_cli import assert_mistake
 from test_evaluations import SENTENCES, finished
 from test_results import summary_of
 
-from stplay import evaluations, sources
+from stplay import evaluations
 from stplay.evaluations import CANCELLED, Evaluation
 from stplay.jobs.events import EventReader, StageProgressed, WorkerStarted
 from stplay.results import METRICS
+from stplay.sources import names as sources
 
 Process = subprocess.Popen[str]
 

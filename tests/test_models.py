@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from samplerun import finished_run
 
-from stplay import models, runs, sources
+from stplay import models, runs
 from stplay.jobs import manifest
 from stplay.jobs.events import (
     Evaluated,
@@ -21,6 +21,7 @@ from stplay.jobs.events import (
 )
 from stplay.results import SIMILARITIES
 from stplay.runs import Run
+from stplay.sources import names as sources
 
 MINILM = "builtin:minilm"
 

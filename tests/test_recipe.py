@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from stplay import recipe, sources
+from stplay import recipe
 from stplay.errors import UserError
+from stplay.sources import names as sources
 from stplay.text import printable
 
 PRESETS = ("all-nli", "sample")

@@ -15,7 +15,7 @@ from stplay.engine import hub
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventWriter
-from stplay.sources import COLUMNS, DATA_SUFFIXES, DataSource, data_source
+from stplay.sources.names import COLUMNS, DATA_SUFFIXES, DataSource, data_source
 from stplay.text import printable
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from stplay.engine.data import Split
 from stplay.engine.stages import Stages
 from stplay.jobs.events import Epoch
 from stplay.recipe import Training
-from stplay.sources import COLUMNS
+from stplay.sources.names import COLUMNS
 
 MOST_SECONDS = 2.0
 

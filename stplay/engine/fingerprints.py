@@ -8,7 +8,7 @@ from pathlib import Path
 from stplay.engine.data import Split
 from stplay.engine.sample import SAMPLE_VERSION
 from stplay.jobs.manifest import MANIFEST
-from stplay.sources import COLUMNS, model_parts, model_source
+from stplay.sources.names import COLUMNS, model_parts, model_source
 
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model*.bin")
 PIECE = 1 << 20

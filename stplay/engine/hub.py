@@ -30,7 +30,7 @@ from huggingface_hub.utils import validate_repo_id
 from stplay.engine.repofiles import READABLE, Layout, layout, model_files
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.sources import DATA_SUFFIXES, PICKLE_WEIGHTS, DataSource, ModelSource
+from stplay.sources.names import DATA_SUFFIXES, PICKLE_WEIGHTS, DataSource, ModelSource
 from stplay.text import printable
 
 ANSWER_SECONDS = 5.0

@@ -22,7 +22,7 @@ from stplay.engine.stages import Stages
 from stplay.engine.worker import is_out_of_memory
 from stplay.errors import UserError
 from stplay.jobs import folders
-from stplay.sources import COLUMNS, check_model_folder, model_parts, model_source
+from stplay.sources.names import COLUMNS, check_model_folder, model_parts, model_source
 from stplay.text import printable
 
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")

@@ -15,7 +15,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation
 from stplay.results import METRICS, EvaluatedModel, Summary
-from stplay.sources import model_source, public_name
+from stplay.sources.names import model_source, public_name
 from stplay.text import printable
 
 

@@ -9,7 +9,7 @@ from stplay import lines
 from stplay.engine import data, hub
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.sources import DATA_SUFFIXES, data_source, expanded, holds
+from stplay.sources.names import DATA_SUFFIXES, data_source, expanded, holds
 from stplay.text import printable
 
 STAGE = "reading the corpus"

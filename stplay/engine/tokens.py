@@ -15,7 +15,7 @@ from stplay import home
 from stplay.engine.data import Split
 from stplay.engine.packedmodel import TOKENIZED_TOGETHER, PackedModel
 from stplay.engine.stages import Stages
-from stplay.sources import COLUMNS
+from stplay.sources.names import COLUMNS
 
 FEATURES = datasets.Features({column: datasets.List(datasets.Value("int32")) for column in COLUMNS})
 MOST_FILES = 16

@@ -22,7 +22,7 @@ from stplay.engine.packing import GPU_MOST_WASTED_CELLS, Bucket, Packing, split
 from stplay.engine.tokens import TokenizedSplit
 from stplay.engine.tripletevaluator import TripletEvaluator
 from stplay.engine.vocabularyinuse import VocabularyInUse
-from stplay.sources import COLUMNS
+from stplay.sources.names import COLUMNS
 
 
 class Trainer(SentenceTransformerTrainer):

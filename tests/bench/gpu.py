@@ -30,7 +30,7 @@ from cardmodel import LAYERS, make_card_model
 from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.jobs.events import Event, Noted
-from stplay.sources import COLUMNS
+from stplay.sources.names import COLUMNS
 
 if TYPE_CHECKING:
     from stplay.engine.trainer import Trainer

@@ -38,7 +38,7 @@ def told(seconds: list[float]) -> str:
 async def test_a_typed_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from stplay.sources import minilm_folder
+    from stplay.sources.names import minilm_folder
 
     bare = SentenceTransformer(str(minilm_folder()), device="cpu")
     client = Encoder(MODEL)
@@ -66,7 +66,7 @@ async def test_a_typed_sentence(capsys: pytest.CaptureFixture[str]) -> None:
 async def test_a_corpus(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from stplay.sources import minilm_folder
+    from stplay.sources.names import minilm_folder
 
     found: dict[str, None] = {}
     with (snli / "dev.jsonl").open(encoding="utf-8") as file:

@@ -14,8 +14,9 @@ import psutil
 import pytest
 from conftest import write_triplets
 
-from stplay import evaluations, home, sources
+from stplay import evaluations, home
 from stplay.evaluations import Request
+from stplay.sources import names
 
 ROWS = 1000
 RUNS = 3
@@ -25,7 +26,7 @@ TIMES = 20
 
 def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All four similarities, kept on disk, against the library's defaults: cosine alone."""
-    if not sources.has_minilm():
+    if not names.has_minilm():
         pytest.skip("stplay[offline] is not installed")
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.evaluation import TripletEvaluator
@@ -36,11 +37,11 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
     from stplay.engine.worker import device_name
     from stplay.jobs.events import EventWriter
 
-    model = SentenceTransformer(str(sources.minilm_folder())).eval()
+    model = SentenceTransformer(str(names.minilm_folder())).eval()
     stages = Stages(EventWriter(Path(os.devnull)))
     lines = (snli / "dev.jsonl").read_text(encoding="utf-8").splitlines()[:ROWS]
     rows = [json.loads(line) for line in lines]
-    anchors, positives, negatives = ([row[name] for row in rows] for name in sources.COLUMNS)
+    anchors, positives, negatives = ([row[name] for row in rows] for name in names.COLUMNS)
     data = str(snli / "dev.jsonl")
 
     def ours() -> float:

@@ -59,9 +59,9 @@ async def test_key_to_matrix(
 ) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from stplay import sources
+    from stplay.sources import names
 
-    model = SentenceTransformer(str(sources.minilm_folder()), device="cpu")
+    model = SentenceTransformer(str(names.minilm_folder()), device="cpu")
     clock = PaintClock(monkeypatch)
     keyed: list[float] = []
     bare: list[float] = []

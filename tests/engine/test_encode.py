@@ -24,7 +24,7 @@ from stplay.engine.sentences import read
 from stplay.engine.stages import Stages
 from stplay.jobs.events import EventWriter
 from stplay.similarity import METRICS, similarity_matrix
-from stplay.sources import minilm_folder
+from stplay.sources.names import minilm_folder
 
 MODEL = "builtin:minilm"
 CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]

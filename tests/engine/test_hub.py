@@ -21,7 +21,7 @@ from conftest import require_program
 from hubstandin import Hub, hub_environment, parquet_dataset
 
 from stplay.engine.repofiles import layout, model_files
-from stplay.sources import ALL_NLI, ALL_NLI_REVISION
+from stplay.sources.names import ALL_NLI, ALL_NLI_REVISION
 
 DATA_INSTEAD = "use builtin:sample or a .jsonl, .csv, .tsv, .parquet file or folder."
 MODEL_INSTEAD = "use builtin:tiny, builtin:minilm or a model folder."
@@ -360,7 +360,7 @@ from pathlib import Path
 from stplay.engine import hub, worker
 from stplay.engine.stages import Stages
 from stplay.jobs.events import EventWriter
-from stplay.sources import model_source
+from stplay.sources.names import model_source
 stop = worker.StopSignal()
 stop.deferred = False
 stages = Stages(EventWriter(Path(sys.argv[1])))

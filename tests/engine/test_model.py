@@ -23,7 +23,7 @@ from stplay.engine.model import BaseModel, load_model
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventReader, EventWriter
-from stplay.sources import has_minilm
+from stplay.sources.names import has_minilm
 
 TEXT = "A cat sleeps."
 # What makes a transformers model a sentence encoder.

@@ -62,7 +62,7 @@ from transformers import (
 from stplay.engine.encoding import Encoder
 from stplay.engine.model import open_model
 from stplay.errors import UserError
-from stplay.sources import WITHOUT_WEIGHTS
+from stplay.sources.names import WITHOUT_WEIGHTS
 
 VOCABULARY = ["", *WORDS]
 SIZE = len(tokenizer())

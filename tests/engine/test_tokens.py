@@ -17,7 +17,7 @@ from stplay.engine.packedmodel import PackedModel
 from stplay.engine.stages import Stages
 from stplay.engine.tokens import MOST_FILES, TokenizedSplit
 from stplay.jobs.events import EventReader, EventWriter, StageProgressed
-from stplay.sources import COLUMNS
+from stplay.sources.names import COLUMNS
 
 
 def split_of(seed: int, rows: int = 40) -> Split:

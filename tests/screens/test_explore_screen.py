@@ -21,7 +21,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 from widemodel import make_wide_model
 
-from stplay import encoders, projector, sources
+from stplay import encoders, projector
 from stplay.jobs.events import CheckpointSaved, EventWriter
 from stplay.models import OfferedModel
 from stplay.screens.app import StplayApp
@@ -29,6 +29,7 @@ from stplay.screens.explore import CARD_SENTENCES, ExploreScreen
 from stplay.screens.matrix import Matrix
 from stplay.screens.modelchoice import ModelChoice
 from stplay.screens.playground import Playground
+from stplay.sources import names as sources
 
 pytestmark = pytest.mark.usefixtures("warm_home")
 

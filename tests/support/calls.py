@@ -32,7 +32,7 @@ def first(stages, name, rows=None, shown=3):
     return first_rows(name, rows, shown)._asdict()
 
 def folder(stages, name, allow_pickle=False):
-    from stplay.sources import model_source
+    from stplay.sources.names import model_source
     folder, commit = hub.model_folder(model_source(name), allow_pickle, stages)
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {"files": sorted(str(path.relative_to(folder)) for path in paths), "commit": commit}

