@@ -6,8 +6,10 @@ import asyncio
 import time
 from contextlib import suppress
 
-from stplay import encoders, models, runs
+from stplay import encoders
 from stplay.errors import UserError
+from stplay.runs import modelsathand
+from stplay.runs import run as runs
 
 
 class EarlyEncoder:
@@ -23,7 +25,7 @@ class EarlyEncoder:
         with suppress(UserError, OSError):
             if await asyncio.to_thread(runs.running):  # a training needs cores and memory more
                 return
-            best = await asyncio.to_thread(models.best)
+            best = await asyncio.to_thread(modelsathand.best)
             place = await asyncio.to_thread(encoders.address, best.name)
             if await encoders.is_there(place):
                 return

@@ -15,10 +15,11 @@ from textual.widgets import Button, Input, Label, OptionList, SelectionList, Sta
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
-from stplay import evaluations, models
+from stplay import evaluations
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation, Request
 from stplay.hardware import has_gpu
+from stplay.runs import modelsathand
 from stplay.screens.complaint import brief
 from stplay.sources import names
 from stplay.text import MOST_DIGITS, count, decimals, moment, printable, whole_number
@@ -97,7 +98,7 @@ class EvaluationForm(Horizontal):
     @work(exclusive=True, group="refresh-lists")
     async def refresh_lists(self) -> None:
         """Read anew what is at hand; what was read before stays meanwhile."""
-        offered = await asyncio.to_thread(models.offered)
+        offered = await asyncio.to_thread(modelsathand.offered)
         found = await asyncio.to_thread(earlier, MOST_EARLIER)
         choices = self.query_one("#models", SelectionList)
         chosen = set(choices.selected) or self._wanted or {offered[0].name}

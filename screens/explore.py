@@ -84,7 +84,7 @@ class ExploreScreen(Screen[None]):
         call_once_imported(self, "stplay.screens.playground", self._fill)
 
     async def _fill(self) -> None:
-        from stplay import models
+        from stplay.runs import modelsathand
         from stplay.screens.playground import Playground
 
         if self._afresh:
@@ -102,7 +102,7 @@ class ExploreScreen(Screen[None]):
         self.set_interval(KEEP_SECONDS, self._keep_typed)
         playground.editor.focus()
         if self._model is None:
-            best = await asyncio.to_thread(models.best)
+            best = await asyncio.to_thread(modelsathand.best)
             if self._model is None:  # nobody has asked for one meanwhile
                 self._model = best.name
                 playground.open_model(best.name, why=best.why)
@@ -222,10 +222,10 @@ class ExploreScreen(Screen[None]):
             self.playground.open_model(chosen, place=1)
 
     async def _ask_for_model(self, question: str) -> str | None:
-        from stplay import models
+        from stplay.runs import modelsathand
         from stplay.screens.modelchoice import ModelChoice
 
-        offered = await asyncio.to_thread(models.offered)
+        offered = await asyncio.to_thread(modelsathand.offered)
         return await self.app.push_screen_wait(ModelChoice(question, offered))
 
     @work

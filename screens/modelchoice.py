@@ -13,7 +13,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from stplay.errors import UserError
-from stplay.models import OfferedModel
+from stplay.runs.modelsathand import OfferedModel
 from stplay.screens.complaint import brief
 from stplay.screens.dialog import Dialog
 from stplay.screens.ramp import MUTED

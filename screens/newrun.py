@@ -11,9 +11,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 
-from stplay import recipe, runs
 from stplay.errors import UserError
-from stplay.runs import Run
+from stplay.runs import recipe
+from stplay.runs import run as runs
+from stplay.runs.run import Run
 from stplay.screens.datapreview import DataPreview
 from stplay.screens.recipeform import RecipeForm
 from stplay.text import count

@@ -14,10 +14,10 @@ from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
-from stplay import recipe
 from stplay.errors import UserError
 from stplay.hardware import has_gpu
-from stplay.recipe import Recipe
+from stplay.runs import recipe
+from stplay.runs.recipe import Recipe
 from stplay.screens.complaint import brief
 from stplay.sources import names
 

@@ -17,9 +17,8 @@ from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
 from stplay.jobs.events import Evaluated, EventReader, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, Status, memory_words, stage_words
-from stplay.runs import Run
-from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import (
+from stplay.runs.run import Run
+from stplay.runs.traininglog import (
     COLUMNS,
     TRAINING_STAGE,
     Row,
@@ -27,6 +26,7 @@ from stplay.traininglog import (
     engine_words,
     started_epoch_words,
 )
+from stplay.text import count, decimals, duration, printable, size
 
 POLL_SECONDS = 0.2
 PIECE = 1 << 18

@@ -23,7 +23,7 @@ from stplay.screens.topbar import TopBar
 from stplay.text import count, printable, size
 
 if TYPE_CHECKING:
-    from stplay.runs import Run
+    from stplay.runs.run import Run
     from stplay.screens.app import StplayApp
     from stplay.screens.newrun import NewRun
     from stplay.screens.runview import RunView
@@ -69,7 +69,7 @@ class TrainScreen(Screen[None]):
 
     async def _fill(self) -> None:
         # A run that is at work is shown at once, unless it may be what broke the screen.
-        from stplay import runs
+        from stplay.runs import run as runs
 
         running = None if self._afresh else await asyncio.to_thread(runs.running)
         if running is not None:
@@ -169,7 +169,7 @@ class TrainScreen(Screen[None]):
     @work
     async def action_open_run(self) -> None:
         """Choose among all runs."""
-        from stplay import runs
+        from stplay.runs import run as runs
         from stplay.screens.dialog import Choice
 
         options = {}
@@ -192,8 +192,8 @@ class TrainScreen(Screen[None]):
     @work
     async def action_stop(self) -> None:
         """Stop the run that is shown, once the person has confirmed it."""
+        from stplay.runs.traininglog import stopping_words
         from stplay.screens.dialog import Question
-        from stplay.traininglog import stopping_words
 
         run = self._view.run if self._view is not None else None
         if run is None:

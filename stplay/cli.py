@@ -16,8 +16,8 @@ from stplay.jobs.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from stplay.jobs.interrupts import Interrupts
-    from stplay.runs import Run
-    from stplay.traininglog import TrainingLog
+    from stplay.runs.run import Run
+    from stplay.runs.traininglog import TrainingLog
 
 FINISHED, FAILED, WRONG_INPUT = 0, 1, 2
 
@@ -195,8 +195,9 @@ def train(options: argparse.Namespace) -> int:
     from stplay.jobs.interrupts import Interrupts
 
     interrupts = Interrupts()  # from now on nothing is left half-made
-    from stplay import recipe, runs
     from stplay.jobs.job import LaunchStoppedError
+    from stplay.runs import recipe
+    from stplay.runs import run as runs
 
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
@@ -211,7 +212,7 @@ def train(options: argparse.Namespace) -> int:
 
 def plan(options: argparse.Namespace) -> int:
     """Measure what a recipe takes on this machine."""
-    from stplay import plans, recipe
+    from stplay.runs import plans, recipe
 
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
@@ -230,8 +231,8 @@ def resume(options: argparse.Namespace) -> int:
     from stplay.jobs.interrupts import Interrupts
 
     interrupts = Interrupts()
-    from stplay import runs
     from stplay.jobs.job import LaunchStoppedError
+    from stplay.runs import run as runs
 
     run = runs.find(options.run)
     run.check_resumable(options.force)
@@ -244,8 +245,8 @@ def resume(options: argparse.Namespace) -> int:
 
 def stop(options: argparse.Namespace) -> int:
     """Ask a run to stop, and wait until it has."""
-    from stplay import runs
-    from stplay.traininglog import stopping_words
+    from stplay.runs import run as runs
+    from stplay.runs.traininglog import stopping_words
 
     run = runs.find(options.run)
     if not run.request_stop():
@@ -261,7 +262,7 @@ def stop(options: argparse.Namespace) -> int:
 
 def list_runs(options: argparse.Namespace) -> int:
     """List the runs."""
-    from stplay import runs
+    from stplay.runs import run as runs
 
     if options.json:
         for summary in runs.summaries():
@@ -365,7 +366,7 @@ def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> in
 
 def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool, interrupts: Interrupts) -> int:
     from stplay.liveview import view_for
-    from stplay.traininglog import stopping_words
+    from stplay.runs.traininglog import stopping_words
 
     view = view_for(run, as_json)
     asked = False

@@ -28,7 +28,7 @@ def add_to(add: AddCommand) -> None:
 
 def delete(options: argparse.Namespace) -> int:
     """Remove the runs that are named: all of them, or, where one cannot be, none."""
-    from stplay import runs
+    from stplay.runs import run as runs
 
     chosen = [runs.find_folder(name) for name in dict.fromkeys(options.runs)]
     for run in chosen:

@@ -27,15 +27,15 @@ from stplay.jobs.events import (
     WorkerStarted,
 )
 from stplay.jobs.worklog import REPLACED, memory_words, stage_words
-from stplay.runs import Run
-from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import (
+from stplay.runs.run import Run
+from stplay.runs.traininglog import (
     COLUMNS,
     TRAINING_STAGE,
     TrainingLog,
     engine_words,
     started_epoch_words,
 )
+from stplay.text import count, decimals, duration, printable, size
 
 PLAIN_STAGE_SHARE = 0.25
 PLAIN_SILENCE_SECONDS = 10.0

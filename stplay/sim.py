@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay import corpora, exports, lines, models, output
+from stplay import corpora, exports, lines, output
 from stplay.encoded import Encoded, cut_mark
 from stplay.encoder import Encoder, Neighbour, Progress
 from stplay.errors import UserError
+from stplay.runs import modelsathand
 from stplay.similarity import similarity_matrix
 from stplay.text import count, duration, printable, size
 
@@ -186,13 +187,13 @@ async def _neighbours(
 @asynccontextmanager
 async def _started(model: str | None, allow_pickle: bool) -> AsyncIterator[tuple[Encoder, str]]:
     """An encoder whose model is loaded, and why it is that one: told once it has answered."""
-    name, why = (model, models.AS_ASKED) if model is not None else models.best()
+    name, why = (model, modelsathand.AS_ASKED) if model is not None else modelsathand.best()
     encoder = Encoder(name, allow_pickle)
     try:
         with output.StatusLine() as status:
             facts = await encoder.start(_tells(status))
         yield encoder, why
-        _say(models.answering(facts.name, why))  # it has
+        _say(modelsathand.answering(facts.name, why))  # it has
         if facts.untrained:
             _say(f"{facts.name} is untrained: what it finds alike means nothing.")
     finally:

@@ -17,7 +17,7 @@ from test_runs import COMPLETED, STARTED, create, start_worker, worker_of, write
 
 import stplay as package
 from stplay.jobs.events import CheckpointSaved, Evaluated, Noted, RunFinished, WorkerStarted
-from stplay.runs import Run
+from stplay.runs.run import Run
 
 COMMANDS = ("train", "runs", "stop", "resume", "sim", "encoders")
 

@@ -28,7 +28,7 @@ from stplay.jobs.events import (
     decode_events,
 )
 from stplay.liveview import JsonView, PlainView, TerminalView, view_for
-from stplay.traininglog import TrainingLog
+from stplay.runs.traininglog import TrainingLog
 
 EVIL = "[bold red]x[/] \x1b[31m\x1b]0;title\x07\x9b31m\u202e"
 SHOWN = "[bold red]x[/] �[31m�]0;title��31m�"

@@ -20,7 +20,7 @@ from stplay.engine.tripletevaluator import SIMILARITIES, TripletEvaluator
 from stplay.engine.worker import StopSignal, note
 from stplay.jobs import manifest
 from stplay.jobs.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
-from stplay.traininglog import TRAINING_STAGE
+from stplay.runs.traininglog import TRAINING_STAGE
 
 RESUME_FILES = (
     "optimizer.pt",

@@ -29,7 +29,7 @@ from stplay.engine.worker import choose_gpu, import_quickly, is_out_of_memory, q
 from stplay.errors import UserError
 from stplay.frames import CorpusFacts, ModelFacts
 from stplay.jobs import interrupts
-from stplay.models import UNTRAINED
+from stplay.runs.modelsathand import UNTRAINED
 from stplay.text import printable
 
 if TYPE_CHECKING:

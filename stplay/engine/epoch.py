@@ -13,7 +13,7 @@ from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
 from stplay.engine.data import Split
 from stplay.engine.stages import Stages
 from stplay.jobs.events import Epoch
-from stplay.recipe import Training
+from stplay.runs.recipe import Training
 from stplay.sources.names import COLUMNS
 
 MOST_SECONDS = 2.0

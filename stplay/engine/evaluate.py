@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay import evaluations, models
+from stplay import evaluations
 from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.evaluations import Evaluation
 from stplay.jobs.events import EventWriter
 from stplay.results import SIMILARITIES, EvaluatedModel, Result, Summary
+from stplay.runs import modelsathand
 from stplay.text import printable
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
         def progress(done: int, stage: str = stage, before: int = place * sentences) -> None:
             stages.progress(stage, before + done, len(request.models) * sentences, "sentences")
 
-        facts = EvaluatedModel(name, untrained=name == models.UNTRAINED)
+        facts = EvaluatedModel(name, untrained=name == modelsathand.UNTRAINED)
         summary.models.append(facts)
         try:
             summary.results += _judge(evaluation, facts, splits, summary, stages, progress)

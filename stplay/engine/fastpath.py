@@ -25,7 +25,7 @@ from stplay.engine.trainer import PackedTrainer
 from stplay.engine.vocabularyinuse import VocabularyInUse
 from stplay.errors import UserError
 from stplay.jobs.events import Engine, RunStarted
-from stplay.recipe import Recipe
+from stplay.runs.recipe import Recipe
 
 MEASURED_TOKENS = 256
 SCORED_TOGETHER = 256  # rows of scores, where the recipe leaves it to us

@@ -13,7 +13,7 @@ from sentence_transformers.sentence_transformer.modules import Transformer, Word
 from torch import nn
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
-from stplay import home, recipe
+from stplay import home
 from stplay.engine import hub, loading, unknowntokens
 from stplay.engine.data import Split
 from stplay.engine.inputmodules import input_modules
@@ -22,6 +22,7 @@ from stplay.engine.stages import Stages
 from stplay.engine.worker import is_out_of_memory
 from stplay.errors import UserError
 from stplay.jobs import folders
+from stplay.runs import recipe
 from stplay.sources.names import COLUMNS, check_model_folder, model_parts, model_source
 from stplay.text import printable
 

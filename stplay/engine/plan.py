@@ -19,8 +19,8 @@ from stplay.engine.reader import end_with_reader
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import Engine
-from stplay.plans import Choice, Plan, PlanFailed
-from stplay.recipe import Recipe, tomllib
+from stplay.runs.plans import Choice, Plan, PlanFailed
+from stplay.runs.recipe import Recipe, tomllib
 
 if TYPE_CHECKING:
     from stplay.engine.fastpath import FastPath

@@ -14,8 +14,8 @@ from stplay.engine.worker import versions
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
 from stplay.jobs.events import RunStarted
-from stplay.recipe import SECTIONS, Model, Recipe
-from stplay.runs import Run
+from stplay.runs.recipe import SECTIONS, Model, Recipe
+from stplay.runs.run import Run
 from stplay.text import count, printable
 
 STATE = "trainer_state.json"

@@ -19,9 +19,9 @@ from stplay.errors import UserError
 from stplay.jobs import folders, manifest
 from stplay.jobs.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
 from stplay.jobs.job import LOCK
-from stplay.recipe import Loss, Recipe
-from stplay.runs import Run
-from stplay.traininglog import epoch_warning
+from stplay.runs.recipe import Loss, Recipe
+from stplay.runs.run import Run
+from stplay.runs.traininglog import epoch_warning
 
 if TYPE_CHECKING:
     import torch

@@ -145,13 +145,13 @@ class Bench:
         from transformers.trainer_callback import PrinterCallback
         from transformers.trainer_utils import SaveStrategy
 
-        from stplay import recipe
         from stplay.engine.data import load_split
         from stplay.engine.fastpath import FastPath
         from stplay.engine.model import load_model
         from stplay.engine.train import training_arguments
         from stplay.engine.trainer import Trainer
         from stplay.engine.tripletevaluator import TripletEvaluator
+        from stplay.runs import recipe
 
         gpu = torch.cuda.is_available()
         values = {

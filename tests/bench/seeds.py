@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 
 from scipy import stats
 
-from stplay import recipe, runs
+from stplay.runs import recipe
+from stplay.runs import run as runs
 
 SEEDS = range(1, 21)
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean", "max")

@@ -10,10 +10,11 @@ from statistics import median, quantiles
 
 import pytest
 
-from stplay import recipe, runs
 from stplay.jobs.events import EventReader, EventWriter, RunStarted, TrainLogged
+from stplay.runs import recipe
+from stplay.runs import run as runs
+from stplay.runs.traininglog import TrainingLog
 from stplay.screens.app import StplayApp
-from stplay.traininglog import TrainingLog
 
 EVENTS = 100_000
 EVENTS_A_SECOND = 500

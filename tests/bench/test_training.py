@@ -20,8 +20,9 @@ import pytest
 from cardmodel import HEADS, INNER, LAYERS, WIDTH, make_card_model, real_sentences
 
 from stplay import home as homes
-from stplay import recipe, runs
 from stplay.jobs.events import Evaluated, EventReader, TrainLogged
+from stplay.runs import recipe
+from stplay.runs import run as runs
 from stplay.sources import names as sources
 
 # As on a user's machine: the tests have one thread each.

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from stplay import recipe as recipes
 from stplay.engine.capture import RECORDED_WHEN_SEEN, Capture, Embed, Recording, Sums
 from stplay.engine.loss import CachedMultipleNegativesRankingLoss
 from stplay.engine.packedmodel import PackedModel
 from stplay.engine.packing import Bucket, Packing
 from stplay.engine.stages import Stages
 from stplay.jobs.events import EventWriter
+from stplay.runs import recipe as recipes
 
 LENGTHS = {
     "all equal": [9] * 6,

@@ -14,7 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Dense
 from test_evaluation_equality import DIMENSIONS, small_model
 
 from stplay.evaluations import Evaluation
-from stplay.runs import Run
+from stplay.runs.run import Run
 
 # In a name space of its own, so that nothing is left mounted whatever happens.
 SCRIPT = """

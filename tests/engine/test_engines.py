@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from test_evaluation_equality import small_model
 
-from stplay import recipe, runs
 from stplay.jobs.events import Engine
-from stplay.runs import Run
-from stplay.traininglog import TrainingLog
+from stplay.runs import recipe
+from stplay.runs import run as runs
+from stplay.runs.run import Run
+from stplay.runs.traininglog import TrainingLog
 
 STEPS = 50
 COMMON: dict[str, dict[str, Any]] = {

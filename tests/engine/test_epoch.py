@@ -11,7 +11,7 @@ from stplay.engine import epoch
 from stplay.engine.data import Split
 from stplay.engine.stages import Stages
 from stplay.jobs.events import Epoch, Event
-from stplay.recipe import Training
+from stplay.runs.recipe import Training
 
 
 class Told:

@@ -12,7 +12,7 @@ import pytest
 from checkout import SUPPORT
 from conftest import run_stplay
 
-from stplay import runs
+from stplay.runs import run as runs
 
 RECIPE = {
     "model.dropout": "0",

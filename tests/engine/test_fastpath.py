@@ -11,9 +11,9 @@ from conftest import make_home, run_stplay, write_triplets
 from runner import logged, small_recipe, start, wait_for
 from test_unpackable import unpackable
 
-from stplay import runs
 from stplay.jobs.events import Engine
-from stplay.runs import Run
+from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 
 @pytest.fixture(scope="module", autouse=True)

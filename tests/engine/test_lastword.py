@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from runner import events_of
 
-from stplay import recipe, runs
 from stplay.errors import UserError
 from stplay.jobs import job as jobs
 from stplay.jobs.events import Noted, RunFinished
-from stplay.recipe import Recipe
-from stplay.runs import Run
+from stplay.runs import recipe
+from stplay.runs import run as runs
+from stplay.runs.recipe import Recipe
+from stplay.runs.run import Run
 
 PERFORM = """
 import os, signal, sys, time

@@ -24,11 +24,11 @@ from test_evaluation_equality import DIMENSIONS, exact_model, transformer
 from torch import Tensor
 from transformers import XLMRobertaForMaskedLM, XLMRobertaModel
 
-from stplay import recipe
 from stplay.engine.model import BaseModel, load_model, open_model
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventWriter
+from stplay.runs import recipe
 
 Weights = dict[str, Tensor]
 TEXT = ["a red cat", "the old man sits"]

@@ -17,12 +17,12 @@ from hubstandin import Hub
 from sentence_transformers import SentenceTransformer
 from transformers import XLMRobertaModel
 
-from stplay import recipe
 from stplay.engine.data import COLUMNS, Split
 from stplay.engine.model import BaseModel, load_model
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventReader, EventWriter
+from stplay.runs import recipe
 from stplay.sources.names import has_minilm
 
 TEXT = "A cat sleeps."

@@ -13,12 +13,12 @@ from sentence_transformers import SentenceTransformer
 from test_cli import assert_mistake
 from test_evaluation_equality import exact_model, small_model
 
-from stplay import runs
 from stplay.engine.encoding import Encoder, NotFiniteError
 from stplay.engine.stages import Stages
 from stplay.engine.tripletevaluator import TripletEvaluator
 from stplay.jobs import events
 from stplay.jobs.events import Event, Noted
+from stplay.runs import run as runs
 
 SENTENCES = ["a red cat", "the old man sits", "a red cat"]
 TOLD = (

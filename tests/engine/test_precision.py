@@ -24,10 +24,12 @@ from test_evaluation_equality import (
 )
 from test_loading import loaded, opened, saved, stages
 
-from stplay import evaluations, recipe, runs
+from stplay import evaluations
 from stplay.engine import loading
 from stplay.engine.encoding import Encoder
 from stplay.engine.model import load_model
+from stplay.runs import recipe
+from stplay.runs import run as runs
 
 PRECISIONS = [torch.float16, torch.bfloat16, torch.float64]
 SENTENCES = ["a red cat", "the old man sits", "a red cat", "two young dog runs"]

@@ -17,13 +17,14 @@ from conftest import write_triplets
 from runner import SMALL, figures
 from test_evaluation_equality import small_model
 
-from stplay import recipe, runs
 from stplay.engine import fingerprints
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
 from stplay.jobs.events import EventReader, RunStarted
-from stplay.runs import Run
-from stplay.traininglog import TrainingLog
+from stplay.runs import recipe
+from stplay.runs import run as runs
+from stplay.runs.run import Run
+from stplay.runs.traininglog import TrainingLog
 
 SPLITS = ("train", "dev", "test")
 # Asked to stop as the checkpoint of step 12 is saved, it takes a step more, and saves that.

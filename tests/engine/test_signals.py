@@ -16,11 +16,11 @@ from runner import events_of, logged, small_recipe, wait_for, wait_until_over
 from samplerun import finished_run
 from terminal import Terminal
 
-from stplay import runs
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.jobs.events import CheckpointSaved, Noted, RunFinished, WorkerStarted
-from stplay.runs import Run
+from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 
 @pytest.fixture(autouse=True)

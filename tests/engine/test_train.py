@@ -20,9 +20,9 @@ from runner import (
     wait_until_over,
 )
 
-from stplay import runs
 from stplay.jobs import events
-from stplay.runs import Run
+from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 
 @pytest.fixture(scope="module")

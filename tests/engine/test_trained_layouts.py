@@ -22,7 +22,6 @@ from test_modules import MODULES, VOCABULARY, bag, of_words, routed, routed_late
 from test_tokenizers import PADDED_LEFT, SETTINGS
 from transformers import set_seed
 
-from stplay import recipe, runs
 from stplay.engine import worker
 from stplay.engine.data import load_split
 from stplay.engine.inputmodules import input_modules
@@ -30,6 +29,8 @@ from stplay.engine.model import load_model
 from stplay.engine.train import train
 from stplay.errors import UserError
 from stplay.jobs.events import EventWriter
+from stplay.runs import recipe
+from stplay.runs import run as runs
 
 STEPS, BATCH, RATE = 4, 8, 1e-3
 CASES = {

@@ -18,9 +18,9 @@ from test_loading import loaded, opened, saved
 from tokenizers import AddedToken
 from transformers import AutoTokenizer, RobertaConfig, RobertaModel
 
-from stplay import runs
 from stplay.engine.encoding import Encoder
 from stplay.errors import UserError
+from stplay.runs import run as runs
 
 TEXT = ["a red cat", "the old man sits under the green ball"]
 EXTRA = "<entity>"

@@ -16,13 +16,14 @@ from conftest import Command
 from test_cli import assert_mistake
 from test_runs import STARTED, create, worker_of, write
 
-from stplay import liveview, runs
+from stplay import liveview
 from stplay.errors import UserError
 from stplay.jobs import job as jobs
 from stplay.jobs import worklog
 from stplay.jobs.events import RunFinished, SystemSampled
 from stplay.jobs.worklog import Status
-from stplay.runs import Run
+from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 BEAT = SystemSampled(cpu_percent=1.0, memory_bytes=1)
 
@@ -129,7 +130,7 @@ def test_every_status_is_shown_everywhere() -> None:
 HERE = """
 import os, sys, time
 from pathlib import Path
-from stplay.runs import Run
+from stplay.runs.run import Run
 run = Run(Path(sys.argv[1]))
 for events, _ in run.follow(interval=0.01):
     log = run.read_log()

@@ -43,13 +43,13 @@ from stplay.jobs.events import (
 from stplay.jobs.worklog import REPLACED, WorkLog
 from stplay.liveview import PlainView, TerminalView
 from stplay.quantities import MOST_CHARACTERS
-from stplay.runs import Run
+from stplay.runs.run import Run
+from stplay.runs.traininglog import TrainingLog
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluationwatch import EvaluationWatch
 from stplay.screens.runview import RunView
 from stplay.screens.train import TrainScreen
 from stplay.text import MOST_SHOWN, printable_lines
-from stplay.traininglog import TrainingLog
 
 ABSURD = b"""\
 {"type":"WorkerStarted","time":1e308,"host":"h","pid":-1,"process_started":1e308}

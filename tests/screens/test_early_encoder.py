@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stplay import encoders, frames, recipe, runs
+from stplay import encoders, frames
 from stplay.encoder import Encoder
+from stplay.runs import recipe
+from stplay.runs import run as runs
 from stplay.screens.earlyencoder import EarlyEncoder
 
 

@@ -15,8 +15,9 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, SelectionList
 
-from stplay import evaluations, models
+from stplay import evaluations
 from stplay.errors import UserError
+from stplay.runs import modelsathand
 from stplay.screens import figures
 from stplay.screens.answer import Answer
 from stplay.screens.app import StplayApp
@@ -181,8 +182,8 @@ async def test_files_that_cannot_be_read_are_told_where_they_would_stand(home: P
 
 async def test_the_form_says_that_it_reads(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     finished_evaluation("sample-1")
-    through, offered = threading.Event(), models.offered
-    monkeypatch.setattr(models, "offered", lambda: (through.wait(60), offered())[1])
+    through, offered = threading.Event(), modelsathand.offered
+    monkeypatch.setattr(modelsathand, "offered", lambda: (through.wait(60), offered())[1])
 
     def earlier(pilot: Pilot[None]) -> str:
         shown = pilot.app.screen.query_one("#earlier-list", OptionList)

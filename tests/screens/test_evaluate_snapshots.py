@@ -12,7 +12,8 @@ from piloting import fill, settle
 from sampleevaluation import finished_evaluation
 from textual.pilot import Pilot
 
-from stplay import evaluations, models
+from stplay import evaluations
+from stplay.runs import modelsathand
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate import EvaluateScreen
 
@@ -23,7 +24,7 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 def _gpu_box(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "node", lambda: "gpu-box")
     monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setattr(models, "cached_hub_models", list)
+    monkeypatch.setattr(modelsathand, "cached_hub_models", list)
 
 
 def showing(*keys: str, name: str = "") -> Callable[[Pilot[None]], Awaitable[None]]:

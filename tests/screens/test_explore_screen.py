@@ -23,7 +23,7 @@ from widemodel import make_wide_model
 
 from stplay import encoders, projector
 from stplay.jobs.events import CheckpointSaved, EventWriter
-from stplay.models import OfferedModel
+from stplay.runs.modelsathand import OfferedModel
 from stplay.screens.app import StplayApp
 from stplay.screens.explore import CARD_SENTENCES, ExploreScreen
 from stplay.screens.matrix import Matrix

@@ -12,11 +12,12 @@ from samplerun import finished_run
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from stplay import evaluations, runs
+from stplay import evaluations
 from stplay.evaluations import Evaluation, Request
 from stplay.jobs import job as jobs
 from stplay.jobs.events import EventWriter, RunFinished, SystemSampled, WorkerStarted
-from stplay.runs import Run
+from stplay.runs import run as runs
+from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
 from stplay.screens.dialog import Question
 from stplay.screens.evaluate import EvaluateScreen

@@ -9,7 +9,7 @@ import pytest
 from runner import small_recipe, wait_until_over
 from terminal import Terminal
 
-from stplay import runs
+from stplay.runs import run as runs
 
 CTRL_Q = "\x11"
 
@@ -18,7 +18,7 @@ CTRL_Q = "\x11"
 def recipe_file(home: Path, tmp_path: Path) -> Path:
     """The small recipe as a file that a person could have written."""
     arguments = small_recipe(tmp_path / "animals", training__max_steps="60")
-    from stplay import recipe
+    from stplay.runs import recipe
 
     overrides = [argument.removeprefix("--set=") for argument in arguments[2:]]
     path = tmp_path / "animals.toml"

@@ -13,8 +13,8 @@ from samplerun import finished_run
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
-from stplay import runs
 from stplay.jobs.events import EventWriter, Noted, TrainLogged
+from stplay.runs import run as runs
 from stplay.screens.app import StplayApp
 from stplay.screens.recipeform import RecipeForm
 from stplay.screens.runview import RunView, TrainingTable

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from stplay import runs
 from stplay.errors import UserError
-from stplay.recipe import Recipe
+from stplay.runs import run as runs
+from stplay.runs.recipe import Recipe
 from stplay.sources import names
 from stplay.sources.names import (
     DataSource,

@@ -87,7 +87,9 @@ def main() -> None:
     home = Path(tempfile.mkdtemp()) / f"home {TEXT}"
     home.mkdir()
     os.environ["STPLAY_HOME"] = str(home)
-    from stplay import cli, evaluations, plans, runs
+    from stplay import cli, evaluations
+    from stplay.runs import plans
+    from stplay.runs import run as runs
 
     write_evaluation()
     write_corpus()
@@ -132,7 +134,7 @@ def events():
 
 def told(run, stop_asked):
     from stplay.jobs.events import EventWriter
-    from stplay.traininglog import TrainingLog
+    from stplay.runs.traininglog import TrainingLog
 
     writer = EventWriter(run.events_path)
     for event in events():
@@ -145,7 +147,7 @@ def told(run, stop_asked):
 
 def planned(tell):
     from stplay.jobs.events import Engine, StageProgressed
-    from stplay.plans import Plan
+    from stplay.runs.plans import Plan
 
     tell(StageProgressed(stage=TEXT))
     return Plan(

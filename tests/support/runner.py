@@ -8,9 +8,9 @@ from pathlib import Path
 
 from conftest import run_stplay, write_triplets
 
-from stplay import runs
 from stplay.jobs.events import CheckpointSaved, Event, EventReader, TrainLogged
-from stplay.runs import Run
+from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 SMALL = {
     "training.max_steps": "24",

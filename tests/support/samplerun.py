@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from stplay import recipe, runs
 from stplay.jobs.events import (
     CheckpointSaved,
     Engine,
@@ -16,7 +15,9 @@ from stplay.jobs.events import (
     TrainLogged,
     WorkerStarted,
 )
-from stplay.runs import Run
+from stplay.runs import recipe
+from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 
 def finished_run(

@@ -11,7 +11,7 @@ from pathlib import Path
 from stplay.engine import worker
 from stplay.engine.train import train
 from stplay.jobs.events import CheckpointSaved, Event, EventWriter
-from stplay.runs import Run
+from stplay.runs.run import Run
 
 
 class StoppingWriter(EventWriter):

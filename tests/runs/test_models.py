@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from samplerun import finished_run
 
-from stplay import models, runs
 from stplay.jobs import manifest
 from stplay.jobs.events import (
     Evaluated,
@@ -20,7 +19,9 @@ from stplay.jobs.events import (
     TrainLogged,
 )
 from stplay.results import SIMILARITIES
-from stplay.runs import Run
+from stplay.runs import modelsathand
+from stplay.runs import run as runs
+from stplay.runs.run import Run
 from stplay.sources import names as sources
 
 MINILM = "builtin:minilm"
@@ -68,7 +69,7 @@ def trained(
 
 
 def test_nothing_was_trained() -> None:
-    assert models.best() == (MINILM, "no finished run on real data is here")
+    assert modelsathand.best() == (MINILM, "no finished run on real data is here")
 
 
 @pytest.mark.parametrize(
@@ -91,15 +92,15 @@ def test_nothing_was_trained() -> None:
 def test_a_run_is_judged_by_its_own_figures(figures: dict[str, Any], unfit: str | None) -> None:
     trained("mine", **figures)
     if unfit is None:
-        assert models.best() == ("run:mine", "it is the newest finished run on real data")
-        assert models.offered()[0] == ("run:mine", "a finished run")
+        assert modelsathand.best() == ("run:mine", "it is the newest finished run on real data")
+        assert modelsathand.offered()[0] == ("run:mine", "a finished run")
     else:
-        name, why = models.best()
+        name, why = modelsathand.best()
         assert name == MINILM
         assert why.startswith("no finished run on real data is ")
         assert why.endswith(f"(run:mine: {unfit})")
-        assert models.offered()[0].name == MINILM
-        assert ("run:mine", f"a finished run, {unfit}") in models.offered()
+        assert modelsathand.offered()[0].name == MINILM
+        assert ("run:mine", f"a finished run, {unfit}") in modelsathand.offered()
 
 
 def test_what_was_evaluated_before_the_first_step_is_the_base_model() -> None:
@@ -113,35 +114,35 @@ def test_what_was_evaluated_before_the_first_step_is_the_base_model() -> None:
         writer.write(Evaluated(step=step, epoch=0.0, split=split, data="mine", rows=500, **figures))
 
     evaluated(0, "dev", 0.958)
-    assert models.best().why.endswith("(run:mine: undertrained: training loss 4.05)")
+    assert modelsathand.best().why.endswith("(run:mine: undertrained: training loss 4.05)")
     evaluated(100, "dev", 0.5)
     evaluated(300, "test", 0.85)
-    assert models.best().name == "run:mine"
+    assert modelsathand.best().name == "run:mine"
     evaluated(300, "test", 0.083)
-    assert models.best().why.endswith("(run:mine: undertrained: test cosine accuracy 0.083)")
+    assert modelsathand.best().why.endswith("(run:mine: undertrained: test cosine accuracy 0.083)")
 
 
 def test_a_run_whose_model_is_damaged_is_named() -> None:
     folder = trained("mine").folder / "model"
     (folder / "model.safetensors").write_bytes(b"weights")
     manifest.record(folder)
-    assert models.best().name == "run:mine"
+    assert modelsathand.best().name == "run:mine"
     (folder / "model.safetensors").write_bytes(b"")
-    assert models.best().why.endswith("(run:mine: its model is damaged)")
+    assert modelsathand.best().why.endswith("(run:mine: its model is damaged)")
 
 
 def test_the_newest_that_is_fit_answers_and_those_passed_over_are_named() -> None:
     trained("old")
     trained("fit")
     trained("bad", dev=(0.5, 4.1))
-    for number in range(models.MOST_RUNS):
+    for number in range(modelsathand.MOST_RUNS):
         finished_run(f"toy-{number}").folder.joinpath("model").mkdir()
-    best = models.best()
+    best = modelsathand.best()
     assert best.name == "run:fit"
     assert best.why == (
         "it is the newest finished run on real data that is fit (run:toy-4: synthetic data)"
     )
-    names = [model.name for model in models.offered()]
+    names = [model.name for model in modelsathand.offered()]
     assert names[0] == "run:fit"
     assert len(names) == len(set(names))
     assert "run:toy-4" in names
@@ -149,23 +150,23 @@ def test_the_newest_that_is_fit_answers_and_those_passed_over_are_named() -> Non
 
 def test_a_run_that_has_no_model_any_more_is_none() -> None:
     trained("gone", model=False)
-    assert models.best().name == MINILM
-    assert all(model.name != "run:gone" for model in models.offered())
+    assert modelsathand.best().name == MINILM
+    assert all(model.name != "run:gone" for model in modelsathand.offered())
 
 
 def test_where_nothing_is_installed_the_cache_and_then_the_untrained_one_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sources, "has_minilm", lambda: False)
-    monkeypatch.setattr(models, "cached_hub_models", lambda: ["org/one", "org/two"])
-    assert models.best() == (
+    monkeypatch.setattr(modelsathand, "cached_hub_models", lambda: ["org/one", "org/two"])
+    assert modelsathand.best() == (
         "org/one",
         "no finished run on real data is here, builtin:minilm is not installed",
     )
-    assert models.offered()[0].name == "org/one"
-    monkeypatch.setattr(models, "cached_hub_models", lambda: [])
-    assert models.best().name == "builtin:tiny"
-    assert models.best().why.endswith("and the Hub's cache has no sentence encoder")
+    assert modelsathand.offered()[0].name == "org/one"
+    monkeypatch.setattr(modelsathand, "cached_hub_models", lambda: [])
+    assert modelsathand.best().name == "builtin:tiny"
+    assert modelsathand.best().why.endswith("and the Hub's cache has no sentence encoder")
 
 
 def test_a_newer_recipe_is_judged_all_the_same() -> None:
@@ -174,4 +175,4 @@ def test_a_newer_recipe_is_judged_all_the_same() -> None:
     run.events_path.write_text(text.replace('"loss":{"scale"', '"new_part":{},"loss":{"scale"'))
     assert '"new_part"' in run.events_path.read_text()
     assert runs.find("newer").read_log().started is not None
-    assert models.best().name == "run:newer"
+    assert modelsathand.best().name == "run:newer"

@@ -15,13 +15,13 @@ from terminal import Terminal
 from test_cli import assert_mistake
 from test_runs import STARTED, create, worker_of, write
 
-from stplay import runs
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.jobs import job as jobs
 from stplay.jobs.events import RunFinished
-from stplay.recipe import Recipe
-from stplay.runs import Run
+from stplay.runs import run as runs
+from stplay.runs.recipe import Recipe
+from stplay.runs.run import Run
 
 FAILED = RunFinished(outcome="failed", exit_code=1, error="It could not start.")
 

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from conftest import make_home, run_stplay, write_triplets
 
-from stplay import plans, recipe
 from stplay.errors import UserError
 from stplay.jobs.events import Engine, Epoch, StageProgressed
-from stplay.plans import Choice, Plan
+from stplay.runs import plans, recipe
+from stplay.runs.plans import Choice, Plan
 
 
 def choice(size: int, seconds: float, memory: int, forwards: int = 1) -> Choice:

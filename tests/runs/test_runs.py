@@ -16,7 +16,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stplay import recipe, runs
 from stplay.errors import UserError
 from stplay.jobs import job as jobs
 from stplay.jobs.events import (
@@ -29,8 +28,10 @@ from stplay.jobs.events import (
     StageProgressed,
     WorkerStarted,
 )
-from stplay.recipe import Recipe
-from stplay.runs import Run
+from stplay.runs import recipe
+from stplay.runs import run as runs
+from stplay.runs.recipe import Recipe
+from stplay.runs.run import Run
 from stplay.text import printable
 
 COMPLETED = RunFinished(outcome="completed", exit_code=0)

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from stplay import runs
 from stplay.errors import UserError
 from stplay.jobs import folders
-from stplay.recipe import Recipe
+from stplay.runs import run as runs
+from stplay.runs.recipe import Recipe
+from stplay.runs.traininglog import TrainingLog
 from stplay.sources import names
-from stplay.traininglog import TrainingLog
 
 CARD_MODEL = "mics-nlp/xlm-roberta-small-all-nli-triplet"
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkout import ROOT
 
-from stplay import recipe
 from stplay.errors import UserError
+from stplay.runs import recipe
 from stplay.sources import names as sources
 from stplay.text import printable
 
@@ -455,7 +456,7 @@ def test_the_all_nli_preset_holds_what_the_card_does_differently(
 ):
     text = (card / "hyperparameters.json").read_text(encoding="utf-8")
     reference = {name: as_value(shown) for name, shown in json.loads(text).items()}
-    text = Path(recipe.__file__).with_name("assets").joinpath("recipes/all-nli.toml").read_text()
+    text = (ROOT / "stplay" / "assets").joinpath("recipes/all-nli.toml").read_text()
     written = recipe.tomllib.loads(text)
     written = written["training"] | written["evaluation"]
     known = reference.keys() & library.keys()

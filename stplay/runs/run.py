@@ -10,15 +10,16 @@ from pathlib import Path
 
 import msgspec
 
-from stplay import home, recipe
+from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.jobs.events import EventReader, RunFinished
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.jobs.worklog import Status
-from stplay.recipe import Recipe
+from stplay.runs import recipe
+from stplay.runs.recipe import Recipe
+from stplay.runs.traininglog import TrainingLog, run_words
 from stplay.text import printable
-from stplay.traininglog import TrainingLog, run_words
 
 # All that can lie in the folder of a run that no process has worked on.
 BEFORE_ITS_BEGIN = {"recipe.toml", "events.jsonl", "worker.log", LOCK}

@@ -26,7 +26,7 @@ from stplay.jobs.events import (
     WorkerStarted,
 )
 from stplay.jobs.worklog import Status, stage_words, status_words
-from stplay.traininglog import (
+from stplay.runs.traininglog import (
     COLUMNS,
     TRAINING_STAGE,
     Row,

@@ -11,9 +11,9 @@ from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import process
 from stplay.jobs.events import Engine, Epoch, StageProgressed
-from stplay.recipe import Recipe
+from stplay.runs.recipe import Recipe
+from stplay.runs.traininglog import epoch_warning, epoch_words
 from stplay.text import count, decimals, duration, printable, size
-from stplay.traininglog import epoch_warning, epoch_words
 
 MODULE = "stplay.engine.plan"
 
