@@ -8,9 +8,9 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from stplay import card
-from stplay.contest import Contender
-from stplay.results import METRICS, Accuracy, EvaluatedSplit
+from stplay.evaluations import reference
+from stplay.evaluations.results import METRICS, Accuracy, EvaluatedSplit
+from stplay.evaluations.sidebyside import Contender
 from stplay.text import count, decimals, printable, shortened
 
 NAME_WIDTH = 20
@@ -138,7 +138,7 @@ def _title(split: EvaluatedSplit) -> str:
 
 
 def _published(split: EvaluatedSplit) -> dict[str, float] | None:
-    return card.published(split.data, split.split)
+    return reference.published(split.data, split.split)
 
 
 def _margin(accuracy: Accuracy | None) -> str:

@@ -10,9 +10,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from stplay.breakdown import Bin, Group
-from stplay.contest import Contender
 from stplay.errors import UserError
+from stplay.evaluations.breakdown import Bin, Group
+from stplay.evaluations.sidebyside import Contender
 from stplay.screens.figures import Figures, Look
 from stplay.text import count, decimals, printable, shortened
 

@@ -16,9 +16,11 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from stplay import evaluations, home
+from stplay import home
 from stplay.errors import UserError
-from stplay.evaluations import CANCELLED, Evaluation
+from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import CANCELLED, Evaluation
+from stplay.evaluations.wrongtriplets import FORMATS
 from stplay.jobs import process
 from stplay.screens.dialog import Choice, Question
 from stplay.screens.evaluationform import EvaluationForm, earlier
@@ -27,7 +29,6 @@ from stplay.screens.evaluationwatch import EvaluationWatch
 from stplay.screens.topbar import TopBar
 from stplay.screens.tripletlist import TripletList
 from stplay.text import count, printable
-from stplay.wrongtriplets import FORMATS
 
 if TYPE_CHECKING:
     from stplay.screens.app import StplayApp

@@ -15,9 +15,9 @@ from textual.widgets import Button, Input, Label, OptionList, SelectionList, Sta
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
-from stplay import evaluations
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation, Request
+from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.hardware import has_gpu
 from stplay.runs import modelsathand
 from stplay.screens.complaint import brief

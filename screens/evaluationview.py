@@ -11,11 +11,12 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from stplay import card
-from stplay.contest import Contender, contenders
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation
-from stplay.results import SIMILARITIES, EvaluatedSplit
+from stplay.evaluations import reference
+from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.results import SIMILARITIES, EvaluatedSplit
+from stplay.evaluations.sidebyside import Contender, contenders
+from stplay.evaluations.wrongtriplets import WrongTriplet, WrongTriplets
 from stplay.screens import figures
 from stplay.screens.accuracytable import MOST_COLUMNS, AccuracyTable
 from stplay.screens.answer import Answer
@@ -23,7 +24,6 @@ from stplay.screens.breakdownview import BreakdownView
 from stplay.screens.figures import Figures, Look, Wanted
 from stplay.screens.tripletlist import TripletList, header
 from stplay.text import count, duration, printable
-from stplay.wrongtriplets import WrongTriplet, WrongTriplets
 
 MOST_FAILED = 3
 
@@ -279,8 +279,8 @@ def comparisons(look: Look, found: Found) -> Content:
         lines = [Content(f"{words}, by {look.similarity}") for words in found.comparisons]
     elif found is None and 1 < len(look.contenders) <= MOST_COLUMNS:
         lines = [Content.styled("Comparing the models…", "dim")]
-    if card.published(look.rows.data, look.split):
-        lines.append(Content.styled(f"* {card.DOT_NOTE}", "dim"))
+    if reference.published(look.rows.data, look.split):
+        lines.append(Content.styled(f"* {reference.DOT_NOTE}", "dim"))
     return Content("\n").join(lines)
 
 

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ProgressBar, Static
 
-from stplay.evaluations import Evaluation, EvaluationLog
+from stplay.evaluations.evaluation import Evaluation, EvaluationLog
 from stplay.jobs.events import EventReader
 from stplay.jobs.worklog import SIGNS, stage_words
 from stplay.text import duration, printable

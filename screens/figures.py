@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from stplay import breakdown
-from stplay.contest import Contender
 from stplay.errors import UserError
-from stplay.results import SIMILARITIES, EvaluatedSplit, Scores, Triplets
+from stplay.evaluations import breakdown
+from stplay.evaluations.results import SIMILARITIES, EvaluatedSplit, Scores, Triplets
+from stplay.evaluations.sidebyside import Contender
+from stplay.evaluations.significance import compare
+from stplay.evaluations.wrongtriplets import WrongTriplets
 from stplay.screens.accuracytable import MOST_COLUMNS
-from stplay.significance import compare
-from stplay.wrongtriplets import WrongTriplets
 
 
 class Look(NamedTuple):

@@ -15,8 +15,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from stplay.evaluations.wrongtriplets import WrongTriplet, WrongTriplets
 from stplay.text import printable
-from stplay.wrongtriplets import WrongTriplet, WrongTriplets
 
 MARGIN_WIDTH = 9
 GAP = 2

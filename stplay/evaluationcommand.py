@@ -12,7 +12,7 @@ from stplay.jobs.interrupts import INTERRUPTED
 from stplay.text import MOST_DIGITS, clipped, printable, whole_number
 
 if TYPE_CHECKING:
-    from stplay.evaluations import Evaluation, EvaluationLog
+    from stplay.evaluations.evaluation import Evaluation, EvaluationLog
     from stplay.jobs.interrupts import Interrupts
 
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
@@ -91,8 +91,8 @@ def evaluate(options: argparse.Namespace) -> int:
     from stplay.jobs.interrupts import Interrupts
 
     interrupts = Interrupts()  # from now on nothing is left half-made
-    from stplay import evaluations
-    from stplay.evaluations import CANCELLED
+    from stplay.evaluations import evaluation as evaluations
+    from stplay.evaluations.evaluation import CANCELLED
     from stplay.jobs.job import LaunchStoppedError
     from stplay.sources import names as sources
 
@@ -170,7 +170,7 @@ def _print(evaluation: Evaluation, as_json: bool) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """List the finished evaluations, or show the one named again."""
-    from stplay import evaluations
+    from stplay.evaluations import evaluation as evaluations
 
     if options.evaluation is not None:
         _print(evaluations.find(options.evaluation), options.json)
@@ -225,8 +225,8 @@ def show(options: argparse.Namespace) -> int:
 
 def wrong(options: argparse.Namespace) -> int:
     """Print the triplets a model gets wrong."""
-    from stplay import evaluations
-    from stplay.wrongtriplets import WrongTriplets
+    from stplay.evaluations import evaluation as evaluations
+    from stplay.evaluations.wrongtriplets import WrongTriplets
 
     evaluation = evaluations.find(options.evaluation)
     summary = evaluation.summary()

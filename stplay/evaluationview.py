@@ -9,11 +9,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from stplay import card, output
-from stplay.evaluations import Evaluation, EvaluationLog
+from stplay import output
+from stplay.evaluations import reference
+from stplay.evaluations.evaluation import Evaluation, EvaluationLog
+from stplay.evaluations.results import METRICS, Accuracy, EvaluatedModel, EvaluatedSplit, Summary
+from stplay.evaluations.significance import compare
 from stplay.jobs.worklog import stage_words
-from stplay.results import METRICS, Accuracy, EvaluatedModel, EvaluatedSplit, Summary
-from stplay.significance import compare
 from stplay.text import count, decimals, duration, printable, shortened
 
 PLAIN_STAGE_SHARE = 0.25
@@ -73,8 +74,8 @@ def report(evaluation: Evaluation, summary: Summary) -> RenderableType:
     parts: list[RenderableType] = []
     for split in summary.splits:
         parts += [split_table(summary, split), *comparisons(evaluation, summary, split), Text("")]
-        if card.published(split.data, split.split):
-            parts.append(Text(card.DOT_NOTE, style="dim"))
+        if reference.published(split.data, split.split):
+            parts.append(Text(reference.DOT_NOTE, style="dim"))
     for model in summary.models:
         if model.error is not None:
             parts.append(Text(f"✗ {printable(model.error)}", style="red"))
@@ -100,8 +101,8 @@ def split_table(summary: Summary, split: EvaluatedSplit) -> Table:
     ]
     every = [summary.result(model.name, split.split) for model in models]
     found = [result.accuracies if result else {} for result in every]
-    published = card.published(split.data, split.split)
-    card_words = f"card ({count(card.card().rows)} rows)"
+    published = reference.published(split.data, split.split)
+    card_words = f"card ({count(reference.card().rows)} rows)"
     if in_rows:
         shown.padding = (0, 1, 0, 1)
         for metric in METRICS:

@@ -23,10 +23,10 @@ from test_cli import assert_mistake
 from test_evaluations import SENTENCES, finished
 from test_results import summary_of
 
-from stplay import evaluations
-from stplay.evaluations import CANCELLED, Evaluation
+from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import CANCELLED, Evaluation
+from stplay.evaluations.results import METRICS
 from stplay.jobs.events import EventReader, StageProgressed, WorkerStarted
-from stplay.results import METRICS
 from stplay.sources import names as sources
 
 Process = subprocess.Popen[str]

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay import evaluations
 from stplay.engine import worker
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation
+from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.results import SIMILARITIES, EvaluatedModel, Result, Summary
 from stplay.jobs.events import EventWriter
-from stplay.results import SIMILARITIES, EvaluatedModel, Result, Summary
 from stplay.runs import modelsathand
 from stplay.text import printable
 
@@ -169,7 +169,7 @@ def _judge(
 ) -> list[Result]:
     from stplay.engine.encoding import Encoder
     from stplay.engine.model import open_model
-    from stplay.significance import accuracy
+    from stplay.evaluations.significance import accuracy
 
     request, begun = evaluation.request(), time.time()
     opened = open_model(facts.name, allow_pickle=request.allow_pickle, stages=stages)

@@ -18,7 +18,7 @@ from sentence_transformers import util
 from stplay.engine.data import Triplet, open_split
 from stplay.engine.encoding import Encoder, Task
 from stplay.engine.stages import Stages
-from stplay.results import SCORE_COLUMNS, SIMILARITIES, TRIPLET_COLUMNS, EvaluatedSplit
+from stplay.evaluations.results import SCORE_COLUMNS, SIMILARITIES, TRIPLET_COLUMNS, EvaluatedSplit
 
 PIECE = 4096
 SIMILARITY_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {

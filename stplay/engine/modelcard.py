@@ -13,8 +13,8 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation
-from stplay.results import METRICS, EvaluatedModel, Summary
+from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.results import METRICS, EvaluatedModel, Summary
 from stplay.sources.names import model_source, public_name
 from stplay.text import printable
 

@@ -14,8 +14,9 @@ import psutil
 import pytest
 from conftest import write_triplets
 
-from stplay import evaluations, home
-from stplay.evaluations import Request
+from stplay import home
+from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Request
 from stplay.sources import names
 
 ROWS = 1000

@@ -13,7 +13,7 @@ from runner import small_recipe
 from sentence_transformers.sentence_transformer.modules import Dense
 from test_evaluation_equality import DIMENSIONS, small_model
 
-from stplay.evaluations import Evaluation
+from stplay.evaluations.evaluation import Evaluation
 from stplay.runs.run import Run
 
 # In a name space of its own, so that nothing is left mounted whatever happens.

@@ -19,8 +19,6 @@ from samplerun import finished_run
 from sentence_transformers import SentenceTransformer
 from test_evaluation_equality import DIMENSIONS, library, small_model
 
-from stplay import evaluations
-from stplay.breakdown import by_source, histogram
 from stplay.engine import model
 from stplay.engine.data import split_names
 from stplay.engine.encoding import Encoder
@@ -28,7 +26,11 @@ from stplay.engine.evaluate import evaluate
 from stplay.engine.evaluationsplit import EvaluationSplit
 from stplay.engine.stages import Stages
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation, Request
+from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.breakdown import by_source, histogram
+from stplay.evaluations.evaluation import Evaluation, Request
+from stplay.evaluations.results import METRICS, SIMILARITIES
+from stplay.evaluations.significance import compare
 from stplay.jobs.events import (
     Event,
     EventReader,
@@ -38,8 +40,6 @@ from stplay.jobs.events import (
     StageProgressed,
     WorkerStarted,
 )
-from stplay.results import METRICS, SIMILARITIES
-from stplay.significance import compare
 
 ROWS, EMPTY, REPEATED = 60, 3, 4
 

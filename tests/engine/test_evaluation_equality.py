@@ -31,8 +31,8 @@ from stplay.engine.encoding import Encoder
 from stplay.engine.evaluationsplit import EvaluationSplit
 from stplay.engine.stages import Stages
 from stplay.engine.vocabulary import train_tokenizer
+from stplay.evaluations.results import SIMILARITIES, Scores
 from stplay.jobs.events import EventWriter
-from stplay.results import SIMILARITIES, Scores
 
 TEXT = """
 a the man woman cat dog child two three red green old young runs sleeps eats jumps sits stands

@@ -13,7 +13,7 @@ from samplerun import finished_run
 from test_results import summary_of
 
 from stplay.engine.modelcard import write_results
-from stplay.results import METRICS, Summary
+from stplay.evaluations.results import METRICS, Summary
 
 TEXT = """---
 language: en

@@ -24,10 +24,10 @@ from test_evaluation_equality import (
 )
 from test_loading import loaded, opened, saved, stages
 
-from stplay import evaluations
 from stplay.engine import loading
 from stplay.engine.encoding import Encoder
 from stplay.engine.model import load_model
+from stplay.evaluations import evaluation as evaluations
 from stplay.runs import recipe
 from stplay.runs import run as runs
 

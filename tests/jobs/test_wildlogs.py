@@ -21,7 +21,7 @@ from wildlogs import WILD, examples, logs
 
 from stplay import cli
 from stplay.console import SafeConsole
-from stplay.evaluations import EvaluationLog
+from stplay.evaluations.evaluation import EvaluationLog
 from stplay.evaluationview import EvaluationProgress
 from stplay.jobs import folders
 from stplay.jobs.events import (

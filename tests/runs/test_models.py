@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from samplerun import finished_run
 
+from stplay.evaluations.results import SIMILARITIES
 from stplay.jobs import manifest
 from stplay.jobs.events import (
     Evaluated,
@@ -18,7 +19,6 @@ from stplay.jobs.events import (
     RunStarted,
     TrainLogged,
 )
-from stplay.results import SIMILARITIES
 from stplay.runs import modelsathand
 from stplay.runs import run as runs
 from stplay.runs.run import Run

@@ -20,7 +20,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 import stplay.screens
-from stplay import evaluations, home
+from stplay import home
+from stplay.evaluations import evaluation as evaluations
 from stplay.runs import run as runs
 from stplay.screens.app import StplayApp
 from stplay.screens.breakdownview import BreakdownView

@@ -15,8 +15,8 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, SelectionList
 
-from stplay import evaluations
 from stplay.errors import UserError
+from stplay.evaluations import evaluation as evaluations
 from stplay.runs import modelsathand
 from stplay.screens import figures
 from stplay.screens.answer import Answer

@@ -17,7 +17,7 @@ from sampleevaluation import finished_evaluation
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, SelectionList, Static
 
-from stplay import evaluations
+from stplay.evaluations import evaluation as evaluations
 from stplay.screens.app import StplayApp
 from stplay.screens.dialog import Choice, Question
 from stplay.screens.evaluate import EvaluateScreen
@@ -168,7 +168,7 @@ async def test_many_checkpoints_are_drawn_over_their_steps(home: Path) -> None:
 async def test_6584_triplets_are_read_only_where_they_are_seen(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stplay.wrongtriplets import WrongTriplets
+    from stplay.evaluations.wrongtriplets import WrongTriplets
 
     finished_evaluation("sample-1", rows=6584)
     read: list[int] = []

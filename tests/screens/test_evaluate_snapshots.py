@@ -12,7 +12,7 @@ from piloting import fill, settle
 from sampleevaluation import finished_evaluation
 from textual.pilot import Pilot
 
-from stplay import evaluations
+from stplay.evaluations import evaluation as evaluations
 from stplay.runs import modelsathand
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate import EvaluateScreen

@@ -12,8 +12,8 @@ from samplerun import finished_run
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from stplay import evaluations
-from stplay.evaluations import Evaluation, Request
+from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.jobs import job as jobs
 from stplay.jobs.events import EventWriter, RunFinished, SystemSampled, WorkerStarted
 from stplay.runs import run as runs

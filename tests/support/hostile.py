@@ -87,7 +87,8 @@ def main() -> None:
     home = Path(tempfile.mkdtemp()) / f"home {TEXT}"
     home.mkdir()
     os.environ["STPLAY_HOME"] = str(home)
-    from stplay import cli, evaluations
+    from stplay import cli
+    from stplay.evaluations import evaluation as evaluations
     from stplay.runs import plans
     from stplay.runs import run as runs
 
@@ -176,7 +177,14 @@ def evaluated(evaluation, stop_asked):
 
 def summary():
     """What an evaluation could have found."""
-    from stplay.results import METRICS, Accuracy, EvaluatedModel, EvaluatedSplit, Result, Summary
+    from stplay.evaluations.results import (
+        METRICS,
+        Accuracy,
+        EvaluatedModel,
+        EvaluatedSplit,
+        Result,
+        Summary,
+    )
 
     return Summary(
         models=[EvaluatedModel(TEXT, dimensions=2), EvaluatedModel(f"2 {TEXT}", error=TEXT)],
@@ -195,8 +203,8 @@ def write_evaluation() -> None:
     from pyarrow import parquet
 
     from stplay import home
-    from stplay.evaluations import Evaluation
-    from stplay.results import SCORE_COLUMNS
+    from stplay.evaluations.evaluation import Evaluation
+    from stplay.evaluations.results import SCORE_COLUMNS
 
     folder = home.evaluations_folder() / f"found {TEXT}"
     folder.mkdir(parents=True)

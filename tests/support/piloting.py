@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 from textual.worker import WorkerCancelled
 
-from stplay import evaluations
+from stplay.evaluations import evaluation as evaluations
 from stplay.screens.evaluate import EvaluateScreen
 from stplay.screens.playground import Playground
 from stplay.screens.train import TrainScreen

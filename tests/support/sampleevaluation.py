@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow
 from pyarrow import parquet
 
-from stplay import evaluations, home
-from stplay.evaluations import Evaluation, Request
-from stplay.results import (
+from stplay import home
+from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation, Request
+from stplay.evaluations.results import (
     SCORE_COLUMNS,
     SIMILARITIES,
     EvaluatedModel,
@@ -20,7 +21,7 @@ from stplay.results import (
     Result,
     Summary,
 )
-from stplay.significance import accuracy
+from stplay.evaluations.significance import accuracy
 
 ANIMALS = ("cat", "dog", "horse", "bird", "cow", "fox", "hen")
 

@@ -14,11 +14,11 @@ import msgspec
 
 from stplay import home
 from stplay.errors import UserError
+from stplay.evaluations.results import EvaluatedModel, EvaluatedSplit, Scores, Summary, Triplets
 from stplay.jobs import folders
 from stplay.jobs.events import Event, StageProgressed
 from stplay.jobs.job import SILENCE_SECONDS, Job
 from stplay.jobs.worklog import WorkLog
-from stplay.results import EvaluatedModel, EvaluatedSplit, Scores, Summary, Triplets
 from stplay.sources import names as sources
 from stplay.text import printable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stplay.breakdown import by_length, by_source, histogram
+from stplay.evaluations.breakdown import by_length, by_source, histogram
 
 RANDOM = np.random.default_rng(4)
 

@@ -7,7 +7,7 @@ from math import comb, sqrt
 import numpy as np
 import pytest
 
-from stplay.significance import accuracy, compare, p_words
+from stplay.evaluations.significance import accuracy, compare, p_words
 
 Z = 1.959963984540054  # the standard normal's 97.5 % point
 

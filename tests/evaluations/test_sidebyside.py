@@ -8,9 +8,9 @@ import pytest
 from samplerun import finished_run
 from test_results import summary_of
 
-from stplay.contest import Contender
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation
+from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.sidebyside import Contender
 from stplay.jobs import folders
 
 

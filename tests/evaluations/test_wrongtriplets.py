@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from test_results import kept_scores, kept_triplets
 
-from stplay.results import Scores, Triplets
-from stplay.wrongtriplets import WrongTriplet, WrongTriplets
+from stplay.evaluations.results import Scores, Triplets
+from stplay.evaluations.wrongtriplets import WrongTriplet, WrongTriplets
 
 SENTENCES = [
     ("A cat sleeps.", "A cat rests.", "A dog runs."),

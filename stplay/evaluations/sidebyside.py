@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation
-from stplay.results import Accuracy, EvaluatedModel, EvaluatedSplit, Scores, Summary
+from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.results import Accuracy, EvaluatedModel, EvaluatedSplit, Scores, Summary
 from stplay.text import count, printable, whole_number
 
 

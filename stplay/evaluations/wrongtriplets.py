@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stplay.results import Scores, Triplets
+    from stplay.evaluations.results import Scores, Triplets
 
 FORMATS = ("jsonl", "csv")
 

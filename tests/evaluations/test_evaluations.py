@@ -14,12 +14,12 @@ import pytest
 from samplerun import finished_run
 from test_results import kept_scores, kept_triplets, summary_of
 
-from stplay import evaluations
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation, Request
+from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation, Request
+from stplay.evaluations.results import Summary
 from stplay.jobs import manifest
 from stplay.jobs.events import EventWriter, Noted, RunFinished, StageProgressed, WorkerStarted
-from stplay.results import Summary
 
 SENTENCES = [(f"anchor {n}", f"positive {n}", f"negative {n}") for n in range(4)]
 DAMAGE = [b"", b"PAR1", b"{", b"\xff\xfe", b"[1]", b'{"models": 3}']

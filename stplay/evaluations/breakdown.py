@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stplay.results import Accuracy
-from stplay.significance import accuracy
+from stplay.evaluations.results import Accuracy
+from stplay.evaluations.significance import accuracy
 from stplay.text import count
 
 if TYPE_CHECKING:

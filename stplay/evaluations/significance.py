@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from stplay.results import Accuracy
+from stplay.evaluations.results import Accuracy
 from stplay.text import count
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from wildlogs import WILD
 from stplay import corpora, evaluationcommand, sim
 from stplay import home as places
 from stplay.errors import UserError
-from stplay.evaluations import Evaluation
+from stplay.evaluations.evaluation import Evaluation
 from stplay.frames import CorpusFacts
 
 PLACE = "a place for a wild value"

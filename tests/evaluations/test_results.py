@@ -10,7 +10,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from stplay.results import (
+from stplay.evaluations.results import (
     METRICS,
     SCORE_COLUMNS,
     SIMILARITIES,

@@ -1,0 +1,1 @@
+"""Evaluations: what was asked, what was found, and how sure it is."""
