@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stplay.encoded import Encoded
+from stplay.encoding.encoded import Encoded
 from stplay.screens.grids import View, grids
 from stplay.screens.matrix import Grid
 from stplay.screens.sentenceeditor import Sentence

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ProgressBar, Static
 
-from stplay.encoder import CorpusFacts, Encoder, Neighbour, Superseded
+from stplay.encoding.client import CorpusFacts, Encoder, Neighbour, Superseded
 from stplay.errors import UserError
 from stplay.screens import ramp
 from stplay.screens.answer import Answer

@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 
-from stplay import encoders
+from stplay.encoding import encoders
 from stplay.errors import UserError
 from stplay.runs import modelsathand
 from stplay.runs import run as runs

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stplay import similarity
+from stplay.encoding import similarity
 from stplay.screens.matrix import Grid
 from stplay.screens.sentenceeditor import Sentence
 from stplay.text import printable

@@ -16,9 +16,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stplay import projector, similarity
+from stplay.encoding import projector, similarity
+from stplay.encoding.projector import LEAST, NEIGHBOURS, Projector
 from stplay.errors import UserError
-from stplay.projector import LEAST, NEIGHBOURS, Projector
 from stplay.screens.matrix import fitted
 from stplay.text import count
 

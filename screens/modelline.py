@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from stplay.encoder import ModelFacts
+from stplay.encoding.client import ModelFacts
 from stplay.screens.ramp import MUTED
 from stplay.text import count, printable
 

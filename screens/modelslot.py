@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from stplay import encoders
-from stplay.encoder import Encoded, Encoder, ModelFacts, Progress
+from stplay.encoding import encoders
+from stplay.encoding.client import Encoded, Encoder, ModelFacts, Progress
 from stplay.errors import UserError
 from stplay.jobs import folders
 

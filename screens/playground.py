@@ -12,8 +12,8 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.widgets import ContentSwitcher, TextArea
 
-from stplay import similarity
-from stplay.encoder import Encoded, ModelFacts, Superseded
+from stplay.encoding import similarity
+from stplay.encoding.client import Encoded, ModelFacts, Superseded
 from stplay.errors import UserError
 from stplay.screens.arrangement import Arrangement
 from stplay.screens.corpusview import CorpusView

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from stplay import similarity
+from stplay.encoding import similarity
 from stplay.screens.arrangement import Arrangement
 from stplay.screens.matrix import CUT, Grid, decimal_places, written
 from stplay.screens.ramp import MUTED

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stplay import exports
-from stplay.encoded import Encoded, cut_mark
+from stplay.encoding import exports
+from stplay.encoding.encoded import Encoded, cut_mark
 from stplay.errors import UserError
 from stplay.screens import heatmapfile
 from stplay.screens.matrix import Grid

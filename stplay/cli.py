@@ -325,7 +325,8 @@ def encoders(options: argparse.Namespace) -> int:
 
 def corpora(options: argparse.Namespace) -> int:
     """List the corpora that are kept, or remove some."""
-    from stplay import corpora, sim
+    from stplay import sim
+    from stplay.encoding import corpora
 
     named = dict.fromkeys(corpora.find(start) for start in options.remove)
     chosen = list(named) or corpora.kept()

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay import corpora, exports, lines, output
-from stplay.encoded import Encoded, cut_mark
-from stplay.encoder import Encoder, Neighbour, Progress
+from stplay import lines, output
+from stplay.encoding import corpora, exports
+from stplay.encoding.client import Encoder, Neighbour, Progress
+from stplay.encoding.encoded import Encoded, cut_mark
+from stplay.encoding.similarity import similarity_matrix
 from stplay.errors import UserError
 from stplay.runs import modelsathand
-from stplay.similarity import similarity_matrix
 from stplay.text import count, duration, printable, size
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def corpora_table(chosen: list[corpora.Kept], removed: bool) -> str:
 
 def warm_table(stop: bool) -> str:
     """The encoding processes that are there, asked to end where ``stop`` says so."""
-    from stplay import encoders
+    from stplay.encoding import encoders
 
     found = asyncio.run(encoders.stop_all() if stop else encoders.warm())
     if not found:

@@ -109,7 +109,7 @@ def encoders_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home whose encoding processes all tests share; they are ended with the tests."""
     folder = make_home(tmp_path_factory)
     yield folder
-    from stplay import encoders
+    from stplay.encoding import encoders
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STPLAY_HOME", str(folder))

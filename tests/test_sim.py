@@ -21,7 +21,7 @@ from test_cli import assert_mistake
 from widemodel import make_wide_model
 
 from stplay import cli
-from stplay.similarity import METRICS
+from stplay.encoding.similarity import METRICS
 
 CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
 

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from filelock import FileLock, Timeout
 
-from stplay import __version__, corpora, frames, home
+from stplay import __version__, home
+from stplay.encoding import corpora, protocol
+from stplay.encoding.protocol import CorpusFacts, ModelFacts
 from stplay.engine.stages import Stages
 from stplay.engine.worker import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
 from stplay.errors import UserError
-from stplay.frames import CorpusFacts, ModelFacts
 from stplay.jobs import interrupts
 from stplay.runs.modelsathand import UNTRAINED
 from stplay.text import printable
@@ -62,7 +63,7 @@ class Client:
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
-        self.waiting: frames.Encode | None = None
+        self.waiting: protocol.Encode | None = None
         self.corpora: dict[int, asyncio.Task[None]] = {}
         self.encoding: set[asyncio.Task[None]] = set()
 
@@ -71,17 +72,17 @@ class Client:
         for task in (*self.corpora.values(), *self.encoding):
             task.cancel()
 
-    def send(self, answer: frames.Answer, body: bytes = b"") -> None:
+    def send(self, answer: protocol.Answer, body: bytes = b"") -> None:
         """Send a frame, if anybody still listens, or that it cannot be said."""
         if self.writer.is_closing():
             return
         try:
-            frames.write(self.writer, answer, body)
-        except (frames.ProtocolError, TypeError, ValueError, OverflowError) as error:
+            protocol.write(self.writer, answer, body)
+        except (protocol.ProtocolError, TypeError, ValueError, OverflowError) as error:
             traceback.print_exception(error)
             sys.stderr.flush()
             number = getattr(answer, "id", 0)
-            frames.write(self.writer, frames.Failed(number, UNSPEAKABLE))
+            protocol.write(self.writer, protocol.Failed(number, UNSPEAKABLE))
 
 
 class EncodingProcess:
@@ -98,8 +99,8 @@ class EncodingProcess:
         self.turn = asyncio.Lock()
         self.thread = ThreadPoolExecutor(1)
         self.facts: ModelFacts | None = None
-        self.stage: frames.Progressed | frames.Failed
-        self.stage = frames.Progressed(0, "starting the encoder", 0, None)
+        self.stage: protocol.Progressed | protocol.Failed
+        self.stage = protocol.Progressed(0, "starting the encoder", 0, None)
         self.encoder: Encoder
         self.tokens: SeenTokens
         self.loading_corpora: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -110,7 +111,7 @@ class EncodingProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.over.set)
         server = await asyncio.start_unix_server(
-            self._serve, self.socket, limit=frames.BUFFER_BYTES
+            self._serve, self.socket, limit=protocol.BUFFER_BYTES
         )
         self.socket.chmod(0o600)
         tasks = [asyncio.create_task(self._load()), asyncio.create_task(self._watch())]
@@ -135,8 +136,8 @@ class EncodingProcess:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Client(writer)
         client.send(
-            frames.Greeting(
-                frames.PROTOCOL,
+            protocol.Greeting(
+                protocol.PROTOCOL,
                 __version__,
                 self.fingerprint,
                 self.model,
@@ -149,7 +150,7 @@ class EncodingProcess:
         try:
             while True:
                 await writer.drain()
-                self._take(client, await frames.read_request(reader))
+                self._take(client, await protocol.read_request(reader))
         except ConnectionError:
             pass
         finally:
@@ -157,26 +158,26 @@ class EncodingProcess:
             client.cancel()
             writer.close()
 
-    def _take(self, client: Client, request: frames.Request) -> None:
+    def _take(self, client: Client, request: protocol.Request) -> None:
         match request:
-            case frames.Leave():
+            case protocol.Leave():
                 self.over.set()
                 return
-            case frames.Open():
+            case protocol.Open():
                 client.send(self.facts or self.stage)
-            case frames.Encode():
+            case protocol.Encode():
                 if client.waiting is None:
                     task = asyncio.create_task(self._encode_newest(client))
                     client.encoding.add(task)
                     task.add_done_callback(client.encoding.discard)
                 else:
-                    client.send(frames.Replaced(client.waiting.id))
+                    client.send(protocol.Replaced(client.waiting.id))
                 client.waiting = request
-            case frames.LoadCorpus():
+            case protocol.LoadCorpus():
                 task = asyncio.create_task(self._load_corpus(client, request))
                 client.corpora[request.id] = task
                 task.add_done_callback(lambda _: client.corpora.pop(request.id, None))
-            case frames.Cancel():
+            case protocol.Cancel():
                 if client.waiting is not None and client.waiting.id == request.id:
                     client.waiting = None
                 elif task := client.corpora.get(request.id):
@@ -186,19 +187,21 @@ class EncodingProcess:
     async def _load(self) -> None:
         loop = asyncio.get_running_loop()
         stages = ToldStages(
-            lambda *told: loop.call_soon_threadsafe(self._tell_loading, frames.Progressed(0, *told))
+            lambda *told: loop.call_soon_threadsafe(
+                self._tell_loading, protocol.Progressed(0, *told)
+            )
         )
         async with self.turn:
             try:
                 self.facts = await self._in_thread(lambda: self._open(stages))
             except Exception as error:
-                self._tell_loading(frames.Failed(0, self._sentence(error)))
+                self._tell_loading(protocol.Failed(0, self._sentence(error)))
                 self.over.set()
                 return
         for client in self.clients:
             client.send(self.facts)
 
-    def _tell_loading(self, told: frames.Progressed | frames.Failed) -> None:
+    def _tell_loading(self, told: protocol.Progressed | protocol.Failed) -> None:
         self.stage = told
         for client in self.clients:
             client.send(told)
@@ -241,11 +244,11 @@ class EncodingProcess:
             try:
                 answer, body = await self._in_thread(partial(self._encode, request))
             except Exception as error:
-                answer, body = frames.Failed(request.id, self._sentence(error)), b""
+                answer, body = protocol.Failed(request.id, self._sentence(error)), b""
         self.used = time.monotonic()
         client.send(answer, body)
 
-    def _encode(self, request: frames.Encode) -> tuple[frames.Embedded, bytes]:
+    def _encode(self, request: protocol.Encode) -> tuple[protocol.Embedded, bytes]:
         """Encode sentences, in the model's thread."""
         if self.facts is None:
             raise UserError("The model could not be loaded.")
@@ -254,30 +257,30 @@ class EncodingProcess:
         seconds = time.perf_counter() - begun
         tokens, dropped = self.tokens.of(request.sentences, request.task)
         dimensions = embeddings.shape[1]
-        return frames.Embedded(
+        return protocol.Embedded(
             request.id, dimensions, tokens, dropped, seconds
         ), embeddings.tobytes()
 
-    async def _load_corpus(self, client: Client, request: frames.LoadCorpus) -> None:
+    async def _load_corpus(self, client: Client, request: protocol.LoadCorpus) -> None:
         loop = asyncio.get_running_loop()
 
         def tell(stage: str, done: int, total: int | None) -> None:
-            client.send(frames.Progressed(request.id, stage, done, total))
+            client.send(protocol.Progressed(request.id, stage, done, total))
 
         stages = ToldStages(lambda *told: loop.call_soon_threadsafe(tell, *told))
         try:
             facts = await self._corpus(request, stages, tell)
-            client.send(frames.CorpusLoaded(request.id, facts))
+            client.send(protocol.CorpusLoaded(request.id, facts))
         except OSError as error:  # sources tell their own: it is the cache's
             told = f"{home.cache_folder()} cannot be written: {error.strerror or error}."
-            client.send(frames.Failed(request.id, printable(told)))
+            client.send(protocol.Failed(request.id, printable(told)))
         except Exception as error:
-            client.send(frames.Failed(request.id, self._sentence(error)))
+            client.send(protocol.Failed(request.id, self._sentence(error)))
         self.used = time.monotonic()
 
     async def _corpus(
         self,
-        request: frames.LoadCorpus,
+        request: protocol.LoadCorpus,
         stages: ToldStages,
         tell: Callable[[str, int, int | None], None],
     ) -> CorpusFacts:

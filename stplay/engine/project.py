@@ -14,8 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from stplay.encoding.projector import ANSWER, NEIGHBOURS, REQUEST
 from stplay.engine.reader import end_with_reader
-from stplay.projector import ANSWER, NEIGHBOURS, REQUEST
 
 FEW = 10  # for fewer, the spectral layout to begin with is not defined
 

@@ -13,8 +13,8 @@ from statistics import median, quantiles
 import psutil
 import pytest
 
-from stplay import encoders
-from stplay.encoder import Encoder
+from stplay.encoding import encoders
+from stplay.encoding.client import Encoder
 
 MODEL = "builtin:minilm"
 CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]

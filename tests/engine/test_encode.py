@@ -16,14 +16,14 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding, Transformer
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from stplay import encoders, frames
-from stplay.encoder import Encoder
+from stplay.encoding import encoders, protocol
+from stplay.encoding.client import Encoder
+from stplay.encoding.similarity import METRICS, similarity_matrix
 from stplay.engine.encode import UNSPEAKABLE, Client, EncodingProcess
 from stplay.engine.seentokens import SeenTokens
 from stplay.engine.sentences import read
 from stplay.engine.stages import Stages
 from stplay.jobs.events import EventWriter
-from stplay.similarity import METRICS, similarity_matrix
 from stplay.sources.names import minilm_folder
 
 MODEL = "builtin:minilm"
@@ -137,7 +137,7 @@ def test_a_model_without_a_tokenizer_of_transformers_tells_its_own():
     assert SeenTokens(model).of(["a cat"]) == ([["a", "cat"]], [0])
 
 
-FACTS = frames.ModelFacts("m", None, 3, 512, "cosine", False, "cpu", False)
+FACTS = protocol.ModelFacts("m", None, 3, 512, "cosine", False, "cpu", False)
 
 
 @pytest.mark.parametrize("most", [float("inf"), 10**30, 512.5])
@@ -150,9 +150,9 @@ async def test_what_a_client_could_not_read_is_told_in_a_sentence(tmp_path: Path
 
     server = await asyncio.start_unix_server(serve, tmp_path / "sock")
     reader, writer = await asyncio.open_unix_connection(tmp_path / "sock")
-    assert (await frames.read_answer(reader))[0] == FACTS
-    told = (await frames.read_answer(reader))[0]
-    assert isinstance(told, frames.Failed)
+    assert (await protocol.read_answer(reader))[0] == FACTS
+    told = (await protocol.read_answer(reader))[0]
+    assert isinstance(told, protocol.Failed)
     assert told.sentence == UNSPEAKABLE
     writer.close()
     server.close()

@@ -18,11 +18,12 @@ from pyarrow import parquet
 from sampleevaluation import finished_evaluation
 from wildlogs import WILD
 
-from stplay import corpora, evaluationcommand, sim
+from stplay import evaluationcommand, sim
 from stplay import home as places
+from stplay.encoding import corpora
+from stplay.encoding.protocol import CorpusFacts
 from stplay.errors import UserError
 from stplay.evaluations.evaluation import Evaluation
-from stplay.frames import CorpusFacts
 
 PLACE = "a place for a wild value"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stplay import encoders, frames
-from stplay.encoder import Encoder
+from stplay.encoding import encoders, protocol
+from stplay.encoding.client import Encoder
 from stplay.runs import recipe
 from stplay.runs import run as runs
 from stplay.screens.earlyencoder import EarlyEncoder
@@ -25,7 +25,7 @@ async def test_it_ends_with_the_app_though_it_is_loaded(home: Path) -> None:
     await early.start()
     (greeting,) = await encoders.warm()
     streams, _ = await encoders.reach(encoders.address(greeting.model))
-    while not isinstance((await frames.read_answer(streams[0]))[0], frames.ModelFacts):
+    while not isinstance((await protocol.read_answer(streams[0]))[0], protocol.ModelFacts):
         pass
     await gone(streams)
     await early.end()

@@ -21,7 +21,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 from widemodel import make_wide_model
 
-from stplay import encoders, projector
+from stplay.encoding import encoders, projector
 from stplay.jobs.events import CheckpointSaved, EventWriter
 from stplay.runs.modelsathand import OfferedModel
 from stplay.screens.app import StplayApp

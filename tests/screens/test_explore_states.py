@@ -12,9 +12,9 @@ from test_explore_screen import exploring, map_title, shown
 from textual.pilot import Pilot
 from widemodel import make_wide_model
 
-from stplay.encoded import Encoded
-from stplay.encoder import Encoder
-from stplay.frames import ModelFacts
+from stplay.encoding.client import Encoder
+from stplay.encoding.encoded import Encoded
+from stplay.encoding.protocol import ModelFacts
 from stplay.screens.app import StplayApp
 from stplay.screens.arrangement import Arrangement
 from stplay.screens.explore import ExploreScreen

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from terminal import Terminal
 
-from stplay import encoders
-from stplay.frames import Greeting
+from stplay.encoding import encoders
+from stplay.encoding.protocol import Greeting
 
 CTRL_Q, ESCAPE = "\x11", "\x1b"
 

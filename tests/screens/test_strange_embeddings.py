@@ -13,8 +13,9 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from stplay.encoded import Encoded
-from stplay.frames import ModelFacts
+from stplay.encoding.encoded import Encoded
+from stplay.encoding.protocol import ModelFacts
+from stplay.encoding.similarity import METRICS
 from stplay.screens import heatmapfile
 from stplay.screens.arrangement import Arrangement
 from stplay.screens.grids import ORDERS, View, ends, next_threshold
@@ -23,7 +24,6 @@ from stplay.screens.matrices import Matrices
 from stplay.screens.matrix import Matrix
 from stplay.screens.selection import Selection
 from stplay.screens.sentenceeditor import Sentence
-from stplay.similarity import METRICS
 
 
 class Wall(App[None]):

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from stplay import __version__, frames
+from stplay import __version__
+from stplay.encoding import protocol
 
 
 def frame(header: object, body: bytes = b"") -> bytes:
     """A frame, whatever stands in it."""
     packed = msgspec.msgpack.encode(header)
-    return frames._LENGTHS.pack(len(packed), len(body)) + packed + body
+    return protocol._LENGTHS.pack(len(packed), len(body)) + packed + body
 
 
 def word(message: object, body: bytes = b"") -> bytes:
@@ -30,8 +31,8 @@ def listen(path: str, answer: Callable[[socket.socket], None]) -> None:
     Path(path).unlink(missing_ok=True)
     server.bind(path)
     server.listen()
-    greeting = frames.Greeting(
-        frames.PROTOCOL, __version__, sys.argv[3], "fake", os.getpid(), 0, 0.0
+    greeting = protocol.Greeting(
+        protocol.PROTOCOL, __version__, sys.argv[3], "fake", os.getpid(), 0, 0.0
     )
     while True:
         client, _ = server.accept()
@@ -40,7 +41,7 @@ def listen(path: str, answer: Callable[[socket.socket], None]) -> None:
             answer(client)
 
 
-FACTS_TOLD = frames.ModelFacts("fake", None, 2, 8, "cosine", False, "cpu", False)
+FACTS_TOLD = protocol.ModelFacts("fake", None, 2, 8, "cosine", False, "cpu", False)
 
 
 def main() -> None:
@@ -63,15 +64,17 @@ def main() -> None:
                 told = msgspec.to_builtins(FACTS_TOLD) | {"max_tokens": float("inf")}
                 client.sendall(frame(told))
             case "long":
-                client.sendall(frames._LENGTHS.pack(1 << 31, 0))
+                client.sendall(protocol._LENGTHS.pack(1 << 31, 0))
             case "noise":
                 client.sendall(frame("hello"))
             case "another answer":
-                client.sendall(word(frames.CorpusLoaded(0, frames.CorpusFacts("k", 1, 1, 1.0, 1))))
+                client.sendall(
+                    word(protocol.CorpusLoaded(0, protocol.CorpusFacts("k", 1, 1, 1.0, 1)))
+                )
             case "other embeddings":
                 client.sendall(word(FACTS_TOLD))
                 client.recv(1 << 10)
-                client.sendall(word(frames.Embedded(1, 2, [["a"]], [0], 0.0), bytes(4)))
+                client.sendall(word(protocol.Embedded(1, 2, [["a"]], [0], 0.0), bytes(4)))
             case "hangs up":
                 client.shutdown(socket.SHUT_RDWR)
 

@@ -221,7 +221,7 @@ def write_evaluation() -> None:
 
 def write_corpus() -> None:
     from stplay import home
-    from stplay.frames import CorpusFacts
+    from stplay.encoding.protocol import CorpusFacts
 
     key = "0123456789abcdef" * 2
     folder = home.cache_folder() / "corpora" / key
@@ -231,7 +231,7 @@ def write_corpus() -> None:
 
 
 def listen() -> socket.socket:
-    from stplay import encoders
+    from stplay.encoding import encoders
 
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(encoders.socket_folder() / "hostile.sock"))
@@ -241,14 +241,14 @@ def listen() -> socket.socket:
 
 def greet(server: socket.socket) -> None:
     """Be an encoding process for as long as it takes to say so."""
-    from stplay import frames
+    from stplay.encoding import protocol
 
     said: list[bytes] = []
 
     class Writer:
         write = staticmethod(said.append)
 
-    frames.write(Writer(), frames.Greeting(frames.PROTOCOL, TEXT, TEXT, TEXT, 1, 0, 1.0))  # type: ignore[arg-type]
+    protocol.write(Writer(), protocol.Greeting(protocol.PROTOCOL, TEXT, TEXT, TEXT, 1, 0, 1.0))  # type: ignore[arg-type]
     while True:
         with server.accept()[0] as client:
             client.sendall(said[0])

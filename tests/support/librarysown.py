@@ -16,7 +16,7 @@ from sentence_transformers.sentence_transformer.modules.tokenizer import WordTok
 from test_evaluation_equality import library as library_judges
 from test_evaluation_equality import ours as ours_judges
 
-from stplay import frames
+from stplay.encoding import protocol
 from stplay.engine.encode import EncodingProcess, ToldStages
 from stplay.engine.encoding import Encoder, Task
 from stplay.engine.inputmodules import prompt
@@ -72,7 +72,7 @@ def process(folder: Path, *, allow_pickle: bool = False) -> tuple[EncodingProces
     made = EncodingProcess(folder / "no.sock", str(folder), "", allow_pickle, 60.0)
     made.facts = made._open(ToldStages(lambda *told: None))
     packed = msgspec.msgpack.encode(made.facts)
-    return made, msgspec.msgpack.decode(packed, type=frames.ModelFacts)
+    return made, msgspec.msgpack.decode(packed, type=protocol.ModelFacts)
 
 
 def library_encodes(model: SentenceTransformer, task: Task | None, texts: Sequence[str]) -> Any:
@@ -96,7 +96,7 @@ def assert_as_the_library(case: Case, folder: Path) -> None:
     for task in ALL:
         if task in case.fails and case.mend is None:
             with pytest.raises((UserError, ValueError, TypeError, KeyError)):
-                made._encode(frames.Encode(1, SENTENCES, task))  # pyright: ignore
+                made._encode(protocol.Encode(1, SENTENCES, task))  # pyright: ignore
             continue
         _assert_encoded(case, made, theirs, task)
     if case.mend is None and {"query", "document"} & {*case.fails}:
@@ -108,9 +108,9 @@ def _assert_encoded(
     case: Case, made: EncodingProcess, theirs: SentenceTransformer, task: Task | None
 ) -> None:
     expected = library_encodes(theirs, task, SENTENCES)
-    request: Any = frames.Encode(1, SENTENCES, task)  # pyright: ignore[reportArgumentType]
+    request: Any = protocol.Encode(1, SENTENCES, task)  # pyright: ignore[reportArgumentType]
     answer, body = made._encode(request)
-    answer = msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=frames.Embedded)
+    answer = msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=protocol.Embedded)
     found = np.frombuffer(body, np.float32).reshape(-1, answer.dimensions)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     if case.padding:

@@ -9,9 +9,9 @@ import numpy as np
 import psutil
 import pytest
 
-from stplay import projector
+from stplay.encoding import projector
+from stplay.encoding.projector import LEAST, Projector
 from stplay.errors import UserError
-from stplay.projector import LEAST, Projector
 
 
 @pytest.mark.skipif(projector.is_installed(), reason="umap-learn is installed")

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import psutil
 
-from stplay import __version__, frames, home
+from stplay import __version__, home
+from stplay.encoding import protocol
 from stplay.errors import UserError
 from stplay.jobs import process
 from stplay.jobs.process import Process
@@ -152,17 +153,17 @@ def arguments(place: Address, marks: str) -> list[str]:
     return [str(place.socket), place.model, marks, *pickle]
 
 
-async def connect(socket: Path) -> tuple[Streams, frames.Greeting]:
+async def connect(socket: Path) -> tuple[Streams, protocol.Greeting]:
     """A connection to the process at ``socket``, and its greeting.
 
     Raises:
         OSError: there is none, or it does not answer.
     """
-    opening = asyncio.open_unix_connection(socket, limit=frames.BUFFER_BYTES)
+    opening = asyncio.open_unix_connection(socket, limit=protocol.BUFFER_BYTES)
     reader, writer = await opening
     try:
-        greeting, _ = await asyncio.wait_for(frames.read_answer(reader), ANSWER_SECONDS)
-        if isinstance(greeting, frames.Greeting):
+        greeting, _ = await asyncio.wait_for(protocol.read_answer(reader), ANSWER_SECONDS)
+        if isinstance(greeting, protocol.Greeting):
             return (reader, writer), greeting
     except asyncio.TimeoutError:
         pass
@@ -173,7 +174,7 @@ async def connect(socket: Path) -> tuple[Streams, frames.Greeting]:
     raise ConnectionError(f"{socket} does not answer")
 
 
-async def reach(place: Address) -> tuple[Streams, frames.Greeting]:
+async def reach(place: Address) -> tuple[Streams, protocol.Greeting]:
     """A connection to the process at ``place``, launched where there is none.
 
     A process of another version, or of a model that has changed since, is replaced.
@@ -189,7 +190,7 @@ async def reach(place: Address) -> tuple[Streams, frames.Greeting]:
             try:
                 streams, greeting = await connect(place.socket)
                 break
-            except frames.ProtocolError:
+            except protocol.ProtocolError:
                 raise UserError(
                     f"What listens at {printable(str(place.socket))} is no encoder of stplay; end "
                     "it, or set STPLAY_HOME."
@@ -208,7 +209,7 @@ async def reach(place: Address) -> tuple[Streams, frames.Greeting]:
                         f"{process.ended_words(child.returncode)}; {output_words(place)}"
                     ) from None
                 await asyncio.sleep(WAIT_SECONDS)
-        same = (frames.PROTOCOL, __version__, marks)
+        same = (protocol.PROTOCOL, __version__, marks)
         if (greeting.protocol, greeting.version, greeting.fingerprint) == same:
             return streams, greeting
         await leave(streams)
@@ -244,7 +245,7 @@ async def end_unused(place: Address, since: float | None = None, mine: int = 0) 
             await leave(streams)
 
 
-async def warm() -> list[frames.Greeting]:
+async def warm() -> list[protocol.Greeting]:
     """The processes that are there, by the names of their models."""
     found = []
     for socket in socket_folder().glob("*.sock"):
@@ -255,7 +256,7 @@ async def warm() -> list[frames.Greeting]:
     return sorted(found, key=lambda greeting: greeting.model)
 
 
-async def stop_all() -> list[frames.Greeting]:
+async def stop_all() -> list[protocol.Greeting]:
     """Ask all processes to end, and wait until they do not listen any more."""
     stopped = []
     for socket in socket_folder().glob("*.sock"):
@@ -269,7 +270,7 @@ async def stop_all() -> list[frames.Greeting]:
 async def leave(streams: Streams) -> None:
     """Ask the process to end, and wait until it has let go."""
     reader, writer = streams
-    frames.write(writer, frames.Leave())
+    protocol.write(writer, protocol.Leave())
     with suppress(ConnectionError, asyncio.TimeoutError):
         await asyncio.wait_for(reader.read(), ANSWER_SECONDS)
     writer.close()

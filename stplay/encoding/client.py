@@ -12,11 +12,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stplay import encoders, frames
-from stplay.corpora import Corpus, Neighbour
-from stplay.encoded import Encoded
+from stplay.encoding import encoders, protocol
+from stplay.encoding.corpora import Corpus, Neighbour
+from stplay.encoding.encoded import Encoded
+from stplay.encoding.protocol import CorpusFacts, ModelFacts, Task
 from stplay.errors import UserError
-from stplay.frames import CorpusFacts, ModelFacts, Task
 from stplay.sources.names import absolute
 from stplay.text import printable
 
@@ -26,7 +26,7 @@ MOST_KNOWN = 20_000
 
 Progress = Callable[[str, int, "int | None"], None]
 Answered = TypeVar("Answered")
-Kind = TypeVar("Kind", ModelFacts, frames.Embedded, frames.CorpusLoaded)
+Kind = TypeVar("Kind", ModelFacts, protocol.Embedded, protocol.CorpusLoaded)
 
 
 class Superseded(Exception):  # noqa: N818  it is no error
@@ -122,8 +122,8 @@ class Encoder:
         place = absolute(source, Path.cwd())
 
         async def ask(connection: _Connection) -> CorpusFacts:
-            request = frames.LoadCorpus(next(connection.numbers), place, column)
-            loaded, _ = await connection.ask(request, request.id, frames.CorpusLoaded, progress)
+            request = protocol.LoadCorpus(next(connection.numbers), place, column)
+            loaded, _ = await connection.ask(request, request.id, protocol.CorpusLoaded, progress)
             return loaded.facts
 
         return await self._ask(ask, progress)
@@ -160,11 +160,11 @@ class Encoder:
             new = [text for text in dict.fromkeys(sentences) if (text, task) not in self._known]
             if not new:
                 return 0.0
-            request = frames.Encode(next(connection.numbers), new, task)
-            found, body = await connection.ask(request, request.id, frames.Embedded)
+            request = protocol.Encode(next(connection.numbers), new, task)
+            found, body = await connection.ask(request, request.id, protocol.Embedded)
             sizes = len(body), len(found.tokens), len(found.dropped)
             if sizes != (4 * len(new) * found.dimensions, len(new), len(new)):
-                raise frames.ProtocolError("embeddings of other sentences")
+                raise protocol.ProtocolError("embeddings of other sentences")
             embeddings = np.frombuffer(body, np.float32).reshape(len(new), found.dimensions)
             known = map(_Known, embeddings, found.tokens, found.dropped)
             self._known.update(zip([(text, task) for text in new], known, strict=True))
@@ -185,7 +185,7 @@ class Encoder:
             except ConnectionError as error:
                 if self._connection is None:
                     raise UserError("The encoder was closed while it was asked.") from None
-                if isinstance(error, frames.ProtocolError):
+                if isinstance(error, protocol.ProtocolError):
                     raise UserError(
                         f"The encoder of {printable(self.model)} answered what no stplay of this "
                         f"version can read; {encoders.output_words(self._place())}"
@@ -211,7 +211,7 @@ class Encoder:
                 self._known.clear()  # another model's by now
                 self._fingerprint = greeting.fingerprint
             try:
-                self.facts, _ = await connection.ask(frames.Open(), 0, ModelFacts, progress)
+                self.facts, _ = await connection.ask(protocol.Open(), 0, ModelFacts, progress)
             except BaseException:
                 connection.close()
                 raise
@@ -226,13 +226,13 @@ class _Connection:
         self.pid = pid
         self.numbers = itertools.count(1)
         self.lost = False
-        self._waiting: dict[int, asyncio.Future[tuple[frames.Answer, bytes]]] = {}
+        self._waiting: dict[int, asyncio.Future[tuple[protocol.Answer, bytes]]] = {}
         self._progress: dict[int, Progress] = {}
         self._reading = asyncio.create_task(self._read())
 
     async def ask(
         self,
-        request: frames.Request,
+        request: protocol.Request,
         number: int,
         kind: type[Kind],
         progress: Progress | None = None,
@@ -252,10 +252,10 @@ class _Connection:
         if progress is not None:
             self._progress[number] = progress
         try:
-            frames.write(self.writer, request)
+            protocol.write(self.writer, request)
             answer, body = await future
             if not isinstance(answer, kind):
-                raise frames.ProtocolError(f"{type(answer).__name__} is no {kind.__name__}")
+                raise protocol.ProtocolError(f"{type(answer).__name__} is no {kind.__name__}")
             return answer, body
         except UnicodeEncodeError:
             raise UserError(
@@ -263,7 +263,7 @@ class _Connection:
             ) from None
         except asyncio.CancelledError:
             if not self.lost:
-                frames.write(self.writer, frames.Cancel(number))
+                protocol.write(self.writer, protocol.Cancel(number))
             raise
         finally:
             self._waiting.pop(number, None)
@@ -279,8 +279,8 @@ class _Connection:
         end: Exception = ConnectionError("the process is gone")
         try:
             while True:
-                answer, body = await frames.read_answer(self.reader)
-                if isinstance(answer, frames.Progressed):
+                answer, body = await protocol.read_answer(self.reader)
+                if isinstance(answer, protocol.Progressed):
                     if progress := self._progress.get(answer.id):
                         progress(answer.stage, answer.done, answer.total)
                     continue
@@ -289,9 +289,9 @@ class _Connection:
                 if future is None or future.done():
                     continue
                 match answer:
-                    case frames.Failed():
+                    case protocol.Failed():
                         future.set_exception(UserError(answer.sentence))
-                    case frames.Replaced():
+                    case protocol.Replaced():
                         future.set_exception(Superseded())
                     case _:
                         future.set_result((answer, body))

@@ -17,8 +17,9 @@ import psutil
 import pytest
 from widemodel import make_wide_model
 
-from stplay import encoders, frames, home
-from stplay.encoder import CorpusFacts, Encoder, Superseded
+from stplay import home
+from stplay.encoding import encoders, protocol
+from stplay.encoding.client import CorpusFacts, Encoder, Superseded
 from stplay.errors import UserError
 
 MODEL = "builtin:minilm"
@@ -130,9 +131,9 @@ async def test_only_new_sentences_are_encoded():
 async def test_the_newest_request_takes_the_place_of_those_that_wait(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    asked: list[frames.Request] = []
-    write = frames.write
-    monkeypatch.setattr(frames, "write", lambda to, one: (asked.append(one), write(to, one)))
+    asked: list[protocol.Request] = []
+    write = protocol.write
+    monkeypatch.setattr(protocol, "write", lambda to, one: (asked.append(one), write(to, one)))
     client = Encoder(MODEL)
     await client.start()
     running = asyncio.create_task(client.encode(made(150, 60)))
@@ -143,24 +144,24 @@ async def test_the_newest_request_takes_the_place_of_those_that_wait(
     assert [type(one) for one in found[1:-1]] == [Superseded] * 5
     assert found[0].embeddings.shape == (150, 384)  # pyright: ignore
     assert found[-1].embeddings.shape == (151, 384)  # pyright: ignore
-    encoded = [request.sentences for request in asked if isinstance(request, frames.Encode)]
+    encoded = [request.sentences for request in asked if isinstance(request, protocol.Encode)]
     assert encoded == [made(150, 60), ["newest"]], "what was known was encoded again"
     await client.close()
 
 
 async def test_the_process_itself_replaces_what_waits():
     (reader, writer), _ = await encoders.reach(encoders.address(MODEL))
-    frames.write(writer, frames.Open())
-    assert isinstance((await frames.read_answer(reader))[0], frames.ModelFacts)
-    frames.write(writer, frames.Encode(1, made(300, 60)))
+    protocol.write(writer, protocol.Open())
+    assert isinstance((await protocol.read_answer(reader))[0], protocol.ModelFacts)
+    protocol.write(writer, protocol.Encode(1, made(300, 60)))
     await is_at_work(await process_of())
     for number in (2, 3, 4):
-        frames.write(writer, frames.Encode(number, ["a"]))
-    answers = [(await frames.read_answer(reader))[0] for _ in range(4)]
+        protocol.write(writer, protocol.Encode(number, ["a"]))
+    answers = [(await protocol.read_answer(reader))[0] for _ in range(4)]
     told = {type(one): [] for one in answers}
     for one in answers:
         told[type(one)].append(one.id)  # pyright: ignore
-    assert told == {frames.Replaced: [2, 3], frames.Embedded: [1, 4]}
+    assert told == {protocol.Replaced: [2, 3], protocol.Embedded: [1, 4]}
     writer.close()
 
 
@@ -224,7 +225,7 @@ async def test_a_corpus_is_encoded_once(tmp_path: Path, monkeypatch: pytest.Monk
     for metric in ("cosine", "dot", "euclidean", "manhattan"):
         found = await client.neighbours(facts.key, CARD[0], 5, metric)
         assert (found[0].row, found[0].text) == (0, CARD[0])
-        from stplay.similarity import order_by, similarity_matrix
+        from stplay.encoding.similarity import order_by, similarity_matrix
 
         matrix = similarity_matrix(everything.embeddings, everything.embeddings, metric)
         order = order_by(matrix, everything.sentences.index(CARD[0]))[:5]

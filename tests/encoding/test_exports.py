@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from stplay import exports
+from stplay.encoding import exports
 from stplay.errors import UserError
 
 SENTENCES = ['say "hi", or | not', "two\nlines \x1b[31m", "emoji 👩‍🚀 and עברית"]

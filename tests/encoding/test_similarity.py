@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from stplay import similarity
+from stplay.encoding import similarity
 
 ROWS = np.random.default_rng(0).standard_normal((40, 384)).astype(np.float32)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stplay.frames import ModelFacts
+from stplay.encoding.protocol import ModelFacts
 from stplay.text import count
 
 MOST_NAMED = 10

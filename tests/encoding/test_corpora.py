@@ -11,8 +11,8 @@ import pytest
 from conftest import Command
 from test_cli import assert_mistake
 
-from stplay import corpora
-from stplay.frames import CorpusFacts
+from stplay.encoding import corpora
+from stplay.encoding.protocol import CorpusFacts
 
 
 def keep(source: str, hours: float = 0) -> CorpusFacts:

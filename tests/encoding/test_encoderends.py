@@ -9,8 +9,8 @@ from pathlib import Path
 import fakeencoder
 import pytest
 
-from stplay import encoders, frames
-from stplay.encoder import Encoder
+from stplay.encoding import encoders, protocol
+from stplay.encoding.client import Encoder
 from stplay.errors import UserError
 
 MODEL = "builtin:minilm"
@@ -83,9 +83,9 @@ def test_what_cannot_be_read_is_not_said():
             raise AssertionError("it was sent")
 
     for message in (
-        frames.ModelFacts("m", None, 2, float("inf"), "cosine", False, "cpu", False),  # type: ignore[arg-type]
-        frames.Embedded(1, 2, [["a"]], [0.5], 0.0),  # type: ignore[list-item]
-        frames.LoadCorpus(1, b"x", None),  # type: ignore[arg-type]
+        protocol.ModelFacts("m", None, 2, float("inf"), "cosine", False, "cpu", False),  # type: ignore[arg-type]
+        protocol.Embedded(1, 2, [["a"]], [0.5], 0.0),  # type: ignore[list-item]
+        protocol.LoadCorpus(1, b"x", None),  # type: ignore[arg-type]
     ):
-        with pytest.raises(frames.ProtocolError):
-            frames.write(Deaf(), message)  # type: ignore[arg-type]
+        with pytest.raises(protocol.ProtocolError):
+            protocol.write(Deaf(), message)  # type: ignore[arg-type]

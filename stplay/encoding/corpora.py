@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stplay import home
+from stplay.encoding.protocol import CorpusFacts
+from stplay.encoding.similarity import similarity_matrix
 from stplay.errors import UserError
-from stplay.frames import CorpusFacts
-from stplay.similarity import similarity_matrix
 from stplay.text import printable
 
 PIECE = 256

@@ -1,0 +1,1 @@
+"""Encoding without torch: the processes that encode, what is said to them, and what their answers tell."""
