@@ -12,7 +12,7 @@ from textual.document._wrapped_document import WrappedDocument
 from textual.events import Paste
 from textual.widgets import TextArea
 
-from stplay import sim
+from stplay.encoding.sentences import sentences_of
 from stplay.errors import UserError
 from stplay.screens.sentencedocument import SentenceDocument
 from stplay.sources.names import expanded, holds
@@ -39,7 +39,7 @@ def read_sentences(name: str) -> list[str]:
         raise UserError(
             f"{printable(name)} is larger than {size(MOST_BYTES)}; load it as a corpus instead."
         )
-    if found := sim.sentences_of(str(path), []):
+    if found := sentences_of(str(path), []):
         return found
     raise UserError(f"{printable(name)} has no sentences: all its lines are empty.")
 

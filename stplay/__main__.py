@@ -8,7 +8,7 @@ INTERRUPTED = 130  # as stplay.jobs.interrupts has it, of which nothing is impor
 def main() -> int:
     """Run the command line and return its exit code."""
     try:
-        from stplay import cli
+        from stplay.cli import main as cli
     except KeyboardInterrupt:  # before anything was begun
         return INTERRUPTED
     return cli.main()

@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_holds_the_screens_and_the_assets(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in (
-        "stplay/cli.py",
+        "stplay/cli/main.py",
         "stplay/engine/train.py",
         "stplay/screens/app.py",
         "stplay/screens/app.tcss",

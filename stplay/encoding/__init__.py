@@ -1,1 +1,1 @@
-"""Encoding without torch: the processes that encode, what is said to them, and what their answers tell."""
+"""The side of encoding that knows no torch: its processes, what is said to them, their answers."""

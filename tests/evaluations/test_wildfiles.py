@@ -18,8 +18,8 @@ from pyarrow import parquet
 from sampleevaluation import finished_evaluation
 from wildlogs import WILD
 
-from stplay import evaluationcommand, sim
 from stplay import home as places
+from stplay.cli import evaluationcommands, sim
 from stplay.encoding import corpora
 from stplay.encoding.protocol import CorpusFacts
 from stplay.errors import UserError
@@ -53,7 +53,7 @@ def changed(value: Any) -> Iterator[str]:
 
 def shown(**options: Any) -> str:
     with contextlib.redirect_stdout(io.StringIO()) as told, contextlib.redirect_stderr(told):
-        evaluationcommand.show(argparse.Namespace(evaluation=None, **options))
+        evaluationcommands.show(argparse.Namespace(evaluation=None, **options))
     return told.getvalue()
 
 
@@ -71,7 +71,7 @@ def test_whatever_stands_in_a_summary_is_shown_or_damaged(home: Path):
         for as_json in (False, True):
             told = io.TextIOWrapper(io.BytesIO())
             with contextlib.redirect_stdout(told), contextlib.suppress(UserError):
-                evaluationcommand.show(argparse.Namespace(evaluation="found", json=as_json))
+                evaluationcommands.show(argparse.Namespace(evaluation="found", json=as_json))
     assert damaged > len(WILD)
 
 

@@ -16,7 +16,7 @@ from conftest import Command
 from test_cli import assert_mistake
 from test_runs import STARTED, create, worker_of, write
 
-from stplay import liveview
+from stplay.cli import trainingview
 from stplay.errors import UserError
 from stplay.jobs import job as jobs
 from stplay.jobs import worklog
@@ -103,7 +103,7 @@ def test_the_commands_tell_it(stplay: Command, elsewhere: Run) -> None:
 def test_the_plain_view_tells_that_it_is_lost_and_heard_of_again(
     elsewhere: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    view, log = liveview.PlainView(), elsewhere.read_log()
+    view, log = trainingview.PlainView(), elsewhere.read_log()
     view.show(log, [], b"")
     be_silent(elsewhere)
     elsewhere.check_worker(log)

@@ -19,10 +19,11 @@ from samplerun import finished_run
 from test_events import EVENTS as TOLD
 from wildlogs import WILD, examples, logs
 
-from stplay import cli
-from stplay.console import SafeConsole
+from stplay.cli import main
+from stplay.cli.console import SafeConsole
+from stplay.cli.evaluationreport import EvaluationProgress
+from stplay.cli.trainingview import PlainView, TerminalView
 from stplay.evaluations.evaluation import EvaluationLog
-from stplay.evaluationview import EvaluationProgress
 from stplay.jobs import folders
 from stplay.jobs.events import (
     MOST_LINE_BYTES,
@@ -41,7 +42,6 @@ from stplay.jobs.events import (
     decode_events,
 )
 from stplay.jobs.worklog import REPLACED, WorkLog
-from stplay.liveview import PlainView, TerminalView
 from stplay.quantities import MOST_CHARACTERS
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
@@ -104,7 +104,7 @@ def test_whatever_stands_in_a_log_is_listed(home: Path, text: bytes):
     run.folder.mkdir(parents=True, exist_ok=True)
     run.events_path.write_bytes(text)
     with contextlib.redirect_stdout(io.StringIO()) as shown:
-        cli.list_runs(argparse.Namespace(json=False))
+        main.list_runs(argparse.Namespace(json=False))
     assert "mine" in shown.getvalue()
     assert printable_lines(shown.getvalue()) == shown.getvalue()
     for path in folders.checkpoints(run.folder).values():

@@ -74,7 +74,7 @@ COMMANDS: list[tuple[str, ...]] = [
 
 def commands_there() -> set[str]:
     """The names of all commands of the command line."""
-    from stplay import cli
+    from stplay.cli import main as cli
 
     (subparsers,) = (
         action for action in cli.parser()._actions if isinstance(action, argparse._SubParsersAction)
@@ -87,7 +87,7 @@ def main() -> None:
     home = Path(tempfile.mkdtemp()) / f"home {TEXT}"
     home.mkdir()
     os.environ["STPLAY_HOME"] = str(home)
-    from stplay import cli
+    from stplay.cli import main as cli
     from stplay.evaluations import evaluation as evaluations
     from stplay.runs import plans
     from stplay.runs import run as runs

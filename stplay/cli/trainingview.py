@@ -10,8 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from stplay import output
-from stplay.console import SafeConsole
+from stplay.cli import output
+from stplay.cli.console import SafeConsole
 from stplay.jobs.events import (
     CheckpointSaved,
     Damaged,

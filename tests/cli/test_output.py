@@ -197,4 +197,4 @@ def test_nobody_else_prints(path: Path):
                 found = "an output by another name"
             case _:
                 continue
-        pytest.fail(f"{path.name}:{node.lineno} has {found}; print by stplay/output.py")
+        pytest.fail(f"{path.name}:{node.lineno} has {found}; print by stplay/cli/output.py")

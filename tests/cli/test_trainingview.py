@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from test_runs import create
 
-from stplay.console import SafeConsole
+from stplay.cli.console import SafeConsole
+from stplay.cli.trainingview import JsonView, PlainView, TerminalView, view_for
 from stplay.jobs.events import (
     CheckpointSaved,
     Damaged,
@@ -27,7 +28,6 @@ from stplay.jobs.events import (
     WorkerStarted,
     decode_events,
 )
-from stplay.liveview import JsonView, PlainView, TerminalView, view_for
 from stplay.runs.traininglog import TrainingLog
 
 EVIL = "[bold red]x[/] \x1b[31m\x1b]0;title\x07\x9b31m\u202e"

@@ -6,12 +6,12 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from stplay import output
+from stplay.cli import output
 from stplay.errors import UserError
 from stplay.text import size
 
 if TYPE_CHECKING:
-    from stplay.evaluationcommand import AddCommand
+    from stplay.cli.evaluationcommands import AddCommand
 
 
 def add_to(add: AddCommand) -> None:

@@ -22,7 +22,7 @@ from stplay.text import ascii_json, printable, printable_json, printable_lines
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from stplay.console import SafeConsole
+    from stplay.cli.console import SafeConsole
 
 PIPE_WIDTH = 120
 
@@ -110,7 +110,7 @@ def show(renderable: RenderableType, pipe_width: int = PIPE_WIDTH) -> None:
 
 def console(width: int | None = None, *, beside: bool = False) -> SafeConsole:
     """A console on the output, or on what stands beside it."""
-    from stplay.console import SafeConsole
+    from stplay.cli.console import SafeConsole
 
     return SafeConsole(width=width, stderr=beside)
 

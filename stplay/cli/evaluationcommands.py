@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from stplay import output
+from stplay.cli import output
 from stplay.errors import UserError
 from stplay.jobs.interrupts import INTERRUPTED
 from stplay.text import MOST_DIGITS, clipped, printable, whole_number
@@ -136,7 +136,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def _follow(evaluation: Evaluation, interrupts: Interrupts) -> EvaluationLog:
     """The log of the evaluation once it has ended; Ctrl+C cancels it."""
-    from stplay.evaluationview import EvaluationProgress
+    from stplay.cli.evaluationreport import EvaluationProgress
 
     log, offset = evaluation.launch(lambda: interrupts.count > 0)
     interrupts.let_hang_up()
@@ -163,7 +163,7 @@ def _print(evaluation: Evaluation, as_json: bool) -> None:
         for line in summary.lines():
             output.json(line)
         return
-    from stplay.evaluationview import report
+    from stplay.cli.evaluationreport import report
 
     output.show(report(evaluation, summary))
 
@@ -195,7 +195,7 @@ def show(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from stplay.evaluationview import MOST_NAME
+    from stplay.cli.evaluationreport import MOST_NAME
     from stplay.text import count, decimals, moment, shortened
 
     table = Table(box=box.SIMPLE_HEAD)

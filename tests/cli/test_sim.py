@@ -20,7 +20,7 @@ from terminal import Terminal
 from test_cli import assert_mistake
 from widemodel import make_wide_model
 
-from stplay import cli
+from stplay.cli import main
 from stplay.encoding.similarity import METRICS
 
 CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
@@ -213,9 +213,9 @@ def test_mistakes(arguments: tuple[str, ...], told: str):
 
 def test_the_metrics_of_the_command_are_those_that_there_are():
     for metric in METRICS:
-        assert cli.parser().parse_args(["sim", "--metric", metric]).metric == metric
+        assert main.parser().parse_args(["sim", "--metric", metric]).metric == metric
     with pytest.raises(SystemExit):
-        cli.parser().parse_args(["sim", "--metric", "jaccard"])
+        main.parser().parse_args(["sim", "--metric", "jaccard"])
 
 
 def test_on_a_terminal():

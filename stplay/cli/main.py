@@ -10,7 +10,9 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from stplay import __version__, deletion, evaluationcommand, output
+from stplay import __version__
+from stplay.cli import deletion, evaluationcommands, output
+from stplay.encoding.sentences import sentences_of
 from stplay.errors import UserError
 from stplay.jobs.interrupts import INTERRUPTED
 
@@ -85,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
     deletion.add_to(add)
 
-    evaluationcommand.add_to(add)
+    evaluationcommands.add_to(add)
 
     resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
     resume_.add_argument("run", metavar="RUN")
@@ -162,12 +164,11 @@ def open_app(options: argparse.Namespace) -> int:
 
 def explore(options: argparse.Namespace) -> int:
     """Open the app on its Explore screen, with the sentences of a file or a pipe."""
-    from stplay import sim
     from stplay.sources import names
 
     if options.model is not None:
         names.model_source(options.model)
-    sentences = sim.sentences_of(options.file, [])
+    sentences = sentences_of(options.file, [])
     if not (sys.stdin and sys.stdin.isatty()):
         _read_keys_from_the_terminal()
     if not output.on_terminal():
@@ -301,13 +302,13 @@ def list_runs(options: argparse.Namespace) -> int:
 
 def sim(options: argparse.Namespace) -> int:
     """Print how similar sentences are, or the neighbours of sentences in a corpus."""
-    from stplay import sim
+    from stplay.cli import sim
 
     if options.k < 1:
         raise UserError("-k needs a number from 1 upwards.")
     if options.column is not None and options.against is None:
         raise UserError("--column is a corpus's; name the corpus with --against.")
-    sentences = sim.sentences_of(options.file, options.sentences)
+    sentences = sentences_of(options.file, options.sentences)
     how = (options.model, options.metric, options.format, options.allow_pickle)
     if options.against is None:
         found = sim.compare(sentences, *how)
@@ -318,14 +319,14 @@ def sim(options: argparse.Namespace) -> int:
 
 def encoders(options: argparse.Namespace) -> int:
     """List the encoding processes, or end them."""
-    from stplay import sim
+    from stplay.cli import sim
 
     return _print(sim.warm_table(options.stop))
 
 
 def corpora(options: argparse.Namespace) -> int:
     """List the corpora that are kept, or remove some."""
-    from stplay import sim
+    from stplay.cli import sim
     from stplay.encoding import corpora
 
     named = dict.fromkeys(corpora.find(start) for start in options.remove)
@@ -366,7 +367,7 @@ def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> in
 
 
 def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool, interrupts: Interrupts) -> int:
-    from stplay.liveview import view_for
+    from stplay.cli.trainingview import view_for
     from stplay.runs.traininglog import stopping_words
 
     view = view_for(run, as_json)
@@ -397,4 +398,4 @@ def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool, interrupts: 
     return log.finished.exit_code
 
 
-LAUNCHING = (train, resume, evaluationcommand.evaluate)
+LAUNCHING = (train, resume, evaluationcommands.evaluate)

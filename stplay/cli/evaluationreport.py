@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from stplay import output
+from stplay.cli import output
 from stplay.evaluations import reference
 from stplay.evaluations.evaluation import Evaluation, EvaluationLog
 from stplay.evaluations.results import METRICS, Accuracy, EvaluatedModel, EvaluatedSplit, Summary

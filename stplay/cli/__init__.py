@@ -1,0 +1,1 @@
+"""The front door without the app: the commands, and what they print."""
