@@ -330,7 +330,7 @@ class EvaluateScreen(Screen[None]):
         for evaluation in shown:
             try:
                 output = await process.answer(
-                    "stplay.engine.modelcard",
+                    "stplay.engine.writecard",
                     str(evaluation.folder),
                     log=home.cache_folder() / "modelcard.log",
                     title="process that writes the cards",

@@ -98,15 +98,23 @@ VIOLATIONS = [
     ("text.py", "import stplay.screens.app", "stplay.text -> stplay.screens.app"),
     (
         "runs/recipe.py",
-        "from stplay.engine import stages",
-        "stplay.runs.recipe -> stplay.engine.stages",
+        "from stplay.engine.worker import stages",
+        "stplay.runs.recipe -> stplay.engine.worker.stages",
     ),
-    ("screens/app.py", "import stplay.engine.stages", "stplay.screens.app -> stplay.engine.stages"),
-    ("engine/stages.py", "import stplay.screens", "stplay.engine.stages -> stplay.screens"),
+    (
+        "screens/app.py",
+        "import stplay.engine.worker.stages",
+        "stplay.screens.app -> stplay.engine.worker.stages",
+    ),
+    (
+        "engine/worker/stages.py",
+        "import stplay.screens",
+        "stplay.engine.worker.stages -> stplay.screens",
+    ),
     (
         "cli/main.py",
-        "def later(): import stplay.engine.stages",
-        "stplay.cli.main -> stplay.engine.stages",
+        "def later(): import stplay.engine.worker.stages",
+        "stplay.cli.main -> stplay.engine.worker.stages",
     ),
     ("cli/main.py", "def later(): import torch.nn", "stplay.cli.main -> torch"),
     ("screens/train.py", "import transformers", "stplay.screens.train -> transformers"),
@@ -116,7 +124,7 @@ VIOLATIONS = [
         "stplay.sources.names -> sentence_transformers",
     ),
     ("errors.py", "def later(): from datasets import Dataset", "stplay.errors -> datasets"),
-    ("liveview.py", "import textual", "stplay.cli.trainingview -> textual"),
+    ("runs/plans.py", "import textual", "stplay.runs.plans -> textual"),
     ("homeless.py", "import os", "- stplay.homeless"),
 ]
 

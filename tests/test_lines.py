@@ -28,8 +28,8 @@ TEXTS = [
 ALLOWED = {
     "stplay/lines.py": 1,
     "stplay/cli/main.py": 1,
-    "stplay/engine/data.py": 1,
-    "stplay/engine/capture.py": 1,
+    "stplay/engine/data/triplets.py": 1,
+    "stplay/engine/training/capture.py": 1,
     "stplay/jobs/process.py": 1,
     "screens/evaluate.py": 1,
 }

@@ -26,8 +26,8 @@ from filelock import FileLock, Timeout
 from stplay import __version__, home
 from stplay.encoding import corpora, protocol
 from stplay.encoding.protocol import CorpusFacts, ModelFacts
-from stplay.engine.stages import Stages
-from stplay.engine.worker import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
+from stplay.engine.worker.stages import Stages
+from stplay.engine.worker.work import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
 from stplay.errors import UserError
 from stplay.jobs import interrupts
 from stplay.runs.modelsathand import UNTRAINED
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stplay.engine.encoding import Encoder
-    from stplay.engine.seentokens import SeenTokens
+    from stplay.engine.models.seentokens import SeenTokens
+    from stplay.engine.packed.sentenceencoder import Encoder
 
 IDLE_SECONDS = 300.0
 WATCH_SECONDS = 1.0
@@ -212,9 +212,9 @@ class EncodingProcess:
         choose_gpu(use_cpu=False)
         stages.progress("importing the libraries")
         import_quickly("sentence_transformers")
-        from stplay.engine.encoding import Encoder, NotFiniteError
-        from stplay.engine.model import open_model
-        from stplay.engine.seentokens import SeenTokens
+        from stplay.engine.models.basemodel import open_model
+        from stplay.engine.models.seentokens import SeenTokens
+        from stplay.engine.packed.sentenceencoder import Encoder, NotFiniteError
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
         self.encoder = Encoder(opened.model, name=self.model)
@@ -284,9 +284,11 @@ class EncodingProcess:
         stages: ToldStages,
         tell: Callable[[str, int, int | None], None],
     ) -> CorpusFacts:
-        from stplay.engine import sentences
+        from stplay.engine.data import corpussentences
 
-        found = await asyncio.to_thread(sentences.read, request.source, request.column, stages)
+        found = await asyncio.to_thread(
+            corpussentences.read, request.source, request.column, stages
+        )
         async with self.turn:
             if self.facts is None:
                 raise UserError("The model could not be loaded.")

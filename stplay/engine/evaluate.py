@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay.engine import worker
-from stplay.engine.stages import Stages
+from stplay.engine.worker import work as worker
+from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation
@@ -27,7 +27,7 @@ from stplay.runs import modelsathand
 from stplay.text import printable
 
 if TYPE_CHECKING:
-    from stplay.engine.evaluationsplit import EvaluationSplit
+    from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
 
 MOST_REASON = 200
 ADVICE = worker.Advice(
@@ -57,9 +57,9 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
     Raises:
         UserError: the data cannot be used, or none of the models.
     """
-    from stplay.engine.data import split_names
-    from stplay.engine.evaluationsplit import EvaluationSplit
-    from stplay.engine.modelcard import write_results
+    from stplay.engine.data.triplets import split_names
+    from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
+    from stplay.engine.evaluation.modelcard import write_results
 
     evaluation.remove_partial_results()
     begun = time.time()
@@ -167,8 +167,8 @@ def _judge(
     stages: Stages,
     progress: Callable[[int], None],
 ) -> list[Result]:
-    from stplay.engine.encoding import Encoder
-    from stplay.engine.model import open_model
+    from stplay.engine.models.basemodel import open_model
+    from stplay.engine.packed.sentenceencoder import Encoder
     from stplay.evaluations.significance import accuracy
 
     request, begun = evaluation.request(), time.time()

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay.engine import worker
-from stplay.engine.reader import end_with_reader
-from stplay.engine.stages import Stages
+from stplay.engine.worker import work
+from stplay.engine.worker.reader import end_with_reader
+from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import Engine
 from stplay.runs.plans import Choice, Plan, PlanFailed
 from stplay.runs.recipe import Recipe, tomllib
 
 if TYPE_CHECKING:
-    from stplay.engine.fastpath import FastPath
+    from stplay.engine.training.fastpath import FastPath
 
 STEPS, SECONDS = 3, 6.0
 MINI_BATCHES = (512, 128, 32, 8)
@@ -37,12 +37,12 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
     """
     from transformers import set_seed
 
-    from stplay.engine.data import load_split
-    from stplay.engine.epoch import first_epoch
-    from stplay.engine.fastpath import FastPath, why_stock
-    from stplay.engine.memory import available_bytes
-    from stplay.engine.model import load_model
+    from stplay.engine.data.triplets import load_split
+    from stplay.engine.models.basemodel import load_model
     from stplay.engine.train import check_batch, precision_of
+    from stplay.engine.training.epoch import first_epoch
+    from stplay.engine.training.fastpath import FastPath, why_stock
+    from stplay.engine.training.memory import available_bytes
 
     split = load_split(recipe.data.train, "train", recipe.data.train_rows, stages)
     check_batch(recipe, split)
@@ -54,7 +54,7 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
     steps_an_epoch = math.ceil(epoch.batches / training.gradient_accumulation_steps)
     found = Plan(
         base=base.name,
-        device=worker.device_name(base.model.device),
+        device=work.device_name(base.model.device),
         precision=precision,
         triplets=len(split.triplets),
         batch_size=training.per_device_train_batch_size * training.gradient_accumulation_steps,
@@ -90,7 +90,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
     import torch
     from sentence_transformers.util import cos_sim
 
-    from stplay.engine.trainer import PackedCollator
+    from stplay.engine.training.trainer import PackedCollator
 
     model, most_tokens = fast.packed.model.train(), mini_batch_size * fast.longest
     on_gpu = model.device.type == "cuda"
@@ -146,19 +146,19 @@ def main() -> int:
     end_with_reader()
     printed = PrintedEvents()
     stages = Stages(printed)
-    advice = worker.Advice(
+    advice = work.Advice(
         disk_full="free some room there.",
         out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
     )
     try:
         recipe = msgspec.convert(tomllib.loads(sys.stdin.read()), Recipe)
-        worker.quiet_libraries()
-        worker.choose_gpu(use_cpu=recipe.training.use_cpu)
+        work.quiet_libraries()
+        work.choose_gpu(use_cpu=recipe.training.use_cpu)
         stages.progress("importing the libraries")
-        worker.import_quickly("sentence_transformers")
+        work.import_quickly("sentence_transformers")
         printed.write(plan(recipe, stages))
     except Exception as error:
-        sentence = worker.user_sentence(error, Path.cwd(), advice)
+        sentence = work.user_sentence(error, Path.cwd(), advice)
         if sentence is None:
             raise
         printed.write(PlanFailed(error=sentence))

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stplay.engine.reader import end_with_reader
-from stplay.engine.worker import quiet_libraries
+from stplay.engine.worker.reader import end_with_reader
+from stplay.engine.worker.work import quiet_libraries
 from stplay.errors import UserError
 from stplay.text import printable
 
@@ -31,7 +31,7 @@ class Preview(msgspec.Struct, omit_defaults=True):
 
 def preview(name: str, rows: int | None) -> Preview:
     """The first triplets of the training split of data ``name``."""
-    from stplay.engine.data import first_rows
+    from stplay.engine.data.triplets import first_rows
 
     try:
         found = first_rows(name, rows, SHOWN)

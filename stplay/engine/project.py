@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stplay.encoding.projector import ANSWER, NEIGHBOURS, REQUEST
-from stplay.engine.reader import end_with_reader
+from stplay.engine.worker.reader import end_with_reader
 
 FEW = 10  # for fewer, the spectral layout to begin with is not defined
 

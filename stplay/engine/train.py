@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
-from stplay.engine import worker
-from stplay.engine.stages import Stages
+from stplay.engine.worker import work
+from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
 from stplay.jobs.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
     from transformers import TrainerState
 
-    from stplay.engine.data import Split
+    from stplay.engine.data.triplets import Split
 
 Precision = Literal["bf16", "float32"]
 
@@ -45,12 +45,12 @@ def main() -> int:
     except Timeout:
         print(f"Another process is at work on {run.id}.", file=sys.stderr)
         return UserError.exit_code
-    advice = worker.Advice(
+    advice = work.Advice(
         disk_full="free some room there, or keep fewer checkpoints (training.save_total_limit), "
         f"and go on with: stplay resume {run.id}",
         out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
     )
-    exit_code = worker.perform(
+    exit_code = work.perform(
         EventWriter(run.events_path),
         run.folder,
         lambda events, stop: train(run, events, stop),
@@ -71,7 +71,7 @@ def remove_partial_checkpoints(run: Run) -> None:
     shutil.rmtree(run.folder / "model.partial", ignore_errors=True)
 
 
-def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
+def train(run: Run, events: EventWriter, stop: work.StopSignal) -> None:
     """Train, evaluate and save the run.
 
     Raises:
@@ -80,16 +80,16 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
     """
     from transformers import TrainerState, set_seed
 
-    from stplay.engine import fingerprints
-    from stplay.engine.callback import EventCallback, evaluated
-    from stplay.engine.data import load_split
-    from stplay.engine.epoch import first_epoch
-    from stplay.engine.fastpath import FastPath, why_stock
-    from stplay.engine.inputmodules import tasks_of_columns
-    from stplay.engine.model import load_model
-    from stplay.engine.resumption import Resumption, is_last
-    from stplay.engine.trainer import Trainer
-    from stplay.engine.tripletevaluator import TripletEvaluator
+    from stplay.engine.data import fingerprints
+    from stplay.engine.data.triplets import load_split
+    from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
+    from stplay.engine.models.basemodel import load_model
+    from stplay.engine.models.inputmodules import tasks_of_columns
+    from stplay.engine.training.callback import EventCallback, evaluated
+    from stplay.engine.training.epoch import first_epoch
+    from stplay.engine.training.fastpath import FastPath, why_stock
+    from stplay.engine.training.resumption import Resumption, is_last
+    from stplay.engine.training.trainer import Trainer
 
     recipe = run.recipe()
     stages = Stages(events)
@@ -146,9 +146,9 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
             RunStarted(
                 recipe=recipe.to_dict(),
                 base=base_name,
-                device=worker.device_name(arguments.device),
+                device=work.device_name(arguments.device),
                 precision=precision,
-                versions=worker.versions(),
+                versions=work.versions(),
                 rows=rows,
                 skipped_rows={
                     name: split.skipped for name, split in splits.items() if split.skipped
@@ -166,20 +166,18 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
             remove_partial_checkpoints(run)
         warning = epoch_warning(epoch, rows["train"])
         for sentence in (*past.notes, *base.notes, *([warning] if warning else [])):
-            worker.note(events, sentence)
+            work.note(events, sentence)
         if engine.why:
-            worker.note(
-                events, f"The library's own path is taken for the training, as {engine.why}."
-            )
+            work.note(events, f"The library's own path is taken for the training, as {engine.why}.")
         if not hasattr(loss, "mini_batch_size"):
-            worker.note(
+            work.note(
                 events,
                 f"The training's loss is {type(loss).__name__}, without a cache, as a static "
                 "embedding reads a batch in one piece; loss.mini_batch_size changes nothing.",
             )
         for name, split in splits.items():
             if split.skipped:
-                worker.note(
+                work.note(
                     events,
                     f"{split.skipped:,} of the {name} rows have an empty sentence; "
                     "they are left out.",
@@ -219,7 +217,7 @@ def train(run: Run, events: EventWriter, stop: worker.StopSignal) -> None:
         )
         events.write(evaluated(evaluator, "test", metrics, trainer.state))
     if run.read_log().diverged:
-        worker.note(
+        work.note(
             events,
             "The training has diverged: its loss or its weights are not finite, and its model is "
             "of no use. Make training.learning_rate smaller, or training.warmup_ratio larger.",
@@ -238,7 +236,7 @@ def library_loss(model: SentenceTransformer, settings: Loss) -> torch.nn.Module:
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from sentence_transformers.util import cos_sim, dot_score
 
-    from stplay.engine.inputmodules import input_modules
+    from stplay.engine.models.inputmodules import input_modules
 
     similarity = {"cos_sim": cos_sim, "dot_score": dot_score}[settings.similarity_fct]
     if any(isinstance(module, StaticEmbedding) for module in input_modules(model)):
@@ -262,7 +260,7 @@ def training_arguments(
     precision, why = precision_of(recipe)
     values["bf16"] = precision == "bf16"
     if why is not None:
-        worker.note(events, f"{why}; the training runs in float32 instead of bf16.")
+        work.note(events, f"{why}; the training runs in float32 instead of bf16.")
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         **values,

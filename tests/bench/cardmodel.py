@@ -19,7 +19,7 @@ def make_card_model(
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import XLMRobertaConfig, XLMRobertaModel
 
-    from stplay.engine.vocabulary import train_tokenizer
+    from stplay.engine.models.tokenizertraining import train_tokenizer
 
     torch.manual_seed(0)
     tokenizer = train_tokenizer(sentences)

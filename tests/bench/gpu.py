@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cardmodel import LAYERS, make_card_model
 
-from stplay.engine import worker
-from stplay.engine.stages import Stages
+from stplay.engine.worker import work as worker
+from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Event, Noted
 from stplay.sources.names import COLUMNS
 
 if TYPE_CHECKING:
-    from stplay.engine.trainer import Trainer
+    from stplay.engine.training.trainer import Trainer
 
 NO_GPU = "There is no CUDA GPU here; --cpu runs a tiny version of this, to see that it works."
 # Relative. In float32 the sums of the same numbers are rounded differently, and nothing else.
@@ -145,12 +145,12 @@ class Bench:
         from transformers.trainer_callback import PrinterCallback
         from transformers.trainer_utils import SaveStrategy
 
-        from stplay.engine.data import load_split
-        from stplay.engine.fastpath import FastPath
-        from stplay.engine.model import load_model
+        from stplay.engine.data.triplets import load_split
+        from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
+        from stplay.engine.models.basemodel import load_model
         from stplay.engine.train import training_arguments
-        from stplay.engine.trainer import Trainer
-        from stplay.engine.tripletevaluator import TripletEvaluator
+        from stplay.engine.training.fastpath import FastPath
+        from stplay.engine.training.trainer import Trainer
         from stplay.runs import recipe
 
         gpu = torch.cuda.is_available()
@@ -287,7 +287,7 @@ class Bench:
         """Print how long encoding takes."""
         from sentence_transformers import SentenceTransformer
 
-        from stplay.engine.encoding import Encoder
+        from stplay.engine.packed.sentenceencoder import Encoder
 
         model = SentenceTransformer(str(self.model(self.size.smallest.vocabulary)))
         sentences = self.sentences[: self.size.encoded]
@@ -364,7 +364,7 @@ def show(line: str) -> None:
 def triplets(folder: Path | None) -> list[dict[str, str]]:
     """The triplets of ``folder``, or the built-in ones."""
     if folder is None:
-        from stplay.engine import sample
+        from stplay.engine.data import sample
 
         return [one._asdict() for one in sample.triplets("train")]
     files = [folder / f"{split}.jsonl" for split in ("dev", "test")]

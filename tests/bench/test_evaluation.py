@@ -32,10 +32,10 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.evaluation import TripletEvaluator
 
-    from stplay.engine.encoding import Encoder
-    from stplay.engine.evaluationsplit import EvaluationSplit
-    from stplay.engine.stages import Stages
-    from stplay.engine.worker import device_name
+    from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
+    from stplay.engine.packed.sentenceencoder import Encoder
+    from stplay.engine.worker.stages import Stages
+    from stplay.engine.worker.work import device_name
     from stplay.jobs.events import EventWriter
 
     model = SentenceTransformer(str(names.minilm_folder())).eval()

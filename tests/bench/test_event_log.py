@@ -23,7 +23,7 @@ KEYS = 60
 
 def begin(writer: EventWriter, steps: int) -> None:
     """The first events of a run that this process pretends to train."""
-    from stplay.engine.worker import worker_started
+    from stplay.engine.worker.work import worker_started
 
     writer.write(worker_started())
     writer.write(

@@ -143,7 +143,7 @@ def tokenizing_seconds(base: Path, rows: list[dict[str, str]]) -> float:
     """What it takes, a triplet, to tokenize before the training."""
     from sentence_transformers import SentenceTransformer
 
-    from stplay.engine.packedmodel import PackedModel
+    from stplay.engine.packed.packedmodel import PackedModel
 
     packed = PackedModel(SentenceTransformer(str(base), device="cpu"))
     sentences = [row[column] for row in rows for column in sources.COLUMNS]
@@ -194,7 +194,7 @@ def test_training_steps(
 ) -> None:
     import torch
 
-    from stplay.engine.worker import versions
+    from stplay.engine.worker.work import versions
 
     rows = [json.loads(line) for line in (snli / "dev.jsonl").read_text().splitlines()]
     printed(capsys, f"\n{machine()}, {torch.get_num_threads()} threads, float32")
@@ -250,7 +250,7 @@ def test_encoding(snli: Path, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.skip("stplay[offline] is not installed")
     from sentence_transformers import SentenceTransformer
 
-    from stplay.engine.encoding import Encoder
+    from stplay.engine.packed.sentenceencoder import Encoder
 
     model = SentenceTransformer(str(sources.minilm_folder()), device="cpu")
     sentences = real_sentences(snli)[:ENCODED]

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import Command
-from test_runs import COMPLETED, STARTED, create, start_worker, worker_of, write
+from mistakes import assert_mistake
+from runsondisk import COMPLETED, STARTED, create, start_worker, worker_of, write
 
 import stplay as package
 from stplay.jobs.events import CheckpointSaved, Evaluated, Noted, RunFinished, WorkerStarted
@@ -41,16 +42,6 @@ def finished_run(name: str) -> Run:
         ),
         COMPLETED,
     )
-
-
-def assert_mistake(done: subprocess.CompletedProcess[str], *parts: str) -> None:
-    """The command ended with 2 and one line on stderr."""
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert re.fullmatch(r"stplay: [^\n]+\n", done.stderr), done.stderr
-    assert done.stderr.rstrip("\n").isprintable()
-    for part in parts:
-        assert part in done.stderr
 
 
 def test_the_version(stplay: Command):

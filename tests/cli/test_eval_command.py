@@ -17,11 +17,11 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import Command, make_home, run_stplay, write_triplets
+from finishedevaluations import SENTENCES, finished
 from hubstandin import Hub, hub_environment, parquet_dataset
+from keptresults import summary_of
+from mistakes import assert_mistake
 from terminal import Terminal
-from test_cli import assert_mistake
-from test_evaluations import SENTENCES, finished
-from test_results import summary_of
 
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import CANCELLED, Evaluation

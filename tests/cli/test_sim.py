@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import run_stplay
+from mistakes import assert_mistake
 from samplerun import finished_run
 from terminal import Terminal
-from test_cli import assert_mistake
 from widemodel import make_wide_model
 
 from stplay.cli import main

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_runs import create
+from runsondisk import create
 
 from stplay.cli.console import SafeConsole
 from stplay.cli.trainingview import JsonView, PlainView, TerminalView, view_for

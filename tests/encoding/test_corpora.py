@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Command
-from test_cli import assert_mistake
+from mistakes import assert_mistake
 
 from stplay.encoding import corpora
 from stplay.encoding.protocol import CorpusFacts

@@ -6,10 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
+from strangeembeddings import ROWS, strange
 
 from stplay.encoding import similarity
-
-ROWS = np.random.default_rng(0).standard_normal((40, 384)).astype(np.float32)
 
 
 @pytest.mark.parametrize("metric", similarity.METRICS)
@@ -91,22 +90,6 @@ def test_the_map_keeps_the_widest_directions():
     np.testing.assert_allclose(np.linalg.norm(found[:, None] - found, axis=2), wanted, atol=1e-5)
     assert found[:, 0].var() > found[:, 1].var()
     np.testing.assert_array_equal(found, similarity.project(plane @ turned + 7))
-
-
-def strange(count: int) -> dict[str, np.ndarray]:
-    """Embeddings that a model gone wrong may give, ``count`` rows of each kind."""
-    rows = ROWS[:count]
-    mixed = rows.copy()
-    mixed[::2, 3] = np.nan
-    return {
-        "equal": np.ones_like(rows),
-        "zero": np.zeros_like(rows),
-        "huge": rows / np.abs(rows).max() * np.float32(3e38),
-        "tiny": rows * np.float32(1e-42),
-        "nan": np.full_like(rows, np.nan),
-        "infinite": np.full_like(rows, np.inf),
-        "mixed": mixed,
-    }
 
 
 @pytest.mark.filterwarnings("error")

@@ -19,10 +19,10 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 from stplay.encoding import encoders, protocol
 from stplay.encoding.client import Encoder
 from stplay.encoding.similarity import METRICS, similarity_matrix
+from stplay.engine.data.corpussentences import read
 from stplay.engine.encode import UNSPEAKABLE, Client, EncodingProcess
-from stplay.engine.seentokens import SeenTokens
-from stplay.engine.sentences import read
-from stplay.engine.stages import Stages
+from stplay.engine.models.seentokens import SeenTokens
+from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import EventWriter
 from stplay.sources.names import minilm_folder
 

@@ -15,16 +15,17 @@ import pytest
 import torch
 from conftest import run_stplay, write_triplets
 from huggingface_hub import ModelCard, ModelCardData
+from judges import library
 from samplerun import finished_run
 from sentence_transformers import SentenceTransformer
-from test_evaluation_equality import DIMENSIONS, library, small_model
+from smallmodels import DIMENSIONS, small_model
 
-from stplay.engine import model
-from stplay.engine.data import split_names
-from stplay.engine.encoding import Encoder
+from stplay.engine.data.triplets import split_names
 from stplay.engine.evaluate import evaluate
-from stplay.engine.evaluationsplit import EvaluationSplit
-from stplay.engine.stages import Stages
+from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
+from stplay.engine.models import basemodel as model
+from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.breakdown import by_source, histogram

@@ -109,8 +109,8 @@ def test_hub_data_is_looked_into_and_not_downloaded(form: str, hub: Hub, tmp_pat
     hub.start()
     fetch = f"""
 from pathlib import Path
-from stplay.engine.data import load_split
-from stplay.engine.stages import Stages
+from stplay.engine.data.triplets import load_split
+from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import EventWriter
 assert len(load_split({name!r}, "train", None, Stages(EventWriter(Path("/dev/null")))).triplets)
 """

@@ -11,29 +11,17 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
+from finishedevaluations import SENTENCES, finished
+from keptresults import kept_scores, kept_triplets, summary_of
 from samplerun import finished_run
-from test_results import kept_scores, kept_triplets, summary_of
 
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation, Request
-from stplay.evaluations.results import Summary
 from stplay.jobs import manifest
 from stplay.jobs.events import EventWriter, Noted, RunFinished, StageProgressed, WorkerStarted
 
-SENTENCES = [(f"anchor {n}", f"positive {n}", f"negative {n}") for n in range(4)]
 DAMAGE = [b"", b"PAR1", b"{", b"\xff\xfe", b"[1]", b'{"models": 3}']
-
-
-def finished(*models: str, summary: Summary | None = None) -> Evaluation:
-    """An evaluation on disk as its process would have left it: wrong on the last triplet."""
-    evaluation = evaluations.create(Request(["builtin:tiny"], "builtin:sample", ["dev"]))
-    found = summary or summary_of(models)
-    kept_triplets(evaluation.triplets_path(0), SENTENCES)
-    for place in range(len(models)):
-        kept_scores(evaluation.scores_path(place, 0), [0.9, 0.8, 0.7, 0.1], [0.1, 0.2, 0.3, 0.4])
-    evaluation.summary_path.write_bytes(msgspec.json.encode(found))
-    return evaluation
 
 
 def unfinished(worker: WorkerStarted) -> Evaluation:

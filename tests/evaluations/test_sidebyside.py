@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from keptresults import summary_of
 from samplerun import finished_run
-from test_results import summary_of
 
 from stplay.errors import UserError
 from stplay.evaluations.evaluation import Evaluation

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_results import kept_scores, kept_triplets
+from keptresults import kept_scores, kept_triplets
 
 from stplay.evaluations.results import Scores, Triplets
 from stplay.evaluations.wrongtriplets import WrongTriplet, WrongTriplets

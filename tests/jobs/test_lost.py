@@ -13,8 +13,8 @@ from typing import get_args
 import psutil
 import pytest
 from conftest import Command
-from test_cli import assert_mistake
-from test_runs import STARTED, create, worker_of, write
+from mistakes import assert_mistake
+from runsondisk import STARTED, create, worker_of, write
 
 from stplay.cli import trainingview
 from stplay.errors import UserError

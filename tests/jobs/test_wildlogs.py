@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from allevents import EVENTS as TOLD
 from hypothesis import HealthCheck, example, given, settings
 from piloting import eventually, settle
 from sampleevaluation import finished_evaluation
 from samplerun import finished_run
-from test_events import EVENTS as TOLD
 from wildlogs import WILD, examples, logs
 
 from stplay.cli import main

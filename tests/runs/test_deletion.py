@@ -10,10 +10,10 @@ import psutil
 import pytest
 from conftest import Command
 from filelock import FileLock
+from mistakes import assert_mistake
+from runsondisk import STARTED, create, worker_of, write
 from samplerun import finished_run
 from terminal import Terminal
-from test_cli import assert_mistake
-from test_runs import STARTED, create, worker_of, write
 
 from stplay.errors import UserError
 from stplay.jobs import folders

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from exploring import exploring, map_text, map_title, shown
 from piloting import eventually, playground_of, settle, settle_dialog, text_of
 from rich.cells import cell_len
 from safetensors.numpy import load_file
@@ -25,39 +25,13 @@ from stplay.encoding import encoders, projector
 from stplay.jobs.events import CheckpointSaved, EventWriter
 from stplay.runs.modelsathand import OfferedModel
 from stplay.screens.app import StplayApp
-from stplay.screens.explore import CARD_SENTENCES, ExploreScreen
+from stplay.screens.explore import CARD_SENTENCES
 from stplay.screens.matrix import Matrix
 from stplay.screens.modelchoice import ModelChoice
 from stplay.screens.playground import Playground
 from stplay.sources import names as sources
 
 pytestmark = pytest.mark.usefixtures("warm_home")
-
-
-@asynccontextmanager
-async def exploring(
-    sentences: list[str] | None = None, size: tuple[int, int] = (120, 40)
-) -> AsyncIterator[tuple[Pilot[None], Playground]]:
-    """The app on its Explore screen, with the answers to ``sentences`` in view."""
-    app = StplayApp("explore")
-    async with app.run_test(size=size) as pilot:
-        screen = app.screen
-        assert isinstance(screen, ExploreScreen)
-        screen.show_sentences(sentences or CARD_SENTENCES, "builtin:minilm")
-        playground = await playground_of(pilot)
-        await settle(pilot)
-        yield pilot, playground
-
-
-def shown(playground: Playground, place: int = 0) -> list[str]:
-    """The lines of a matrix as they are painted."""
-    matrix = list(playground.query(Matrix))[place]
-    size = matrix.scrollable_content_region.size
-    lines = matrix.render_lines(Region(0, 0, *size))
-    for line in lines:
-        assert line.cell_length == size.width
-        assert cell_len(line.text) == size.width
-    return [line.text for line in lines]
 
 
 def numbers(line: str) -> list[str]:
@@ -366,17 +340,6 @@ async def test_the_map_is_linked_to_the_selection() -> None:
         assert playground.pair[0] == 2
         await pilot.press("escape")
         assert playground.shown == "matrices"
-
-
-def map_text(playground: Playground) -> str:
-    """The map as it is painted now, which may be before it has its size or its points."""
-    lines = playground.map.render_lines(Region(0, 0, *playground.map.size))
-    return "\n".join(line.text for line in lines)
-
-
-def map_title(playground: Playground) -> str:
-    """The first line of the map."""
-    return map_text(playground).partition("\n")[0]
 
 
 @pytest.mark.skipif(projector.is_installed(), reason="umap-learn is installed")

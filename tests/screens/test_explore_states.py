@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exploring import exploring, map_title, shown
 from piloting import eventually, playground_of, text_of
-from test_explore_screen import exploring, map_title, shown
 from textual.pilot import Pilot
 from widemodel import make_wide_model
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import hostile
 import psutil
+from runsondisk import create, worker_of
 from terminal import Terminal
-from test_runs import create, worker_of
 
 from stplay.jobs.events import EventWriter, WorkerStarted
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from piloting import eventually
-from test_similarity import strange
+from strangeembeddings import strange
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot

@@ -13,22 +13,22 @@ from typing import Any, NamedTuple
 from hubstandin import Hub, hub_environment
 
 DRIVER = """
-from stplay.engine.worker import quiet_libraries
+from stplay.engine.worker.work import quiet_libraries
 quiet_libraries()  # before the libraries are imported, as the workers do
 import json, sys, time
 from pathlib import Path
 from stplay.engine import hub
-from stplay.engine.stages import Stages
+from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventReader, EventWriter
 
 def split(stages, name, split="train", rows=None):
-    from stplay.engine.data import load_split
+    from stplay.engine.data.triplets import load_split
     found = load_split(name, split, rows, stages)
     return {"rows": found.triplets.to_list(), "skipped": found.skipped}
 
 def first(stages, name, rows=None, shown=3):
-    from stplay.engine.data import first_rows
+    from stplay.engine.data.triplets import first_rows
     return first_rows(name, rows, shown)._asdict()
 
 def folder(stages, name, allow_pickle=False):
@@ -40,8 +40,8 @@ def folder(stages, name, allow_pickle=False):
 def model(stages, name, **settings):
     from datasets import Dataset
     from stplay import recipe
-    from stplay.engine.data import COLUMNS, Split
-    from stplay.engine.model import load_model
+    from stplay.engine.data.triplets import COLUMNS, Split
+    from stplay.engine.models.basemodel import load_model
     rows = Dataset.from_dict({column: ["A cat sleeps."] for column in COLUMNS})
     train = Split("some-train", rows, 0, True)
     found = load_model(recipe.Model(base=name, **settings), train, None, stages)

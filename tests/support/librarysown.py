@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import pytest
+from judges import library as library_judges
+from judges import ours as ours_judges
 from layouts import WORDS
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules.tokenizer import WordTokenizer
-from test_evaluation_equality import library as library_judges
-from test_evaluation_equality import ours as ours_judges
 
 from stplay.encoding import protocol
 from stplay.engine.encode import EncodingProcess, ToldStages
-from stplay.engine.encoding import Encoder, Task
-from stplay.engine.inputmodules import prompt
-from stplay.engine.stages import Stages
-from stplay.engine.tripletevaluator import SIMILARITIES, TripletEvaluator
+from stplay.engine.evaluation.tripletevaluator import SIMILARITIES, TripletEvaluator
+from stplay.engine.models.inputmodules import prompt
+from stplay.engine.packed.sentenceencoder import Encoder, Task
+from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventWriter
 

@@ -13,7 +13,7 @@ from sentence_transformers import (
 from sentence_transformers.sentence_transformer.evaluation import TripletEvaluator
 from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 
-from stplay.engine.sample import generate
+from stplay.engine.data.sample import generate
 
 base, output = sys.argv[1:]
 train = Dataset.from_list([triplet._asdict() for triplet in islice(generate("train"), 1000)])

@@ -8,8 +8,8 @@ how they began and ended, as a training process does.
 import argparse
 from pathlib import Path
 
-from stplay.engine import worker
 from stplay.engine.train import train
+from stplay.engine.worker import work
 from stplay.jobs.events import CheckpointSaved, Event, EventWriter
 from stplay.runs.run import Run
 
@@ -17,7 +17,7 @@ from stplay.runs.run import Run
 class StoppingWriter(EventWriter):
     """Asks for a stop once the checkpoint of a step is saved."""
 
-    def __init__(self, path: Path, stop: worker.StopSignal, step: int | None) -> None:
+    def __init__(self, path: Path, stop: work.StopSignal, step: int | None) -> None:
         super().__init__(path)
         self.stop, self.step = stop, step
 
@@ -28,24 +28,24 @@ class StoppingWriter(EventWriter):
 
 
 def train_once(folder: Path, stop_at: int | None = None) -> None:
-    run, stop = Run(folder), worker.StopSignal()
+    run, stop = Run(folder), work.StopSignal()
     try:
         train(run, StoppingWriter(run.events_path, stop, stop_at), stop)
-    except worker.Stopped:
+    except work.Stopped:
         assert stop_at is not None
     else:
         assert stop_at is None
 
 
 def attempt(folder: Path, stop_at: int | None = None) -> None:
-    run, stop = Run(folder), worker.StopSignal()
+    run, stop = Run(folder), work.StopSignal()
     writer, error = StoppingWriter(run.events_path, stop, stop_at), None
-    writer.write(worker.worker_started())
+    writer.write(work.worker_started())
     try:
         train(run, writer, stop)
     except BaseException as raised:
         error = raised
-    writer.write(worker.ending(error, folder, worker.Advice("", "")))
+    writer.write(work.ending(error, folder, work.Advice("", "")))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Triplets and sentences: built in, in files, on the Hub."""

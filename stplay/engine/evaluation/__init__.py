@@ -1,0 +1,1 @@
+"""Triplets judged by models."""

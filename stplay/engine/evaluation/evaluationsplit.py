@@ -1,0 +1,161 @@
+"""One split of triplets, judged by models: kept on disk, so that memory stays flat."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+from numpy.typing import NDArray
+from pyarrow import parquet
+from sentence_transformers import util
+
+from stplay.engine.data.triplets import Triplet, open_split
+from stplay.engine.packed.sentenceencoder import Encoder, Task
+from stplay.engine.worker.stages import Stages
+from stplay.evaluations.results import SCORE_COLUMNS, SIMILARITIES, TRIPLET_COLUMNS, EvaluatedSplit
+
+PIECE = 4096
+SIMILARITY_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "cosine": util.pairwise_cos_sim,
+    "dot": util.pairwise_dot_score,
+    "manhattan": util.pairwise_manhattan_sim,
+    "euclidean": util.pairwise_euclidean_sim,
+}
+TRIPLET_SCHEMA = pyarrow.schema(
+    [(name, pyarrow.int64() if name == "row" else pyarrow.string()) for name in TRIPLET_COLUMNS]
+)
+
+
+class Embeddings:
+    """The embeddings of the sentences at the places ``order``, a row each in the file ``path``.
+
+    Written from end to end and mapped only to be read: a full disk is an error that can be told,
+    while one that shows in a mapped page kills the process.
+    """
+
+    def __init__(
+        self, path: Path, dtype: np.dtype, dimensions: int, order: NDArray[np.integer]
+    ) -> None:
+        self.dtype, self.dimensions = dtype, dimensions
+        self._rows = np.memmap(path, dtype, "r", shape=(len(order), dimensions))
+        self._row = np.zeros(order.max() + 1, np.intp)
+        self._row[order] = np.arange(len(order))
+
+    def __getitem__(self, places: NDArray[np.integer]) -> NDArray[np.floating]:
+        """The embeddings of the sentences at ``places``, of shape ``(places, dimensions)``."""
+        return self._rows[self._row[places]]
+
+
+class EvaluationSplit:
+    """The triplets of a split: in a file, and as places among its distinct ``sentences``."""
+
+    def __init__(
+        self, data: str, split: str, limit: int | None, path: Path, work: Path, stages: Stages
+    ) -> None:
+        """Read the split and write its triplets to ``path``.
+
+        Raises:
+            UserError: the data is missing, damaged or empty, or lacks a column or the split.
+        """
+        opened = open_split(data, split, limit, stages)
+        known: dict[str, int] = {}
+        places = array("i")
+        seen: set[bytes] = set()
+        digest = hashlib.sha256()
+        rows = duplicates = 0
+
+        def kept() -> Iterator[tuple[int, Triplet]]:
+            nonlocal rows, duplicates
+            for rows, triplet in enumerate(opened.triplets, 1):
+                if triplet is None:
+                    continue
+                first = len(places)
+                places.extend(known.setdefault(text, len(known)) for text in triplet[:3])
+                own = places[first:].tobytes()
+                duplicates += own in seen
+                seen.add(own)
+                digest.update("\0".join((*triplet[:3], "")).encode())
+                yield rows, triplet
+
+        numbered = kept()
+        with parquet.ParquetWriter(path, TRIPLET_SCHEMA) as writer:
+            while piece := list(islice(numbered, PIECE)):
+                columns = zip(*((number, *triplet) for number, triplet in piece), strict=True)
+                writer.write_table(
+                    pyarrow.table(dict(zip(TRIPLET_COLUMNS, columns, strict=True)), TRIPLET_SCHEMA)
+                )
+        self.sentences = list(known)
+        self._places = np.frombuffer(places, np.int32).reshape(-1, 3)
+        self._work = work
+        self.facts = EvaluatedSplit(
+            data=data,
+            split=split,
+            label=opened.label,
+            rows=len(self._places),
+            skipped=rows - len(self._places),
+            duplicates=duplicates,
+            fingerprint=digest.hexdigest(),
+            revision=opened.revision,
+            synthetic=opened.synthetic,
+        )
+
+    def judge(
+        self, encoder: Encoder, path: Path, progress: Callable[[int], None]
+    ) -> tuple[dict[str, int], int]:
+        """Write the similarities of every triplet to ``path``.
+
+        Returns the number of triplets judged right under each similarity, ties counting as wrong,
+        and the length of an embedding.
+
+        Raises:
+            NotFiniteError: the model gives numbers that are not.
+        """
+        total = len(self.sentences)
+        if encoder.tells_tasks_apart:
+            anchors = self._embed(encoder, "query", lambda done: progress(done // 2))
+            others = self._embed(encoder, "document", lambda done: progress((total + done) // 2))
+        else:
+            anchors = others = self._embed(encoder, None, progress)
+        right = dict.fromkeys(SIMILARITIES, 0)
+        # Not narrower than the library compares them: that would make ties.
+        kind = np.promote_types(anchors.dtype, np.float32)
+        schema = pyarrow.schema([(name, pyarrow.from_numpy_dtype(kind)) for name in SCORE_COLUMNS])
+        with parquet.ParquetWriter(path, schema) as writer:
+            for first in range(0, len(self._places), PIECE):
+                places = self._places[first : first + PIECE]
+                anchor = anchors[places[:, 0]]
+                positive, negative = others[places[:, 1]], others[places[:, 2]]
+                columns = {}
+                for similarity, function in SIMILARITY_FUNCTIONS.items():
+                    near = function(anchor, positive).numpy().astype(kind)
+                    far = function(anchor, negative).numpy().astype(kind)
+                    right[similarity] += int((near > far).sum())
+                    columns[f"{similarity}_positive"] = near
+                    columns[f"{similarity}_negative"] = far
+                writer.write_table(pyarrow.table(columns, schema))
+        return right, anchors.dimensions
+
+    def _embed(
+        self, encoder: Encoder, part: Task | None, progress: Callable[[int], None]
+    ) -> Embeddings:
+        """The embeddings of the sentences of ``part``."""
+        used = {"query": self._places[:, :1], "document": self._places[:, 1:], None: self._places}
+        wanted = np.unique(used[part])
+        lengths = np.array([encoder.tokens(self.sentences[place]) for place in wanted])
+        order = wanted[np.argsort(-lengths, kind="stable")]
+        path = self._work / f"{part or 'all'}.embeddings"
+        encoded = np.empty((0, 0), np.float32)
+        with path.open("wb") as file:
+            for first in range(0, len(order), PIECE):
+                places = order[first : first + PIECE]
+                sentences = [self.sentences[place] for place in places]
+                prepared = encoder.prepare(sentences, part or "query")
+                encoded = encoder.embed(prepared, lambda done, first=first: progress(first + done))
+                file.write(np.ascontiguousarray(encoded).data)
+        return Embeddings(path, encoded.dtype, encoded.shape[1], order)

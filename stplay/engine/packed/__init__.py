@@ -1,0 +1,1 @@
+"""Sentences without padding, and the encoder that reads them."""

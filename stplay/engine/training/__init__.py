@@ -1,0 +1,1 @@
+"""The training: what the library does, and what is done in its place."""

@@ -1,0 +1,240 @@
+"""What happens in the library's trainer, turned into events."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
+
+from stplay.engine.evaluation.tripletevaluator import SIMILARITIES, TripletEvaluator
+from stplay.engine.training.resumption import WHOLE_CHECKPOINTS
+from stplay.engine.training.trainer import Trainer
+from stplay.engine.worker.stages import Stages
+from stplay.engine.worker.work import StopSignal, note
+from stplay.jobs import manifest
+from stplay.jobs.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
+from stplay.runs.traininglog import TRAINING_STAGE
+
+RESUME_FILES = (
+    "optimizer.pt",
+    "scheduler.pt",
+    "scaler.pt",
+    "rng_state.pth",
+    "training_args.bin",
+)
+TRAINING_SECONDS_BETWEEN = 1.0
+
+
+def evaluated(
+    evaluator: TripletEvaluator, split: str, metrics: dict[str, float], state: TrainerState
+) -> Evaluated:
+    """The event of an evaluation; ``metrics`` may carry the trainer's prefix in their names."""
+    by_name = {
+        name: value
+        for key, value in metrics.items()
+        for name in (key.rpartition(f"{evaluator.name}_")[2],)
+    }
+    return Evaluated(
+        step=state.global_step,
+        epoch=state.epoch or 0.0,
+        split="dev" if split == "dev" else "test",
+        data=evaluator.name,
+        rows=len(evaluator.anchors),
+        loss=metrics.get("eval_loss"),
+        max_accuracy=by_name["max_accuracy"],
+        **{f"{name}_accuracy": by_name[f"{name}_accuracy"] for name in SIMILARITIES},
+    )
+
+
+class EventCallback(TrainerCallback, ExportableState):
+    """Writes the trainer's progress as events, keeps checkpoints in bounds, and heeds a stop.
+
+    Its state goes into every checkpoint: the loss summed up since the last log line, without
+    which the first line after a resume would be the mean of fewer steps than it should be.
+    """
+
+    def __init__(
+        self,
+        events: EventWriter,
+        stop: StopSignal,
+        folder: Path,
+        on_begin: Callable[[TrainerState], None],
+    ) -> None:
+        self.events = events
+        self.stop = stop
+        self.folder = folder
+        self.on_begin = on_begin
+        self.trainer: Trainer | None = None
+        self.dev: TripletEvaluator | None = None
+        self.steps = Stages(events, TRAINING_SECONDS_BETWEEN)
+        self.stages = Stages(events)
+        self._counted = (time.monotonic(), 0, 0.0)
+        self._predicted = 0
+        self._begun = False
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """What a checkpoint keeps of this callback."""
+        attributes = {}
+        if self._begun:  # the trainer also asks while it is being made
+            trainer = self._trainer()
+            attributes = {
+                "loss_since_logged": float(trainer._tr_loss),
+                "step_last_logged": trainer._globalstep_last_logged,
+            }
+        return {"args": {}, "attributes": attributes}
+
+    def _trainer(self) -> Trainer:
+        assert self.trainer is not None
+        return self.trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Restore the loss of the steps before the resume and announce the run."""
+        trainer = self._trainer()
+        self._begun = True
+        saved: Any = state.stateful_callbacks
+        if state.global_step and type(self).__name__ in saved:
+            attributes = saved[type(self).__name__]["attributes"]
+            trainer._tr_loss = trainer._tr_loss + attributes["loss_since_logged"]
+            trainer._globalstep_last_logged = attributes["step_last_logged"]
+        self.on_begin(state)
+        self._counted = (time.monotonic(), 0, 0.0)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tell where the training stands; the first call tells that it has begun."""
+        self.steps.progress(TRAINING_STAGE, state.global_step, state.max_steps, "steps")
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Save a checkpoint and end after this step where a stop was asked for."""
+        if state.global_step == state.max_steps:
+            self.steps.progress(TRAINING_STAGE, state.global_step, state.max_steps, "steps")
+        self._heed_stop(control)
+
+    def _heed_stop(self, control: TrainerControl) -> None:
+        if self.stop.requested:
+            control.should_save = True
+            control.should_training_stop = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Tell the training loss and the speed since the last log line."""
+        if not logs or "loss" not in logs:
+            return
+        trainer = self._trainer()
+        now, samples, tokens = time.monotonic(), trainer.samples_seen, float(trainer.tokens_seen)
+        then, samples_then, tokens_then = self._counted
+        seconds = max(now - then, 1e-9)
+        self._counted = (now, samples, tokens)
+        loss, gradient_norm = _finite(logs["loss"]), logs.get("grad_norm")
+        self.events.write(
+            TrainLogged(
+                step=state.global_step,
+                epoch=state.epoch or 0.0,
+                loss=loss,
+                learning_rate=logs["learning_rate"],
+                gradient_norm=None if gradient_norm is None else _finite(gradient_norm),
+                samples_per_second=(samples - samples_then) / seconds,
+                tokens_per_second=(tokens - tokens_then) / seconds,
+            )
+        )
+        if gradient_norm is not None and _finite(gradient_norm) is None:
+            note(self.events, f"The gradient of step {state.global_step} is not finite.")
+        elif loss is None:
+            note(self.events, f"A loss up to step {state.global_step} is not finite.")
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tell how much of the evaluation loss is computed."""
+        if self.dev is None:
+            return
+        self._predicted += 1
+        rows = len(self.dev.anchors)
+        done = min(self._predicted * args.eval_batch_size, rows)
+        self.stages.progress(f"loss on {self.dev.name}", done, rows, "triplets")
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Tell the accuracies; the clock of the training speed leaves the evaluation out."""
+        self._predicted = 0
+        if self.dev is not None and metrics is not None:
+            self.events.write(evaluated(self.dev, "dev", metrics, state))
+        trainer = self._trainer()
+        self._counted = (time.monotonic(), trainer.samples_seen, float(trainer.tokens_seen))
+        if state.global_step:
+            self._heed_stop(control)
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Bring this checkpoint to the disk, thin out older ones, and tell that it is whole."""
+        checkpoints = sorted(self.folder.glob("checkpoint-*"), key=step_of)
+        manifest.record(self.folder / f"checkpoint-{state.global_step}")
+        for checkpoint in checkpoints[:-WHOLE_CHECKPOINTS]:
+            _thin(checkpoint)
+        trainer = self._trainer()
+        self.events.write(
+            CheckpointSaved(
+                step=state.global_step,
+                path=f"{self.folder.name}/checkpoint-{state.global_step}",
+                kept=len(checkpoints),
+                disk_bytes=disk_bytes(self.folder),
+                finite=is_finite(trainer.model) and math.isfinite(trainer._tr_loss),
+            )
+        )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def is_finite(model: torch.nn.Module) -> bool:
+    """Whether every weight of ``model`` is a number, neither infinite nor undefined."""
+    bounds = [
+        torch.stack(torch.aminmax(weights.detach()))
+        for weights in model.parameters()
+        if weights.numel()
+    ]
+    return bool(torch.isfinite(torch.stack(bounds)).all())
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step at which ``checkpoint`` (a folder ``checkpoint-<step>``) was saved."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _thin(checkpoint: Path) -> None:
+    """Leave the bare model of a checkpoint, without what only a resume needs."""
+    status = checkpoint.stat()
+    manifest.remove(checkpoint, RESUME_FILES)
+    # The library finds the oldest checkpoint, the next to go, by this time.
+    os.utime(checkpoint, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def disk_bytes(folder: Path) -> int:
+    """The bytes of all files below ``folder``."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

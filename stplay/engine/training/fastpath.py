@@ -1,0 +1,174 @@
+"""stplay's own way to train: what the library computes, without the work that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from stplay.engine.data.triplets import Split
+from stplay.engine.packed import dropout
+from stplay.engine.packed.packedmodel import PackedModel, why_not
+from stplay.engine.packed.packing import Packing, cells_to_waste
+from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.training import memory
+from stplay.engine.training.capture import Capture, GraphRecorder
+from stplay.engine.training.loss import CachedMultipleNegativesRankingLoss
+from stplay.engine.training.tokens import TokenizedSplit
+from stplay.engine.training.trainer import PackedTrainer
+from stplay.engine.training.vocabularyinuse import VocabularyInUse
+from stplay.engine.worker import work
+from stplay.engine.worker.stages import Stages
+from stplay.errors import UserError
+from stplay.jobs.events import Engine, RunStarted
+from stplay.runs.recipe import Recipe
+
+MEASURED_TOKENS = 256
+SCORED_TOGETHER = 256  # rows of scores, where the recipe leaves it to us
+RECALLED_SHARE = 0.25  # of what a packing's activations take, held for the second forward of others
+
+
+def why_stock(model: SentenceTransformer, begun: RunStarted | None) -> str | None:
+    """Why the library's own path is taken although it was not asked for, or ``None``.
+
+    ``begun`` is what a run that is resumed began with.
+    """
+    if begun is not None and (begun.engine is None or begun.engine.name != "fast"):
+        return "the run began with it"
+    return why_not(model)
+
+
+class FastPath:
+    """Packed sentences, one forward where a batch fits, and only the vocabulary in use."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: SentenceTransformer,
+        splits: dict[str, Split],
+        precision: str,
+        stages: Stages,
+        begun: RunStarted | None,
+    ) -> None:
+        """Tokenize, narrow the vocabulary and measure the memory; ``begun`` is a resumed run's.
+
+        Raises:
+            UserError: the data is no longer what the run began with.
+        """
+        self.packed = PackedModel(model)
+        self.stages = stages
+        self.tokenized = {
+            name: TokenizedSplit(self.packed, split, stages) for name, split in splits.items()
+        }
+        self.vocabulary = None
+        if not recipe.training.weight_decay:
+            used = [split.used for split in self.tokenized.values()]
+            known = self.packed.transformer.get_input_embeddings().num_embeddings
+            special = [each for each in model.tokenizer.all_special_ids if each < known]
+            ids = np.unique(np.concatenate([*used, np.array(special, np.int32)]))
+            self.vocabulary = VocabularyInUse(self.packed.transformer, ids)
+        if model.device.type == "cpu":
+            dropout.make_quick(model)
+        self.loss_settings = recipe.loss
+        self.precision = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.longest = int(self.tokenized["train"].lengths.max())
+        self.stages.progress("measuring the memory")
+        self.bytes_a_token = self._bytes_a_token()
+        self.engine = self._measure(recipe, begun.engine if begun else None)
+
+    def encoder(self) -> Encoder:
+        """What evaluates the model while it is trained."""
+        return Encoder(self.packed.model)
+
+    def trainer(self, **named: Any) -> PackedTrainer:
+        """The trainer; ``named`` are the arguments of the library's own, its loss among them."""
+        assert self.engine.most_tokens is not None
+        loss = self.loss(named["loss"].similarity_fct, self.recalled_bytes(self.engine.most_tokens))
+        if self.packed.model.device.type == "cuda":
+            loss.capture = Capture(
+                loss.embed,
+                self.packed.model.parameters(),
+                GraphRecorder(),
+                lambda text: work.note(self.stages.events, text),
+            )
+        return PackedTrainer(
+            packed_loss=loss,
+            tokenized=self.tokenized["train"],
+            most_tokens=self.engine.most_tokens,
+            vocabulary=self.vocabulary,
+            **named,
+        )
+
+    @property
+    def weight_bytes(self) -> int:
+        """What the weights, their gradients and the optimizer take."""
+        model = self.packed.model
+        weights = sum(each.numel() * each.element_size() for each in model.parameters())
+        return weights + memory.state_bytes(model)
+
+    def whole(self) -> AbstractContextManager[None]:
+        """The model as it is to be saved."""
+        return nullcontext() if self.vocabulary is None else self.vocabulary.whole()
+
+    def loss(
+        self, similarity: Callable[[Tensor, Tensor], Tensor], most_recalled: int = 0
+    ) -> CachedMultipleNegativesRankingLoss:
+        """The loss over packed sentences that compares by ``similarity``."""
+        settings = self.loss_settings
+        rows = settings.mini_batch_size or SCORED_TOGETHER
+        return CachedMultipleNegativesRankingLoss(
+            self.packed, settings.scale, similarity, rows, self.precision, most_recalled
+        )
+
+    def recalled_bytes(self, most_tokens: int) -> int:
+        """What may be held for second forwards, where ``most_tokens`` go through together."""
+        return int(RECALLED_SHARE * most_tokens * self.bytes_a_token)
+
+    def _measure(self, recipe: Recipe, begun: Engine | None) -> Engine:
+        """What goes through the model together, for the memory that is there."""
+        rows = np.sort(self.tokenized["train"].lengths.sum(axis=1))
+        batch = recipe.training.per_device_train_batch_size
+        model = self.packed.model
+        free = memory.SHARE * memory.available_bytes(model.device) - memory.state_bytes(model)
+        self.fitting_tokens = max(int(free / self.bytes_a_token), self.longest)
+        most_tokens = self.fitting_tokens
+        if recipe.loss.mini_batch_size is not None:
+            most_tokens = min(most_tokens, recipe.loss.mini_batch_size * self.longest)
+        vocabulary = None if self.vocabulary is None else len(self.vocabulary.used)
+        if begun is not None and begun.most_tokens is not None:
+            # A resumed run takes the very steps it would have taken.
+            most_tokens = min(most_tokens, begun.most_tokens)
+            if begun.vocabulary_rows != vocabulary:
+                raise UserError(
+                    "The training data is no longer what this run began with; start a new run."
+                )
+        return Engine(
+            name="fast",
+            most_tokens=most_tokens,
+            batch_tokens=round(float(rows.mean()) * batch),
+            largest_batch_tokens=int(rows[-batch:].sum()),
+            bytes_a_token=self.bytes_a_token,
+            vocabulary_rows=vocabulary,
+        )
+
+    def _bytes_a_token(self) -> int:
+        """What a token of the training data takes until its gradients are known."""
+        split = self.tokenized["train"]
+        totals = accumulate(split.lengths.sum(axis=1).tolist())
+        count = next((n for n, total in enumerate(totals, 1) if total >= MEASURED_TOKENS), None)
+        rows = split.rows[: count or len(split.lengths)]
+        model = self.packed.model.train()
+        sentences = [ids for column in rows.values() for ids in column]
+        packing = Packing(sentences, cells_to_waste(model.device))
+        packing = packing.to(model.device)
+        loss = self.loss(torch.matmul)  # never called: only what embeds is measured
+        devices = [model.device] if model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            taken = memory.saved_bytes(model, lambda: loss.embed(packing))
+        return max(1, round(taken / packing.tokens))

@@ -1,0 +1,116 @@
+"""The cached loss over packed sentences, which embeds a batch once where it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from sentence_transformers.base.losses.gradcache import RandContext
+from sentence_transformers.sentence_transformer import losses
+from torch import Tensor
+
+from stplay.engine.packed.packedmodel import PackedModel
+from stplay.engine.packed.packing import Packing
+from stplay.engine.training.capture import Capture
+from stplay.engine.training.recall import Recalling, Recording
+
+COLUMNS = 3
+
+
+class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLoss):
+    """The library's loss, for packed batches.
+
+    A batch that comes as one packing is embedded once, with its gradients. One that comes as
+    several goes the library's way of gradient caching (Gao et al., 2021,
+    https://huggingface.co/papers/2101.06983), a packing at a time; the activations of the first are
+    kept until its gradients come, so that it is embedded once too, and what the second forward of
+    the others costs most is recalled. The loss is the same.
+    """
+
+    def __init__(
+        self,
+        packed: PackedModel,
+        scale: float,
+        similarity_fct: Callable[[Tensor, Tensor], Tensor],
+        mini_batch_size: int,
+        precision: torch.dtype = torch.float32,
+        most_recalled: int = 0,
+    ) -> None:
+        """``mini_batch_size`` rows of scores are looked at together.
+
+        About ``most_recalled`` bytes may be held for second forwards.
+        """
+        super().__init__(packed.model, scale, similarity_fct, mini_batch_size)
+        self.packed = packed
+        self.precision = precision
+        self.most_recalled = most_recalled
+        self.capture: Capture | None = None
+        self._recorded = 0
+
+    def forward(self, sentence_features: Any, labels: Tensor | None = None) -> Tensor:
+        """The loss of a batch of packings: all anchors, then all positives, then all negatives."""
+        packings: list[Packing] = list(sentence_features)
+        if len(packings) == 1:
+            embed = self.capture or self.embed
+            return self.calculate_loss([[embed(packings[0])]])
+        # To the library each packing is a column of one row, so that it never splits one.
+        columns: list[Any] = [{"packing": packing, "cu_seq_lens_q": (0, 1)} for packing in packings]
+        columns[0]["is_kept"] = True
+        self._recorded = 0
+        return self.forward_cached(columns)
+
+    def embed(self, packing: Packing) -> Tensor:
+        """The embeddings of a packing, (sentences, dimensions), in single precision."""
+        kind, half = packing.ids.device.type, self.precision != torch.float32
+        # No weight is read twice, and a recorded step must not look for one in a cache.
+        with torch.autocast(kind, self.precision, enabled=half, cache_enabled=False):
+            return self.packed.embed(packing).float()
+
+    def embed_minibatch(
+        self,
+        sentence_feature: dict[str, Any],
+        begin: int,
+        end: int,
+        with_grad: bool,
+        copy_random_state: bool,
+        random_state: RandContext | None = None,
+    ) -> tuple[Tensor, RandContext | None]:
+        """The embeddings of one packing, and the random state they began with."""
+        if with_grad:
+            return self._embed_again(sentence_feature, random_state), None
+        packing: Packing = sentence_feature["packing"]
+        if not copy_random_state:  # nor will gradients be asked for
+            with torch.no_grad():
+                return self.embed(packing), None
+        begun = RandContext(packing.ids)
+        if "is_kept" in sentence_feature:
+            sentence_feature["kept"] = self.embed(packing)
+            return sentence_feature["kept"], begun
+        recording = Recording() if self._recorded < self.most_recalled else None
+        with torch.no_grad(), recording or nullcontext():
+            embeddings = self.embed(packing)
+        if recording is not None:
+            sentence_feature["recorded"] = recording.outputs
+            self._recorded += recording.nbytes
+        return embeddings, begun
+
+    def _embed_again(
+        self, sentence_feature: dict[str, Any], random_state: RandContext | None
+    ) -> Tensor:
+        """The embeddings of one packing with their gradients."""
+        if "kept" in sentence_feature:
+            return sentence_feature.pop("kept")
+        recorded = sentence_feature.pop("recorded", None)
+        recalling = nullcontext() if recorded is None else Recalling(recorded)
+        with random_state or nullcontext(), torch.enable_grad(), recalling:
+            return self.embed(sentence_feature["packing"])
+
+    def calculate_loss(
+        self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
+    ) -> Tensor:
+        """The library's loss of the embeddings of all three columns, one after the other."""
+        embeddings = torch.cat([part for parts in reps for part in parts])
+        columns = [[column] for column in embeddings.chunk(COLUMNS)]
+        return super().calculate_loss(columns, labels, with_backward=with_backward)

@@ -1,0 +1,101 @@
+"""Triplets are tokenized once, as the model's own preprocessing does it, and kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import Dataset
+from sentence_transformers import SentenceTransformer
+from smallmodels import random_triplets, small_model
+
+from stplay.engine.data.triplets import Split
+from stplay.engine.packed.packedmodel import PackedModel
+from stplay.engine.training.tokens import MOST_FILES, TokenizedSplit
+from stplay.engine.worker.stages import Stages
+from stplay.jobs.events import EventReader, EventWriter, StageProgressed
+from stplay.sources.names import COLUMNS
+
+
+def split_of(seed: int, rows: int = 40) -> Split:
+    triplets = random_triplets(seed, rows)
+    columns = {column: [row[n] for row in triplets] for n, column in enumerate(COLUMNS)}
+    return Split("some-train", Dataset.from_dict(columns), 0, False)
+
+
+@pytest.fixture
+def stages(tmp_path: Path) -> Stages:
+    return Stages(EventWriter(tmp_path / "events.jsonl"), seconds=0)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> SentenceTransformer:
+    return small_model(1, tmp_path / "model")
+
+
+def told(events: Path) -> int:
+    """How often it was told how far the tokenizing is."""
+    found = [event for event in EventReader(events).read() if isinstance(event, StageProgressed)]
+    return [event.stage for event in found].count("tokenizing some-train")
+
+
+def test_tokens_equal_the_librarys(home: Path, model: SentenceTransformer, stages: Stages) -> None:
+    split = split_of(0)
+    tokenized = TokenizedSplit(PackedModel(model), split, stages)
+    rows: Any = tokenized.rows
+    for column, lengths in zip(COLUMNS, tokenized.lengths.T, strict=True):
+        features = model.preprocess(list(split.triplets[column]))
+        for row, length, ids, mask in zip(
+            rows, lengths, features["input_ids"], features["attention_mask"], strict=True
+        ):
+            np.testing.assert_array_equal(row[column], ids[mask.bool()])
+            assert length == mask.sum()
+    every = np.concatenate([row[column] for row in rows for column in COLUMNS])
+    np.testing.assert_array_equal(tokenized.used, np.unique(every))
+
+
+def test_a_second_start_reads_what_the_first_has_kept(
+    home: Path, model: SentenceTransformer, tmp_path: Path, stages: Stages
+) -> None:
+    first = TokenizedSplit(PackedModel(model), split_of(0), stages)
+    (kept,) = (home / "cache" / "tokens").iterdir()
+    before = kept.stat().st_ino
+    count = told(tmp_path / "events.jsonl")
+    assert count > 0
+    model.encode(["Another use of the tokenizer leaves it cutting and padding differently."])
+    second = TokenizedSplit(PackedModel(model), split_of(0), stages)
+    assert told(tmp_path / "events.jsonl") == count
+    assert kept.stat().st_ino == before
+    np.testing.assert_array_equal(first.lengths, second.lengths)
+
+
+def test_other_sentences_another_tokenizer_or_limit_are_other_tokens(
+    home: Path, model: SentenceTransformer, tmp_path: Path, stages: Stages
+) -> None:
+    TokenizedSplit(PackedModel(model), split_of(0), stages)
+    TokenizedSplit(PackedModel(model), split_of(1), stages)
+    model.max_seq_length = 5
+    cut = TokenizedSplit(PackedModel(model), split_of(0), stages)
+    assert cut.lengths.max() == 5
+    assert len([*(home / "cache" / "tokens").iterdir()]) == 3
+
+
+def test_the_files_used_last_are_kept_and_nothing_half_done(
+    home: Path, model: SentenceTransformer, tmp_path: Path, stages: Stages
+) -> None:
+    packed, folder = PackedModel(model), home / "cache" / "tokens"
+    for seed in range(MOST_FILES):
+        TokenizedSplit(packed, split_of(seed, 3), stages)
+        for age, path in enumerate(sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)):
+            os.utime(path, (age, age))
+    TokenizedSplit(packed, split_of(0, 3), stages)  # the oldest is used again
+    TokenizedSplit(packed, split_of(99, 3), stages)
+    assert len([*folder.glob("*.arrow")]) == MOST_FILES == len([*folder.iterdir()])
+    count = told(tmp_path / "events.jsonl")
+    TokenizedSplit(packed, split_of(0, 3), stages)
+    assert told(tmp_path / "events.jsonl") == count
+    TokenizedSplit(packed, split_of(1, 3), stages)
+    assert told(tmp_path / "events.jsonl") > count
