@@ -12,15 +12,15 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import Theme
 
-from stplay.screens import keyboard
-from stplay.screens.commands import KeyCommands
-from stplay.screens.guardedapp import GuardedApp
-from stplay.screens.palette import Palette
-from stplay.screens.safetext import SafeText
-from stplay.screens.train import TrainScreen
+from stplay.screens.shared import keyboard
+from stplay.screens.shared.commands import KeyCommands
+from stplay.screens.shared.guardedapp import GuardedApp
+from stplay.screens.shared.palette import Palette
+from stplay.screens.shared.safetext import SafeText
+from stplay.screens.train.trainscreen import TrainScreen
 
 if TYPE_CHECKING:
-    from stplay.screens.earlyencoder import EarlyEncoder
+    from stplay.screens.explore.earlyencoder import EarlyEncoder
 
 SETTLED_SECONDS = 1.0
 SAFE = SafeText()
@@ -47,14 +47,14 @@ THEME = Theme(
 
 def evaluate_screen(*, afresh: bool = False) -> Screen[None]:
     """The Evaluate screen, imported when it is first opened."""
-    from stplay.screens.evaluate import EvaluateScreen
+    from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 
     return EvaluateScreen(afresh=afresh)
 
 
 def explore_screen(*, afresh: bool = False) -> Screen[None]:
     """The Explore screen, imported when it is first opened."""
-    from stplay.screens.explore import ExploreScreen
+    from stplay.screens.explore.explorescreen import ExploreScreen
 
     return ExploreScreen(afresh=afresh)
 
@@ -101,7 +101,7 @@ class StplayApp(GuardedApp):
 
     @work(group="early encoder")
     async def _start_encoder(self) -> None:
-        from stplay.screens.earlyencoder import EarlyEncoder
+        from stplay.screens.explore.earlyencoder import EarlyEncoder
 
         self._encoder = EarlyEncoder()
         await self._encoder.start()
@@ -118,7 +118,7 @@ class StplayApp(GuardedApp):
 
     async def evaluate(self, model: str) -> None:
         """Offer on the Evaluate screen to evaluate ``model``."""
-        from stplay.screens.evaluate import EvaluateScreen
+        from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 
         await self.reopen("evaluate")
         if isinstance(self.screen, EvaluateScreen):
@@ -126,7 +126,7 @@ class StplayApp(GuardedApp):
 
     def explore(self, sentences: list[str], model: str | None = None) -> Awaitable[None]:
         """Go to the Explore screen with ``sentences``, and with ``model`` where one is named."""
-        from stplay.screens.explore import ExploreScreen
+        from stplay.screens.explore.explorescreen import ExploreScreen
 
         shown = self.reopen("explore")
         screen = self.get_screen_stack("explore")[0]

@@ -31,7 +31,7 @@ ALLOWED = {
     "stplay/engine/data/triplets.py": 1,
     "stplay/engine/training/capture.py": 1,
     "stplay/jobs/process.py": 1,
-    "screens/evaluate.py": 1,
+    "screens/evaluate/evaluatescreen.py": 1,
 }
 
 

@@ -33,7 +33,7 @@ def test_it_holds_the_screens_and_the_assets(wheel: Path) -> None:
         "stplay/engine/train.py",
         "stplay/screens/app.py",
         "stplay/screens/app.tcss",
-        "stplay/screens/train.tcss",
+        "stplay/screens/train/train.tcss",
         "stplay/assets/recipes/sample.toml",
         "stplay/assets/recipes/all-nli.toml",
     ):

@@ -15,7 +15,7 @@ from piloting import playground_of
 from textual.strip import Strip
 
 from stplay.screens.app import StplayApp
-from stplay.screens.matrix import Grid, Matrix
+from stplay.screens.explore.matrix import Grid, Matrix
 
 TYPED = " home along the quiet river in the last light of a long summer evening"
 SENTENCES = [

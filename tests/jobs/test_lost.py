@@ -121,7 +121,7 @@ def log_error(run: Run) -> str:
 
 
 def test_every_status_is_shown_everywhere() -> None:
-    from stplay.screens.runview import STATUS_STYLES
+    from stplay.screens.train.runview import STATUS_STYLES
 
     for shown in (worklog.SIGNS, STATUS_STYLES):
         assert set(shown) == set(get_args(Status))

@@ -46,9 +46,9 @@ from stplay.quantities import MOST_CHARACTERS
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 from stplay.screens.app import StplayApp
-from stplay.screens.evaluationwatch import EvaluationWatch
-from stplay.screens.runview import RunView
-from stplay.screens.train import TrainScreen
+from stplay.screens.evaluate.evaluationwatch import EvaluationWatch
+from stplay.screens.train.runview import RunView
+from stplay.screens.train.trainscreen import TrainScreen
 from stplay.text import MOST_SHOWN, printable_lines
 
 ABSURD = b"""\

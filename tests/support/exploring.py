@@ -11,9 +11,9 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from stplay.screens.app import StplayApp
-from stplay.screens.explore import CARD_SENTENCES, ExploreScreen
-from stplay.screens.matrix import Matrix
-from stplay.screens.playground import Playground
+from stplay.screens.explore.explorescreen import CARD_SENTENCES, ExploreScreen
+from stplay.screens.explore.matrix import Matrix
+from stplay.screens.explore.playground import Playground
 
 
 @asynccontextmanager

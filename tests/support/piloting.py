@@ -12,9 +12,9 @@ from textual.widgets import Button, Input, Static
 from textual.worker import WorkerCancelled
 
 from stplay.evaluations import evaluation as evaluations
-from stplay.screens.evaluate import EvaluateScreen
-from stplay.screens.playground import Playground
-from stplay.screens.train import TrainScreen
+from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
+from stplay.screens.explore.playground import Playground
+from stplay.screens.train.trainscreen import TrainScreen
 
 
 def text_of(pilot: Pilot[None], selector: str) -> str:

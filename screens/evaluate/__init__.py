@@ -1,0 +1,1 @@
+"""The Evaluate screen and its views."""

@@ -1,0 +1,1 @@
+"""The Explore screen and its views."""

@@ -1,0 +1,41 @@
+"""Choosing a corpus: a file or data set, and its column."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from stplay.screens.shared.dialog import Dialog
+from stplay.screens.shared.ramp import MUTED
+
+HINT = (
+    "A text file with one sentence a line, a .jsonl, .csv, .tsv or .parquet file, builtin:sample, "
+    "all-nli or another data set. The column may be left out where there is only one."
+)
+
+
+class CorpusChoice(ModalScreen[tuple[str, str | None] | None]):
+    """Asks where the corpus is and in which column; escape chooses none."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", show=False)]
+
+    def compose(self) -> ComposeResult:
+        """Two lines to fill in."""
+        with Dialog():
+            yield Static(Content.styled("Whose sentences are the neighbours?", "bold"))
+            yield Input(placeholder="file or data", compact=True, id="corpus-source")
+            yield Input(placeholder="column", compact=True, id="corpus-column")
+            yield Static(Content.styled(HINT, MUTED))
+
+    @on(Input.Submitted)
+    def _take(self) -> None:
+        source = self.query_one("#corpus-source", Input).value.strip()
+        column = self.query_one("#corpus-column", Input).value.strip()
+        if source:
+            self.dismiss((source, column or None))

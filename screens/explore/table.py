@@ -1,0 +1,89 @@
+"""The matrix as it leaves the app: in the order in which it is shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stplay.encoding import exports
+from stplay.encoding.encoded import Encoded, cut_mark
+from stplay.errors import UserError
+from stplay.screens.explore import heatmapfile
+from stplay.screens.explore.matrix import Grid
+from stplay.sources.names import expanded
+from stplay.text import printable
+
+SUFFIX_WORDS = (
+    ".csv, .json and .npy hold the matrix, .safetensors the vectors too, .md a table, "
+    ".svg and .png a picture"
+)
+
+
+class Table(NamedTuple):
+    """A matrix, and what it was made of: both in the order in which they are shown."""
+
+    encoded: Encoded
+    metric: str
+    matrix: NDArray[np.floating]
+    grid: Grid
+
+    @classmethod
+    def of(cls, grid: Grid, encoded: Encoded, metric: str) -> Table:
+        """The table of ``grid``, which was made of ``encoded`` by ``metric``."""
+        order = grid.order
+        return cls(encoded.ordered(order), metric, grid.values[np.ix_(order, order)], grid)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences of the rows."""
+        return self.encoded.sentences
+
+    @property
+    def cut_words(self) -> str:
+        """What was not read of the sentences; nothing where all was."""
+        return self.encoded.cut_words([self.grid.numbers[place] for place in self.grid.order])
+
+    def csv(self) -> str:
+        """The table as CSV."""
+        return exports.csv(self.sentences, self.matrix)
+
+    def markdown(self) -> str:
+        """The table as Markdown; what was not read of a sentence stands after it."""
+        marked = zip(self.sentences, self.encoded.dropped, strict=True)
+        names = [sentence + cut_mark(dropped) for sentence, dropped in marked]
+        return exports.markdown(names, self.matrix)
+
+    def save(self, name: str) -> None:
+        """Write the file called ``name``; its suffix tells as what.
+
+        Raises:
+            UserError: the suffix is none of those known, or the file cannot be written.
+        """
+        path, model = expanded(name), self.encoded.model
+        pictures = {
+            ".md": lambda: self.markdown().encode(),
+            ".svg": lambda: heatmapfile.svg(self.grid, f"{model}, {self.metric}").encode(),
+            ".png": lambda: heatmapfile.png(self.grid, f"{model}, {self.metric}"),
+        }
+        make = pictures.get(path.suffix.lower())
+        if make is None and path.suffix.lower() not in exports.SUFFIXES:
+            known = ", ".join((*exports.SUFFIXES, *pictures))
+            raise UserError(f"{printable(path.name)!r} does not tell what to write: {known}.")
+        if make is None:
+            exports.write(
+                path,
+                model,
+                self.metric,
+                self.sentences,
+                self.matrix,
+                self.encoded.embeddings,
+                {"tokens": self.encoded.read, "cut": self.encoded.dropped},
+            )
+            return
+        try:
+            path.write_bytes(make())
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{printable(name)} cannot be written: {reason}.") from None

@@ -1,0 +1,58 @@
+"""A line asked for over a screen: a path, a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from stplay.errors import UserError
+from stplay.screens.shared.complaint import brief
+from stplay.screens.shared.dialog import Dialog
+from stplay.screens.shared.ramp import MUTED
+
+
+class Prompt(ModalScreen[str | None]):
+    """Asks for one line and checks it before it is taken; escape takes nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", show=False)]
+
+    def __init__(
+        self,
+        title: str,
+        hint: str,
+        value: str = "",
+        check: Callable[[str], object] = lambda value: None,
+    ) -> None:
+        super().__init__()
+        self.heading, self.hint, self.value, self._check = title, hint, value, check
+
+    def compose(self) -> ComposeResult:
+        """The title, the line, and what can stand in it."""
+        with Dialog():
+            yield Static(Content.styled(self.heading, "bold"))
+            yield Input(self.value, compact=True, select_on_focus=False)
+            yield Static(id="complaint", classes="complaint")
+            yield Static(Content.styled(self.hint, MUTED))
+
+    @on(Input.Changed)
+    def _forget_complaint(self) -> None:
+        self.query_one("#complaint", Static).update("")
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        value = event.value.strip()
+        if not value:
+            return
+        try:
+            self._check(value)
+        except UserError as error:
+            self.query_one("#complaint", Static).update(Content(brief(error.sentence)))
+            return
+        self.dismiss(value)
