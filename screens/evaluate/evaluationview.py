@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 from stplay.errors import UserError
 from stplay.evaluations import reference
 from stplay.evaluations.evaluation import Evaluation
-from stplay.evaluations.results import SIMILARITIES, EvaluatedSplit
+from stplay.evaluations.results import EvaluatedSplit
 from stplay.evaluations.sidebyside import Contender, contenders
 from stplay.evaluations.wrongtriplets import WrongTriplet, WrongTriplets
 from stplay.screens.evaluate import figures
@@ -23,6 +23,7 @@ from stplay.screens.evaluate.breakdownview import BreakdownView
 from stplay.screens.evaluate.figures import Figures, Look, Wanted
 from stplay.screens.evaluate.tripletlist import TripletList, header
 from stplay.screens.shared.answer import Answer
+from stplay.similarities import SIMILARITIES
 from stplay.text import count, duration, printable
 
 MOST_FAILED = 3
@@ -280,7 +281,7 @@ def comparisons(look: Look, found: Found) -> Content:
     elif found is None and 1 < len(look.contenders) <= MOST_COLUMNS:
         lines = [Content.styled("Comparing the models…", "dim")]
     if reference.published(look.rows.data, look.split):
-        lines.append(Content.styled(f"* {reference.DOT_NOTE}", "dim"))
+        lines.append(Content.styled(f"* {reference.dot_note()}", "dim"))
     return Content("\n").join(lines)
 
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from stplay.errors import UserError
 from stplay.evaluations import breakdown
-from stplay.evaluations.results import SIMILARITIES, EvaluatedSplit, Scores, Triplets
+from stplay.evaluations.results import EvaluatedSplit, Scores, Triplets
 from stplay.evaluations.sidebyside import Contender
 from stplay.evaluations.significance import compare
 from stplay.evaluations.wrongtriplets import WrongTriplets
 from stplay.screens.evaluate.accuracytable import MOST_COLUMNS
+from stplay.similarities import SIMILARITIES
 
 
 class Look(NamedTuple):

@@ -12,7 +12,6 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.widgets import ContentSwitcher, TextArea
 
-from stplay.encoding import similarity
 from stplay.encoding.client import Encoded, ModelFacts, Superseded
 from stplay.errors import UserError
 from stplay.screens.explore.arrangement import Arrangement
@@ -29,6 +28,7 @@ from stplay.screens.explore.sentenceeditor import Sentence, SentenceEditor
 from stplay.screens.explore.table import Table
 from stplay.screens.explore.timeslider import TimeSlider
 from stplay.screens.explore.vectorview import SentenceVector
+from stplay.similarities import SIMILARITIES
 from stplay.text import count, printable
 
 UNTRAINED = "is untrained: train a model (1) or choose another (m)."
@@ -350,8 +350,8 @@ class Playground(Vertical):
 
     def next_metric(self) -> None:
         """Measure by the next metric."""
-        metrics = similarity.METRICS
-        following = metrics[(metrics.index(self.view.metric) + 1) % len(metrics)]
+        place = SIMILARITIES.index(self.view.metric) + 1
+        following = SIMILARITIES[place % len(SIMILARITIES)]
         self.view = self.view._replace(metric=following, threshold=None)
         self.rearrange()
 

@@ -65,10 +65,8 @@ class NewRun(Horizontal):
         batch = training.per_device_train_batch_size
         too_large = f"The data has only {count(self._rows)} triplets."
         self.form.complain_of_batch(too_large if batch > self._rows else "")
-        batches = math.ceil(self._rows / batch)
-        steps_an_epoch = math.ceil(batches / training.gradient_accumulation_steps)
-        steps = training.max_steps or math.ceil(steps_an_epoch * training.num_train_epochs)
-        self.form.show_cost(f"{count(steps)} steps of {count(batch)} triplets")
+        steps = training.steps(math.ceil(self._rows / batch))
+        self.form.show_cost(f"{count(steps)} steps of {count(training.triplets_a_step)} triplets")
 
     @on(RecipeForm.StartPressed)
     async def _start(self, event: RecipeForm.StartPressed) -> None:

@@ -19,10 +19,10 @@ from stplay.jobs.events import Evaluated, EventReader, Replaced, RunResumed, Tra
 from stplay.jobs.worklog import SIGNS, Status, memory_words, stage_words
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (
-    COLUMNS,
+    HEADINGS,
     TRAINING_STAGE,
-    Row,
     TrainingLog,
+    TrainingRow,
     engine_words,
     started_epoch_words,
 )
@@ -31,7 +31,7 @@ from stplay.text import count, decimals, duration, printable, size
 POLL_SECONDS = 0.2
 PIECE = 1 << 18
 LOG_TAIL = 1 << 16
-WIDTHS = dict(zip(COLUMNS, (8, 9, 14, 10, 10, 10), strict=True))
+WIDTHS = dict(zip(HEADINGS, (8, 9, 14, 10, 10, 10), strict=True))
 STATUS_STYLES: dict[Status, str] = {
     "starting": "$warning",
     "running": "$success",
@@ -53,7 +53,7 @@ class TrainingTable(DataTable[Text]):
         for title, width in WIDTHS.items():
             self.add_column(title.rjust(width), key=title, width=width)
 
-    def show(self, rows: dict[int, Row], steps: Iterable[int], *, afresh: bool) -> None:
+    def show(self, rows: dict[int, TrainingRow], steps: Iterable[int], *, afresh: bool) -> None:
         """Show the rows of ``steps``, which have come or changed, or all of them ``afresh``."""
         following = self.cursor_row >= self.row_count - 1
         if afresh:
@@ -68,7 +68,7 @@ class TrainingTable(DataTable[Text]):
             if key not in self.rows:
                 self.add_row(*cells, key=key)
                 continue
-            for title, cell in zip(COLUMNS, cells, strict=True):
+            for title, cell in zip(HEADINGS, cells, strict=True):
                 self.update_cell(key, title, cell)
         if following and self.row_count:
             self.move_cursor(row=self.row_count - 1)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 from stplay.cli import output
 from stplay.errors import UserError
 from stplay.jobs.interrupts import INTERRUPTED
+from stplay.similarities import SIMILARITIES
 from stplay.text import MOST_DIGITS, clipped, printable, whole_number
 
 if TYPE_CHECKING:
     from stplay.evaluations.evaluation import Evaluation, EvaluationLog
     from stplay.jobs.interrupts import Interrupts
-
-SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 
 
 class AddCommand(Protocol):

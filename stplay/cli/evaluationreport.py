@@ -75,7 +75,7 @@ def report(evaluation: Evaluation, summary: Summary) -> RenderableType:
     for split in summary.splits:
         parts += [split_table(summary, split), *comparisons(evaluation, summary, split), Text("")]
         if reference.published(split.data, split.split):
-            parts.append(Text(reference.DOT_NOTE, style="dim"))
+            parts.append(Text(reference.dot_note(), style="dim"))
     for model in summary.models:
         if model.error is not None:
             parts.append(Text(f"✗ {printable(model.error)}", style="red"))

@@ -15,6 +15,7 @@ from stplay.cli import deletion, evaluationcommands, output
 from stplay.encoding.sentences import sentences_of
 from stplay.errors import UserError
 from stplay.jobs.interrupts import INTERRUPTED
+from stplay.similarities import SIMILARITIES
 
 if TYPE_CHECKING:
     from stplay.jobs.interrupts import Interrupts
@@ -112,9 +113,7 @@ def parser() -> argparse.ArgumentParser:
     sim_.add_argument(
         "--allow-pickle", action="store_true", help="trust a model that has only a pickle file"
     )
-    sim_.add_argument(
-        "--metric", choices=("cosine", "dot", "euclidean", "manhattan"), default="cosine"
-    )
+    sim_.add_argument("--metric", choices=SIMILARITIES, default=SIMILARITIES[0])
     sim_.add_argument("--format", choices=("table", "json", "csv", "npy"), default="table")
     sim_.add_argument(
         "--against",

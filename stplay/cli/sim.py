@@ -184,7 +184,7 @@ def _say(sentence: str) -> None:
     output.remark(f"stplay: {sentence}")
 
 
-def corpora_table(chosen: list[corpora.Kept], removed: bool) -> str:
+def corpora_table(chosen: list[corpora.KeptCorpus], removed: bool) -> str:
     """The corpora ``chosen``: which one it is, where it is from, its size, and its last use."""
     if not chosen:
         return "No corpus is kept.\n"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stplay.encoding import encoders, protocol
 from stplay.encoding.corpora import Corpus, Neighbour
 from stplay.encoding.encoded import Encoded
-from stplay.encoding.protocol import CorpusFacts, ModelFacts, Task
+from stplay.encoding.protocol import CorpusFacts, ModelFacts, QueryTask
 from stplay.errors import UserError
 from stplay.sources.names import absolute
 from stplay.text import printable
@@ -54,7 +54,7 @@ class Encoder:
         self._connecting = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._newest: object = None
-        self._known: OrderedDict[tuple[str, Task | None], _Known] = OrderedDict()
+        self._known: OrderedDict[tuple[str, QueryTask | None], _Known] = OrderedDict()
         self._corpora: dict[str, Corpus] = {}
 
     async def start(self, progress: Progress | None = None) -> ModelFacts:
@@ -73,11 +73,11 @@ class Encoder:
         return await self._ask(ask, progress)
 
     @property
-    def query_task(self) -> Task | None:
+    def query_task(self) -> QueryTask | None:
         """The task of what is searched for, once the model is loaded, if it tells tasks apart."""
         return "query" if self.facts and self.facts.tells_tasks_apart else None
 
-    async def encode(self, sentences: Sequence[str], task: Task | None = None) -> Encoded:
+    async def encode(self, sentences: Sequence[str], task: QueryTask | None = None) -> Encoded:
         """The embeddings of ``sentences``, those that are new encoded now.
 
         Raises:
@@ -153,7 +153,7 @@ class Encoder:
             self._connection.close()
             self._connection = None
 
-    async def _learn(self, sentences: Sequence[str], task: Task | None) -> float:
+    async def _learn(self, sentences: Sequence[str], task: QueryTask | None) -> float:
         """Have what is new of ``sentences`` encoded; returns the seconds that took."""
 
         async def ask(connection: _Connection) -> float:
@@ -226,13 +226,13 @@ class _Connection:
         self.pid = pid
         self.numbers = itertools.count(1)
         self.lost = False
-        self._waiting: dict[int, asyncio.Future[tuple[protocol.Answer, bytes]]] = {}
+        self._waiting: dict[int, asyncio.Future[tuple[protocol.EncodingAnswer, bytes]]] = {}
         self._progress: dict[int, Progress] = {}
         self._reading = asyncio.create_task(self._read())
 
     async def ask(
         self,
-        request: protocol.Request,
+        request: protocol.EncodingRequest,
         number: int,
         kind: type[Kind],
         progress: Progress | None = None,
@@ -291,7 +291,7 @@ class _Connection:
                 match answer:
                     case protocol.Failed():
                         future.set_exception(UserError(answer.sentence))
-                    case protocol.Replaced():
+                    case protocol.Overtaken():
                         future.set_exception(Superseded())
                     case _:
                         future.set_result((answer, body))

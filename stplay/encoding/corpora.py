@@ -78,24 +78,24 @@ def _place() -> Path:
     return home.cache_folder() / "corpora"
 
 
-class Kept(NamedTuple):
+class KeptCorpus(NamedTuple):
     """A corpus on the disk, and when it was last used, in seconds since 1970."""
 
     facts: CorpusFacts
     used: float
 
 
-def kept() -> list[Kept]:
+def kept() -> list[KeptCorpus]:
     """The corpora on the disk, the one used last first."""
     found = []
     for path in _place().glob("*/facts.json"):
         if _KEY.fullmatch(path.parent.name) and (known := facts(path.parent.name)):
             with suppress(OSError):  # it is being removed
-                found.append(Kept(known, path.stat().st_mtime))
+                found.append(KeptCorpus(known, path.stat().st_mtime))
     return sorted(found, key=lambda each: each.used, reverse=True)
 
 
-def find(start: str) -> Kept:
+def find(start: str) -> KeptCorpus:
     """The corpus whose key begins with ``start``.
 
     Raises:
@@ -108,7 +108,7 @@ def find(start: str) -> Kept:
     return found[0]
 
 
-def remove(corpus: Kept) -> None:
+def remove(corpus: KeptCorpus) -> None:
     """Free the disk of ``corpus``; whoever has it open may go on.
 
     Raises:
@@ -131,7 +131,7 @@ def remove_abandoned() -> None:
                 shutil.rmtree(folder)
 
 
-class Building:
+class CorpusBuilding:
     """A corpus on its way to the disk; leaves nothing behind unless it was finished.
 
     ``sentences`` are distinct and known with the first row of each.
@@ -145,7 +145,7 @@ class Building:
         self.texts = [text for text, _ in ordered]
         self.numbers = [row for _, row in ordered]
 
-    def __enter__(self) -> Building:
+    def __enter__(self) -> CorpusBuilding:
         shutil.rmtree(self.partial, ignore_errors=True)  # of a process that was killed
         self.partial.mkdir(parents=True)
         # Appended to, not mapped: on a full disk, writing to mapped memory kills the process.

@@ -14,14 +14,14 @@ import msgspec
 
 from stplay.quantities import Seconds, Whole
 
-PROTOCOL = 4
+PROTOCOL = 5
 MOST_HEADER_BYTES = 1 << 28
 MOST_BODY_BYTES = 1 << 34
 BUFFER_BYTES = 1 << 20
 
 _LENGTHS = struct.Struct("!IQ")
 
-Task = Literal["query"]
+QueryTask = Literal["query"]
 
 
 class Greeting(msgspec.Struct, tag=True):
@@ -52,7 +52,7 @@ class Encode(msgspec.Struct, tag=True):
 
     id: int
     sentences: list[str]
-    task: Task | None = None
+    task: QueryTask | None = None
 
 
 class LoadCorpus(msgspec.Struct, tag=True):
@@ -133,7 +133,7 @@ class CorpusLoaded(msgspec.Struct, tag=True):
     facts: CorpusFacts
 
 
-class Replaced(msgspec.Struct, tag=True):
+class Overtaken(msgspec.Struct, tag=True):
     """A newer request of the same client took this one's place."""
 
     id: int
@@ -146,16 +146,16 @@ class Failed(msgspec.Struct, tag=True):
     sentence: str
 
 
-Request = Union[Leave, Open, Encode, LoadCorpus, Cancel]  # noqa: UP007  msgspec wants it so
-Answer = Union[  # noqa: UP007
-    Greeting, ModelFacts, Progressed, Embedded, CorpusLoaded, Replaced, Failed
+EncodingRequest = Union[Leave, Open, Encode, LoadCorpus, Cancel]  # noqa: UP007  msgspec wants it so
+EncodingAnswer = Union[  # noqa: UP007
+    Greeting, ModelFacts, Progressed, Embedded, CorpusLoaded, Overtaken, Failed
 ]
 
 Word = TypeVar("Word")
 
-_requests = msgspec.msgpack.Decoder(Request)
-_answers = msgspec.msgpack.Decoder(Answer)
-_words = msgspec.msgpack.Decoder(Union[Request, Answer])  # noqa: UP007
+_requests = msgspec.msgpack.Decoder(EncodingRequest)
+_answers = msgspec.msgpack.Decoder(EncodingAnswer)
+_words = msgspec.msgpack.Decoder(Union[EncodingRequest, EncodingAnswer])  # noqa: UP007
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -163,7 +163,9 @@ class ProtocolError(ConnectionError):
     """The other side is there, but what it says is no word of ours."""
 
 
-def write(writer: asyncio.StreamWriter, message: Request | Answer, body: bytes = b"") -> None:
+def write(
+    writer: asyncio.StreamWriter, message: EncodingRequest | EncodingAnswer, body: bytes = b""
+) -> None:
     """Send a frame.
 
     Raises:
@@ -176,7 +178,7 @@ def write(writer: asyncio.StreamWriter, message: Request | Answer, body: bytes =
         writer.write(body)
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request:
+async def read_request(reader: asyncio.StreamReader) -> EncodingRequest:
     """The client's next word.
 
     Raises:
@@ -187,7 +189,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
     return _decode(_requests, header)
 
 
-async def read_answer(reader: asyncio.StreamReader) -> tuple[Answer, bytes]:
+async def read_answer(reader: asyncio.StreamReader) -> tuple[EncodingAnswer, bytes]:
     """The process's next word and its body.
 
     Raises:

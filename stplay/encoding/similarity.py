@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-METRICS = ("cosine", "dot", "euclidean", "manhattan")
+from stplay.similarities import SIMILARITIES
 
 
 def similarity_matrix(a: ArrayLike, b: ArrayLike, metric: str) -> NDArray[np.float32]:
@@ -17,7 +17,7 @@ def similarity_matrix(a: ArrayLike, b: ArrayLike, metric: str) -> NDArray[np.flo
     Args:
         a: embeddings of shape ``(n, dimensions)``.
         b: embeddings of shape ``(m, dimensions)``.
-        metric: one of ``METRICS``.
+        metric: one of ``SIMILARITIES``.
 
     Returns:
         Shape ``(n, m)``.
@@ -43,7 +43,7 @@ def similarity_matrix(a: ArrayLike, b: ArrayLike, metric: str) -> NDArray[np.flo
                     np.abs(apart, out=apart).sum(axis=1, out=found[row])
             found = 0.0 - (np.sqrt(found) if metric == "euclidean" else found)
         case _:
-            raise ValueError(f"there is no metric {metric!r}; the metrics: {', '.join(METRICS)}")
+            raise ValueError(f"there is no metric {metric!r}; they are {', '.join(SIMILARITIES)}")
     with np.errstate(
         over="ignore"
     ):  # too large for single precision is infinite, as in the library

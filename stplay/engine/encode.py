@@ -72,7 +72,7 @@ class Client:
         for task in (*self.corpora.values(), *self.encoding):
             task.cancel()
 
-    def send(self, answer: protocol.Answer, body: bytes = b"") -> None:
+    def send(self, answer: protocol.EncodingAnswer, body: bytes = b"") -> None:
         """Send a frame, if anybody still listens, or that it cannot be said."""
         if self.writer.is_closing():
             return
@@ -158,7 +158,7 @@ class EncodingProcess:
             client.cancel()
             writer.close()
 
-    def _take(self, client: Client, request: protocol.Request) -> None:
+    def _take(self, client: Client, request: protocol.EncodingRequest) -> None:
         match request:
             case protocol.Leave():
                 self.over.set()
@@ -171,7 +171,7 @@ class EncodingProcess:
                     client.encoding.add(task)
                     task.add_done_callback(client.encoding.discard)
                 else:
-                    client.send(protocol.Replaced(client.waiting.id))
+                    client.send(protocol.Overtaken(client.waiting.id))
                 client.waiting = request
             case protocol.LoadCorpus():
                 task = asyncio.create_task(self._load_corpus(client, request))
@@ -303,7 +303,9 @@ class EncodingProcess:
             total, done = len(found.first), 0
             stage = f"encoding {printable(Path(request.source).name)}"
             tell(stage, 0, total)
-            with corpora.Building(key, found.first, found.rows, self.facts.dimensions) as building:
+            with corpora.CorpusBuilding(
+                key, found.first, found.rows, self.facts.dimensions
+            ) as building:
                 for piece in building.pieces():
                     async with self.turn:
                         embeddings, dropped = await self._in_thread(

@@ -21,9 +21,10 @@ from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation
-from stplay.evaluations.results import SIMILARITIES, EvaluatedModel, Result, Summary
+from stplay.evaluations.results import EvaluatedModel, Result, Summary
 from stplay.jobs.events import EventWriter
 from stplay.runs import modelsathand
+from stplay.similarities import SIMILARITIES
 from stplay.text import printable
 
 if TYPE_CHECKING:

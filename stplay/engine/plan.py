@@ -19,7 +19,7 @@ from stplay.engine.worker.reader import end_with_reader
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import Engine
-from stplay.runs.plans import Choice, Plan, PlanFailed
+from stplay.runs.plans import MiniBatchChoice, Plan, PlanFailed
 from stplay.runs.recipe import Recipe, tomllib
 
 if TYPE_CHECKING:
@@ -51,14 +51,13 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
     base = load_model(recipe.model, split, None, stages)
     training = recipe.training
     precision, _ = precision_of(recipe)
-    steps_an_epoch = math.ceil(epoch.batches / training.gradient_accumulation_steps)
     found = Plan(
         base=base.name,
         device=work.device_name(base.model.device),
         precision=precision,
         triplets=len(split.triplets),
-        batch_size=training.per_device_train_batch_size * training.gradient_accumulation_steps,
-        steps=training.max_steps or math.ceil(steps_an_epoch * training.num_train_epochs),
+        batch_size=training.triplets_a_step,
+        steps=training.steps(epoch.batches),
         free_bytes=available_bytes(base.model.device),
         engine=Engine(name="stock", why=why_stock(base.model, None)),
         notes=base.notes,
@@ -85,7 +84,7 @@ def _mini_batch_sizes(recipe: Recipe, fast: FastPath) -> list[int]:
     return sorted(fitting or [1], reverse=True)
 
 
-def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
+def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> MiniBatchChoice:
     """Take steps with this size; a step is that of the training, without its reading of data."""
     import torch
     from sentence_transformers.util import cos_sim
@@ -124,7 +123,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
     together = min(most_tokens, fast.engine.largest_batch_tokens or most_tokens)
     held = together * fast.bytes_a_token + (recalled if forwards > 1 else 0)
     steps = sorted(taken[1:])  # the first takes longer
-    return Choice(
+    return MiniBatchChoice(
         mini_batch_size=mini_batch_size,
         tokens=most_tokens,
         forwards=forwards,

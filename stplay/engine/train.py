@@ -19,7 +19,7 @@ from stplay.errors import UserError
 from stplay.jobs import folders, manifest
 from stplay.jobs.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
 from stplay.jobs.job import LOCK
-from stplay.runs.recipe import Loss, Recipe
+from stplay.runs.recipe import LossSection, Recipe
 from stplay.runs.run import Run
 from stplay.runs.traininglog import epoch_warning
 
@@ -227,7 +227,7 @@ def train(run: Run, events: EventWriter, stop: work.StopSignal) -> None:
         save_model(model, run.folder / "model")
 
 
-def library_loss(model: SentenceTransformer, settings: Loss) -> torch.nn.Module:
+def library_loss(model: SentenceTransformer, settings: LossSection) -> torch.nn.Module:
     """The library's loss; of what a static embedding reads, nothing can be split: in one piece."""
     from sentence_transformers.sentence_transformer.losses import (
         CachedMultipleNegativesRankingLoss,

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stplay.quantities import Moment, Seconds, Share, Whole
+from stplay.similarities import SIMILARITIES
+from stplay.sources.names import COLUMNS
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow
     from numpy.typing import NDArray
 
-SIMILARITIES: tuple[str, ...] = ("cosine", "dot", "manhattan", "euclidean")
 METRICS = (*(f"{name}_accuracy" for name in SIMILARITIES), "max_accuracy")
-TRIPLET_COLUMNS = ("row", "anchor", "positive", "negative", "source")
+TRIPLET_COLUMNS = ("row", *COLUMNS, "source")
 SCORE_COLUMNS = tuple(
     f"{name}_{other}" for name in SIMILARITIES for other in ("positive", "negative")
 )
@@ -167,9 +168,7 @@ class Triplets:
 
     def sentences(self, place: int) -> tuple[str, str, str]:
         """Anchor, positive and negative of the triplet at ``place``."""
-        anchor, positive, negative = (
-            self._table[column][place].as_py() for column in TRIPLET_COLUMNS[1:4]
-        )
+        anchor, positive, negative = (self._table[column][place].as_py() for column in COLUMNS)
         return anchor, positive, negative
 
     @cached_property
@@ -191,7 +190,7 @@ class Triplets:
         from pyarrow import compute
 
         counts = []
-        for column in TRIPLET_COLUMNS[1:4]:
+        for column in COLUMNS:
             trimmed = compute.call_function("utf8_trim_whitespace", [self._table[column]])
             words = compute.call_function("utf8_split_whitespace", [trimmed])
             counts.append(compute.call_function("list_value_length", [words]).to_numpy())
@@ -208,7 +207,7 @@ class Triplets:
             return np.zeros(len(self), bool)
         found = [
             compute.call_function("match_substring", [self._table[column]], options).to_numpy()
-            for column in TRIPLET_COLUMNS[1:4]
+            for column in COLUMNS
         ]
         return np.logical_or.reduce(found)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FORMATS = ("jsonl", "csv")
 
 
-class Writes(Protocol):
+class TakesText(Protocol):
     """Something that takes text."""
 
     def write(self, data: str, /) -> object:
@@ -81,7 +81,7 @@ class WrongTriplets:
     def __iter__(self) -> Iterator[WrongTriplet]:
         return (self[number] for number in range(len(self)))
 
-    def write(self, file: Writes, form: str) -> None:
+    def write(self, file: TakesText, form: str) -> None:
         """Write them to ``file`` as ``csv`` or, one object a line, ``jsonl``."""
         if form == "csv":
             table = csv.writer(file)

@@ -45,7 +45,7 @@ class BestModel(NamedTuple):
     why: str
 
 
-class _Finished(NamedTuple):
+class _FinishedRun(NamedTuple):
     """A finished run whose model is there, and why it should not answer, if it should not."""
 
     name: str
@@ -62,8 +62,8 @@ def best() -> BestModel:
     return _best(_finished())
 
 
-def _best(finished: Iterable[_Finished]) -> BestModel:
-    passed: list[_Finished] = []
+def _best(finished: Iterable[_FinishedRun]) -> BestModel:
+    passed: list[_FinishedRun] = []
     for run in finished:
         if run.unfit is None:
             fit = f" that is fit{_reason(passed)}" if passed else ""
@@ -79,7 +79,7 @@ def _best(finished: Iterable[_Finished]) -> BestModel:
     return BestModel(UNTRAINED, f"{why}, and the Hub's cache has no sentence encoder")
 
 
-def _reason(passed: list[_Finished]) -> str:
+def _reason(passed: list[_FinishedRun]) -> str:
     """Why the newest of the runs that were passed over does not answer, in brackets."""
     return f" ({passed[0].name}: {passed[0].unfit})" if passed else ""
 
@@ -90,7 +90,7 @@ def answering(model: str, why: str) -> str:
     return f"{shown} answers{', ' if why == AS_ASKED else ': '}{why}."
 
 
-def _finished() -> Iterator[_Finished]:
+def _finished() -> Iterator[_FinishedRun]:
     """The finished runs that have their final model, the newest first."""
     for run in runs.every():
         log = run.read_log()
@@ -99,11 +99,11 @@ def _finished() -> Iterator[_Finished]:
         try:
             run.model_folder()
         except folders.DamagedError:
-            yield _Finished(f"run:{run.id}", DAMAGED)
+            yield _FinishedRun(f"run:{run.id}", DAMAGED)
         except UserError:  # it is gone
             continue
         else:
-            yield _Finished(f"run:{run.id}", _unfit(log))
+            yield _FinishedRun(f"run:{run.id}", _unfit(log))
 
 
 def _unfit(log: TrainingLog) -> str | None:

@@ -18,7 +18,7 @@ from stplay.text import count, decimals, duration, printable, size
 MODULE = "stplay.engine.plan"
 
 
-class Choice(msgspec.Struct, kw_only=True):
+class MiniBatchChoice(msgspec.Struct, kw_only=True):
     """One ``loss.mini_batch_size`` and what it takes.
 
     At most ``tokens`` go through the model together, a step goes forward through it ``forwards``
@@ -49,11 +49,11 @@ class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
     epoch: Epoch | None = None
     longest_tokens: int | None = None
     fitting_tokens: int | None = None
-    choices: list[Choice] = []
+    choices: list[MiniBatchChoice] = []
     notes: list[str] = []
 
     @property
-    def best(self) -> Choice | None:
+    def best(self) -> MiniBatchChoice | None:
         """The fastest choice; of equally fast ones (to 3 %) the one that takes the least memory."""
         fastest = min((choice.seconds_a_step for choice in self.choices), default=0.0)
         near = [choice for choice in self.choices if choice.seconds_a_step <= 1.03 * fastest]

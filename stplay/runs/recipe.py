@@ -45,7 +45,7 @@ class Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_def
     """A table of the recipe."""
 
 
-class Model(Section):
+class ModelSection(Section):
     """The base model. ``max_seq_length`` and ``dropout`` replace its own where they are given.
 
     ``allow_new_weights`` trains it also where its files lack weights, or hold some it has not.
@@ -58,7 +58,7 @@ class Model(Section):
     allow_new_weights: bool = False
 
 
-class Data(Section):
+class DataSection(Section):
     """Triplets by name; ``*_rows`` takes the first rows only."""
 
     train: Name = "builtin:sample"
@@ -69,7 +69,7 @@ class Data(Section):
     test_rows: Count | None = None
 
 
-class Loss(Section):
+class LossSection(Section):
     """Settings of ``CachedMultipleNegativesRankingLoss``.
 
     ``mini_batch_size`` sentences of the greatest length go through the model together at most;
@@ -81,7 +81,7 @@ class Loss(Section):
     mini_batch_size: Count | None = None
 
 
-class Training(Section):
+class TrainingSection(Section):
     """The engine, and settings of ``SentenceTransformerTrainingArguments``.
 
     The engine is ``fast``, over packed sentences, or ``stock``, the library's own path.
@@ -112,8 +112,21 @@ class Training(Section):
     save_steps: Count = 500
     save_total_limit: Annotated[int, Meta(ge=2)] | None = None
 
+    @property
+    def triplets_a_step(self) -> int:
+        """How many triplets a step takes."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps
 
-class Evaluation(Section):
+    def steps(self, batches: int) -> int:
+        """How many steps a training takes whose epochs have so many ``batches``.
+
+        Source: ``Trainer.set_initial_training_values`` of transformers.
+        """
+        steps_an_epoch = math.ceil(batches / self.gradient_accumulation_steps)
+        return self.max_steps or math.ceil(steps_an_epoch * self.num_train_epochs)
+
+
+class EvaluationSection(Section):
     """When to evaluate: on dev while training, on test at the end."""
 
     eval_strategy: Literal["no", "steps", "epoch"] = "steps"
@@ -126,11 +139,11 @@ class Evaluation(Section):
 class Recipe(Section):
     """All that decides a run; equal recipes on equal machines give equal runs."""
 
-    model: Model = msgspec.field(default_factory=Model)
-    data: Data = msgspec.field(default_factory=Data)
-    loss: Loss = msgspec.field(default_factory=Loss)
-    training: Training = msgspec.field(default_factory=Training)
-    evaluation: Evaluation = msgspec.field(default_factory=Evaluation)
+    model: ModelSection = msgspec.field(default_factory=ModelSection)
+    data: DataSection = msgspec.field(default_factory=DataSection)
+    loss: LossSection = msgspec.field(default_factory=LossSection)
+    training: TrainingSection = msgspec.field(default_factory=TrainingSection)
+    evaluation: EvaluationSection = msgspec.field(default_factory=EvaluationSection)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """The recipe as plain values; fields without a value are left out."""

@@ -19,7 +19,7 @@ from stplay.jobs.events import (
 from stplay.jobs.worklog import Status, WorkLog, status_words
 from stplay.text import count, decimals
 
-COLUMNS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
+HEADINGS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
 TRAINING_STAGE = "training"
 MOST_LEFT_OUT = 0.05  # of the rows in an epoch, without a warning
 
@@ -76,7 +76,7 @@ def run_words(status: Status, diverged: bool) -> str:
 
 
 @dataclass
-class Row:
+class TrainingRow:
     """One line of the training log, the card's table."""
 
     step: int
@@ -87,7 +87,7 @@ class Row:
     test_max_accuracy: float | None = None
 
     def cells(self) -> tuple[str, ...]:
-        """The row as shown, in the order of ``COLUMNS``."""
+        """The row as shown, in the order of ``HEADINGS``."""
         return (
             decimals(self.epoch, 3),
             count(self.step),
@@ -102,7 +102,7 @@ class Row:
 class TrainingLog(WorkLog):
     """What is known of a run from its events, and from nothing else."""
 
-    rows: dict[int, Row] = field(default_factory=dict)
+    rows: dict[int, TrainingRow] = field(default_factory=dict)
     evaluations: dict[tuple[str, int], Evaluated] = field(default_factory=dict)
     started: RunStarted | None = None
     train: TrainLogged | None = None
@@ -147,7 +147,7 @@ class TrainingLog(WorkLog):
         pace = (self._last_time - begin) / (self.step - first)
         return max(0.0, (self.total_steps - self.step) * pace)
 
-    def table(self) -> list[Row]:
+    def table(self) -> list[TrainingRow]:
         """The rows in the order of their steps."""
         return [self.rows[step] for step in sorted(self.rows)]
 
@@ -207,9 +207,9 @@ class TrainingLog(WorkLog):
     def _reach(self, step: int, when: float) -> None:
         self.step, self._last_time = step, when
 
-    def _row(self, step: int, epoch: float) -> Row:
+    def _row(self, step: int, epoch: float) -> TrainingRow:
         if step not in self.rows:
-            self.rows[step] = Row(step, epoch)
+            self.rows[step] = TrainingRow(step, epoch)
         return self.rows[step]
 
     def _drop_after(self, step: int) -> None:

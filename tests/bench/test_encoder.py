@@ -15,6 +15,7 @@ import pytest
 
 from stplay.encoding import encoders
 from stplay.encoding.client import Encoder
+from stplay.similarities import SIMILARITIES
 
 MODEL = "builtin:minilm"
 CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
@@ -93,7 +94,7 @@ async def test_a_corpus(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixtur
     theirs, theirs_used = time.perf_counter() - begun, time.process_time() - used
     await client.encode(CARD)
     nearest: dict[str, list[float]] = {}
-    for metric in ("cosine", "dot", "euclidean", "manhattan"):
+    for metric in SIMILARITIES:
         await client.neighbours(facts.key, CARD[0], 10, metric)
         nearest[metric] = []
         for number in range(60):

@@ -21,7 +21,7 @@ from terminal import Terminal
 from widemodel import make_wide_model
 
 from stplay.cli import main
-from stplay.encoding.similarity import METRICS
+from stplay.similarities import SIMILARITIES
 
 CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
 
@@ -122,7 +122,7 @@ def test_the_default_and_why(home: Path):
     run_stplay("encoders", "--stop")
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", SIMILARITIES)
 def test_the_formats_tell_the_same(metric: str):
     found = json.loads(sim(*CARD, "--metric", metric, "--format", "json"))
     assert list(found) == ["model", "metric", "sentences", "why", "tokens", "cut", "matrix"]
@@ -212,7 +212,7 @@ def test_mistakes(arguments: tuple[str, ...], told: str):
 
 
 def test_the_metrics_of_the_command_are_those_that_there_are():
-    for metric in METRICS:
+    for metric in SIMILARITIES:
         assert main.parser().parse_args(["sim", "--metric", metric]).metric == metric
     with pytest.raises(SystemExit):
         main.parser().parse_args(["sim", "--metric", "jaccard"])

@@ -21,6 +21,7 @@ from stplay import home
 from stplay.encoding import encoders, protocol
 from stplay.encoding.client import CorpusFacts, Encoder, Superseded
 from stplay.errors import UserError
+from stplay.similarities import SIMILARITIES
 
 MODEL = "builtin:minilm"
 CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
@@ -131,7 +132,7 @@ async def test_only_new_sentences_are_encoded():
 async def test_the_newest_request_takes_the_place_of_those_that_wait(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    asked: list[protocol.Request] = []
+    asked: list[protocol.EncodingRequest] = []
     write = protocol.write
     monkeypatch.setattr(protocol, "write", lambda to, one: (asked.append(one), write(to, one)))
     client = Encoder(MODEL)
@@ -161,7 +162,7 @@ async def test_the_process_itself_replaces_what_waits():
     told = {type(one): [] for one in answers}
     for one in answers:
         told[type(one)].append(one.id)  # pyright: ignore
-    assert told == {protocol.Replaced: [2, 3], protocol.Embedded: [1, 4]}
+    assert told == {protocol.Overtaken: [2, 3], protocol.Embedded: [1, 4]}
     writer.close()
 
 
@@ -222,7 +223,7 @@ async def test_a_corpus_is_encoded_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert (await load(client, path)).key != facts.key
 
     everything = await client.encode(sorted(set(sentences) - {""}))
-    for metric in ("cosine", "dot", "euclidean", "manhattan"):
+    for metric in SIMILARITIES:
         found = await client.neighbours(facts.key, CARD[0], 5, metric)
         assert (found[0].row, found[0].text) == (0, CARD[0])
         from stplay.encoding.similarity import order_by, similarity_matrix

@@ -18,7 +18,7 @@ from stplay.encoding.protocol import CorpusFacts
 def keep(source: str, hours: float = 0) -> CorpusFacts:
     """A corpus of two sentences, last used so many ``hours`` ago."""
     name = corpora.key("mine", {source: 0})
-    with corpora.Building(name, {"a cat": 0, "a dog": 1}, 2, 3) as building:
+    with corpora.CorpusBuilding(name, {"a cat": 0, "a dog": 1}, 2, 3) as building:
         building.append(np.ones((2, 3), np.float32), [0, 7])
         facts = building.finish("builtin:minilm", source)
     used = time.time() - 3600 * hours

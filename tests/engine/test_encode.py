@@ -18,12 +18,13 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 
 from stplay.encoding import encoders, protocol
 from stplay.encoding.client import Encoder
-from stplay.encoding.similarity import METRICS, similarity_matrix
+from stplay.encoding.similarity import similarity_matrix
 from stplay.engine.data.corpussentences import read
 from stplay.engine.encode import UNSPEAKABLE, Client, EncodingProcess
 from stplay.engine.models.seentokens import SeenTokens
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import EventWriter
+from stplay.similarities import SIMILARITIES
 from stplay.sources.names import minilm_folder
 
 MODEL = "builtin:minilm"
@@ -37,7 +38,7 @@ def minilm() -> SentenceTransformer:
     return SentenceTransformer(str(minilm_folder()), device="cpu")
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", SIMILARITIES)
 async def test_the_matrix_is_the_library_s(minilm: SentenceTransformer, metric: str):
     client = Encoder(MODEL)
     embeddings = (await client.encode(CARD)).embeddings

@@ -30,7 +30,7 @@ from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.breakdown import by_source, histogram
 from stplay.evaluations.evaluation import Evaluation, Request
-from stplay.evaluations.results import METRICS, SIMILARITIES
+from stplay.evaluations.results import METRICS
 from stplay.evaluations.significance import compare
 from stplay.jobs.events import (
     Event,
@@ -41,6 +41,7 @@ from stplay.jobs.events import (
     StageProgressed,
     WorkerStarted,
 )
+from stplay.similarities import SIMILARITIES
 
 ROWS, EMPTY, REPEATED = 60, 3, 4
 

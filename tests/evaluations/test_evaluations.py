@@ -249,6 +249,7 @@ def test_damaged_files_are_told_in_a_sentence(home: Path, damage: bytes) -> None
         evaluation.triplets("dev")
     evaluation.summary_path.write_bytes(damage)
     evaluation.request_path.write_bytes(damage)
+    evaluation = Evaluation(evaluation.folder)  # a summary is read once
     for read, name in ((evaluation.summary, "summary"), (evaluation.request, "request")):
         with pytest.raises(UserError, match=rf"{name}.json is damaged; evaluate again"):
             read()
@@ -261,7 +262,16 @@ def test_files_that_are_gone_are_told_in_a_sentence(home: Path) -> None:
         evaluation.scores("a", "dev")
     evaluation.summary_path.unlink()
     with pytest.raises(UserError, match=r"sample-1 has no summary.json; evaluate again"):
-        evaluation.summary()
+        Evaluation(evaluation.folder).summary()
+
+
+def test_a_summary_is_read_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluation = finished("a")
+    first = evaluation.summary()
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} is read again"))
+    evaluation.scores("a", "dev")
+    evaluation.triplets("dev")
+    assert evaluation.summary() is first
 
 
 def test_a_half_written_file_is_damaged(home: Path) -> None:

@@ -10,8 +10,8 @@ from keptresults import kept_scores, kept_triplets, summary_of
 
 from stplay.evaluations.results import (
     METRICS,
-    SIMILARITIES,
 )
+from stplay.similarities import SIMILARITIES
 
 
 def test_triplets_are_read_back(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from samplerun import finished_run
 
-from stplay.evaluations.results import SIMILARITIES
 from stplay.jobs import manifest
 from stplay.jobs.events import (
     Evaluated,
@@ -22,6 +21,7 @@ from stplay.jobs.events import (
 from stplay.runs import modelsathand
 from stplay.runs import run as runs
 from stplay.runs.run import Run
+from stplay.similarities import SIMILARITIES
 from stplay.sources import names as sources
 
 MINILM = "builtin:minilm"

@@ -13,11 +13,11 @@ from conftest import make_home, run_stplay, write_triplets
 from stplay.errors import UserError
 from stplay.jobs.events import Engine, Epoch, StageProgressed
 from stplay.runs import plans, recipe
-from stplay.runs.plans import Choice, Plan
+from stplay.runs.plans import MiniBatchChoice, Plan
 
 
-def choice(size: int, seconds: float, memory: int, forwards: int = 1) -> Choice:
-    return Choice(
+def choice(size: int, seconds: float, memory: int, forwards: int = 1) -> MiniBatchChoice:
+    return MiniBatchChoice(
         mini_batch_size=size,
         tokens=size * 20,
         forwards=forwards,
@@ -26,7 +26,7 @@ def choice(size: int, seconds: float, memory: int, forwards: int = 1) -> Choice:
     )
 
 
-def plan_of(*choices: Choice, engine: Engine | None = None) -> Plan:
+def plan_of(*choices: MiniBatchChoice, engine: Engine | None = None) -> Plan:
     return Plan(
         base="builtin:tiny",
         device="CPU, 2 threads",

@@ -196,7 +196,7 @@ def test_an_override_that_cannot_be_used(override: str, parts: list[str]):
 def test_an_unknown_field_tells_those_that_are_known():
     told = complaint("sample", "training.learning_rat=1")
     assert told.startswith("--set training.learning_rat ")
-    for name in recipe.Training.__struct_fields__:
+    for name in recipe.TrainingSection.__struct_fields__:
         assert name in told
     told = complaint("sample", "trainig.seed=1")
     assert told.startswith("--set trainig ")
@@ -429,7 +429,9 @@ def test_the_fields_are_the_librarys(library: dict[str, Any]):
     ours = {"engine", "test_at_end", "warmup_ratio"}
     # The loss wants no duplicates in a batch, and to see the evaluation is what stplay is for.
     chosen = {"batch_sampler", "eval_strategy", "eval_steps"}
-    names = set(recipe.Training.__struct_fields__ + recipe.Evaluation.__struct_fields__)
+    names = set(
+        recipe.TrainingSection.__struct_fields__ + recipe.EvaluationSection.__struct_fields__
+    )
     assert names - ours <= library.keys()
     assert "warmup_steps" in library
     defaults = recipe.Recipe()

@@ -27,10 +27,10 @@ from stplay.jobs.events import (
 )
 from stplay.jobs.worklog import Status, stage_words, status_words
 from stplay.runs.traininglog import (
-    COLUMNS,
+    HEADINGS,
     TRAINING_STAGE,
-    Row,
     TrainingLog,
+    TrainingRow,
     engine_words,
     epoch_warning,
     epoch_words,
@@ -107,10 +107,10 @@ END = [evaluated(400, 0.839, "test"), RunFinished(outcome="completed", exit_code
 def test_a_step_is_one_row_whatever_it_told_first():
     log = folded(*START, *interval(100), evaluated(200, 0.7), trained(200, 2.5), *END)
     assert [row.step for row in log.table()] == [0, 100, 200, 400]
-    assert log.table()[0] == Row(0, 0.0, None, None, 0.541, None)
+    assert log.table()[0] == TrainingRow(0, 0.0, None, None, 0.541, None)
     assert log.table()[1].cells() == ("0.250", "100", "3.5000", "2.6667", "0.550", "-")
-    assert log.table()[2] == Row(200, 0.5, 2.5, None, 0.7, None)
-    assert log.table()[3] == Row(400, 1.0, None, None, None, 0.839)
+    assert log.table()[2] == TrainingRow(200, 0.5, 2.5, None, 0.7, None)
+    assert log.table()[3] == TrainingRow(400, 1.0, None, None, None, 0.839)
     assert log.last_dev_accuracy() == 0.7
     assert log.last_test_accuracy() == 0.839
     assert log.evaluations["test", 400].data == "sample-test"
@@ -139,7 +139,7 @@ def test_the_table_of_the_card_comes_back(card: Path):
             log.apply(evaluated(step, float(row["all_nli_test_max_accuracy"]), "test", total=6250))
     shown = [row.cells() for row in log.table()]
     assert len(shown) == len(rows) == 64
-    assert len(COLUMNS) == len(shown[0]) == 6
+    assert len(HEADINGS) == len(shown[0]) == 6
     assert shown[0] == ("0.000", "0", "-", "-", "0.541", "-")
     assert shown[1] == ("0.016", "100", "3.5308", "3.1817", "0.558", "-")
     assert shown[62] == ("0.992", "6,200", "0.0033", "1.0492", "0.849", "-")
@@ -147,11 +147,11 @@ def test_the_table_of_the_card_comes_back(card: Path):
 
 
 def test_a_row_without_figures():
-    assert Row(0, 0.0).cells() == ("0.000", "0", "-", "-", "-", "-")
+    assert TrainingRow(0, 0.0).cells() == ("0.000", "0", "-", "-", "-", "-")
 
 
 def test_figures_have_fixed_decimals_and_separators():
-    row = Row(1_234_567, 12.3456, 0.5, 10.00004, 1.0, 0.0)
+    row = TrainingRow(1_234_567, 12.3456, 0.5, 10.00004, 1.0, 0.0)
     assert row.cells() == ("12.346", "1,234,567", "0.5000", "10.0000", "1.000", "0.000")
 
 

@@ -44,7 +44,7 @@ def model(stages, name, **settings):
     from stplay.engine.models.basemodel import load_model
     rows = Dataset.from_dict({column: ["A cat sleeps."] for column in COLUMNS})
     train = Split("some-train", rows, 0, True)
-    found = load_model(recipe.Model(base=name, **settings), train, None, stages)
+    found = load_model(recipe.ModelSection(base=name, **settings), train, None, stages)
     saved = log.with_name("saved")
     found.model.save_pretrained(str(saved))
     return {

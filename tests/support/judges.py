@@ -20,8 +20,9 @@ from smallmodels import (
 from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
 from stplay.engine.packed.sentenceencoder import Encoder
 from stplay.engine.worker.stages import Stages
-from stplay.evaluations.results import SIMILARITIES, Scores
+from stplay.evaluations.results import Scores
 from stplay.jobs.events import EventWriter
+from stplay.similarities import SIMILARITIES
 
 
 class Judged(NamedTuple):
@@ -80,7 +81,7 @@ def library(
         positives,
         negatives,
         truncate_dim=truncate_dim,
-        similarity_fn_names=["cosine", "dot", "manhattan", "euclidean"],
+        similarity_fn_names=[*SIMILARITIES],
     )
     return judge.right(model), judge(model)
 

@@ -18,12 +18,13 @@ from sentence_transformers.sentence_transformer.modules.tokenizer import WordTok
 
 from stplay.encoding import protocol
 from stplay.engine.encode import EncodingProcess, ToldStages
-from stplay.engine.evaluation.tripletevaluator import SIMILARITIES, TripletEvaluator
+from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
 from stplay.engine.models.inputmodules import prompt
 from stplay.engine.packed.sentenceencoder import Encoder, Task
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventWriter
+from stplay.similarities import SIMILARITIES
 
 STAGES = Stages(EventWriter(Path(os.devnull)))
 ALL: tuple[Task | None, ...] = (None, "query", "document")

@@ -15,13 +15,13 @@ from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.evaluations.results import (
     SCORE_COLUMNS,
-    SIMILARITIES,
     EvaluatedModel,
     EvaluatedSplit,
     Result,
     Summary,
 )
 from stplay.evaluations.significance import accuracy
+from stplay.similarities import SIMILARITIES
 
 ANIMALS = ("cat", "dog", "horse", "bird", "cow", "fox", "hen")
 

@@ -24,6 +24,8 @@ from sentence_transformers.base.modules import Dense
 from sentence_transformers.sentence_transformer.modules import Normalize
 from transformers import BertModel
 
+from stplay.similarities import SIMILARITIES
+
 OLD_NAMES = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 
 OTHER_KINDS = ("CrossEncoder", "MultiVectorEncoder", "SparseEncoder")
@@ -189,6 +191,6 @@ LAYOUTS = {
         f"similarity {name}": Case(
             lambda folder, name=name: encoder(folder, similarity_fn_name=name)
         )
-        for name in ("cosine", "dot", "euclidean", "manhattan")
+        for name in SIMILARITIES
     },
 }

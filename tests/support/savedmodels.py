@@ -30,7 +30,7 @@ def opened(folder: Path, *, allow_pickle: bool = False) -> SentenceTransformer:
 
 
 def loaded(folder: Path, **settings: Any) -> BaseModel:
-    return load_model(recipe.Model(base=str(folder), **settings), None, None, stages())  # pyright: ignore
+    return load_model(recipe.ModelSection(base=str(folder), **settings), None, None, stages())  # pyright: ignore
 
 
 def saved(model: SentenceTransformer, folder: Path) -> Path:

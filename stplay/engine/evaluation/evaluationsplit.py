@@ -18,7 +18,8 @@ from sentence_transformers import util
 from stplay.engine.data.triplets import Triplet, open_split
 from stplay.engine.packed.sentenceencoder import Encoder, Task
 from stplay.engine.worker.stages import Stages
-from stplay.evaluations.results import SCORE_COLUMNS, SIMILARITIES, TRIPLET_COLUMNS, EvaluatedSplit
+from stplay.evaluations.results import SCORE_COLUMNS, TRIPLET_COLUMNS, EvaluatedSplit
+from stplay.similarities import SIMILARITIES
 
 PIECE = 4096
 SIMILARITY_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -122,7 +123,7 @@ class EvaluationSplit:
             others = self._embed(encoder, "document", lambda done: progress((total + done) // 2))
         else:
             anchors = others = self._embed(encoder, None, progress)
-        right = dict.fromkeys(SIMILARITIES, 0)
+        right: dict[str, int] = dict.fromkeys(SIMILARITIES, 0)
         # Not narrower than the library compares them: that would make ties.
         kind = np.promote_types(anchors.dtype, np.float32)
         schema = pyarrow.schema([(name, pyarrow.from_numpy_dtype(kind)) for name in SCORE_COLUMNS])

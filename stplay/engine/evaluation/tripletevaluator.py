@@ -15,8 +15,7 @@ from sentence_transformers.sentence_transformer import evaluation
 from stplay.engine.packed.sentenceencoder import Encoder, NotFiniteError, Prepared, checked
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.work import note
-
-SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
+from stplay.similarities import SIMILARITIES
 
 
 class TripletEvaluator(evaluation.TripletEvaluator):

@@ -72,13 +72,13 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
     if name.startswith("run:"):
         folders.check_whole(folder)
     stages.progress(f"loading {printable(name)}")
-    settings = recipe.Model(base=name, allow_pickle=allow_pickle)
+    settings = recipe.ModelSection(base=name, allow_pickle=allow_pickle)
     model, precision, _ = _load(folder, settings, f"model {printable(name)}", "encode")
     return OpenedModel(model.eval(), folder, revision, precision)
 
 
 def load_model(
-    settings: recipe.Model, train: Split, checkpoint: Path | None, stages: Stages
+    settings: recipe.ModelSection, train: Split, checkpoint: Path | None, stages: Stages
 ) -> BaseModel:
     """The base model of a run, or the run's own model from its ``checkpoint``.
 
@@ -131,7 +131,7 @@ def _notes(loaded: LoadedModel, what: str) -> list[str]:
     return notes
 
 
-def _load(folder: Path, settings: recipe.Model, shown: str, purpose: Purpose) -> LoadedModel:
+def _load(folder: Path, settings: recipe.ModelSection, shown: str, purpose: Purpose) -> LoadedModel:
     overrides: dict[str, Any] = {}
     try:
         if settings.dropout is not None:
@@ -186,7 +186,7 @@ def _limit_tokens(module: Any, wanted: int | None, shown: str) -> None:
 
 
 def _check_weights(
-    loaded: LoadedModel, settings: recipe.Model, shown: str, purpose: Purpose
+    loaded: LoadedModel, settings: recipe.ModelSection, shown: str, purpose: Purpose
 ) -> None:
     """Make sure that the weights are those that were saved, and such that can be trained."""
     if purpose != "encode" and loading.is_quantized(loaded.model):

@@ -13,7 +13,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from stplay.engine.evaluation.tripletevaluator import SIMILARITIES, TripletEvaluator
+from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
 from stplay.engine.training.resumption import WHOLE_CHECKPOINTS
 from stplay.engine.training.trainer import Trainer
 from stplay.engine.worker.stages import Stages
@@ -21,6 +21,7 @@ from stplay.engine.worker.work import StopSignal, note
 from stplay.jobs import manifest
 from stplay.jobs.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
 from stplay.runs.traininglog import TRAINING_STAGE
+from stplay.similarities import SIMILARITIES
 
 RESUME_FILES = (
     "optimizer.pt",

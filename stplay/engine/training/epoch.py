@@ -13,13 +13,13 @@ from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
 from stplay.engine.data.triplets import Split
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Epoch
-from stplay.runs.recipe import Training
+from stplay.runs.recipe import TrainingSection
 from stplay.sources.names import COLUMNS
 
 MOST_SECONDS = 2.0
 
 
-def first_epoch(split: Split, training: Training, stages: Stages) -> Epoch:
+def first_epoch(split: Split, training: TrainingSection, stages: Stages) -> Epoch:
     """What the first epoch of ``training`` takes of ``split``.
 
     The trainer takes as many batches as the rows would fill. Where sentences are shared by many

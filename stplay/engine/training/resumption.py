@@ -14,7 +14,7 @@ from stplay.engine.worker.work import versions
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
 from stplay.jobs.events import RunStarted
-from stplay.runs.recipe import SECTIONS, Model, Recipe
+from stplay.runs.recipe import SECTIONS, ModelSection, Recipe
 from stplay.runs.run import Run
 from stplay.text import count, printable
 
@@ -139,7 +139,7 @@ class Resumption:
                 f"({'; '.join(changed.values())}); put it back and resume, or start a new run."
             )
 
-    def base_fingerprint(self, settings: Model, base: str) -> str | None:
+    def base_fingerprint(self, settings: ModelSection, base: str) -> str | None:
         """The fingerprint of the model that the run began with, whose full name is ``base``.
 
         Raises:

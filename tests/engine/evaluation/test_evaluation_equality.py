@@ -28,7 +28,7 @@ from smallmodels import (
 )
 
 from stplay.engine.packed.sentenceencoder import Encoder
-from stplay.evaluations.results import SIMILARITIES
+from stplay.similarities import SIMILARITIES
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -37,7 +37,7 @@ def split(*sentences: str, synthetic: bool = True) -> Split:
 def load(
     base: str | Path, train: Split | None = None, checkpoint: Path | None = None, **settings: Any
 ) -> BaseModel:
-    model = recipe.Model(base=str(base), **settings)
+    model = recipe.ModelSection(base=str(base), **settings)
     stages = Stages(EventWriter(Path(os.environ["STPLAY_HOME"], "events")), seconds=0)
     return load_model(model, train or split(TEXT), checkpoint, stages)
 

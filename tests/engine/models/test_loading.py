@@ -218,4 +218,4 @@ def test_a_pooler_that_embeddings_come_from_is_not_made_up(folder: Path) -> None
 def test_a_checkpoint_is_whole_or_refused(folder: Path) -> None:
     change(folder / "model.safetensors", without(QUERY))
     with pytest.raises(UserError, match=r"^The checkpoint .*1 weight is missing"):
-        load_model(recipe.Model(allow_new_weights=True), None, folder, stages())  # pyright: ignore
+        load_model(recipe.ModelSection(allow_new_weights=True), None, folder, stages())  # pyright: ignore

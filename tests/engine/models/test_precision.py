@@ -90,7 +90,7 @@ def test_a_training_is_in_single_precision(
         torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
         (folder / "model.safetensors").unlink()
     if kind == "checkpoint":
-        base = load_model(recipe.Model(), None, folder, stages())  # pyright: ignore
+        base = load_model(recipe.ModelSection(), None, folder, stages())  # pyright: ignore
     else:
         base = loaded(folder, allow_pickle=True)
     what = "checkpoint" if kind == "checkpoint" else "base model"

@@ -16,6 +16,7 @@ from transformers import XLMRobertaModel, XLMRobertaTokenizer
 from stplay.engine.data.sample import Split, triplets
 from stplay.engine.models.tiny import build_tiny
 from stplay.engine.models.tokenizertraining import train_tokenizer
+from stplay.similarities import SIMILARITIES
 
 FEW = ["A dog runs.", "Two cats are sleeping.", "A dog sleeps."]
 ODD = ["Zoë ate 3 crêpes 😀😀 in 東京!", "", " ", "\n\t", "a" * 3000, "<s> <mask> ▁"]
@@ -122,7 +123,7 @@ def test_untrained_it_knows_next_to_nothing(tiny: SentenceTransformer, split: Sp
         negatives,
         batch_size=100,
         write_csv=False,
-        similarity_fn_names=["cosine", "dot", "manhattan", "euclidean"],
+        similarity_fn_names=[*SIMILARITIES],
     )
     accuracies = evaluator(tiny)
     assert len(accuracies) == 5

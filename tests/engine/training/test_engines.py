@@ -22,6 +22,7 @@ from stplay.runs import recipe
 from stplay.runs import run as runs
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
+from stplay.similarities import SIMILARITIES
 
 STEPS = 50
 COMMON: dict[str, dict[str, Any]] = {
@@ -123,7 +124,7 @@ def check_equal(ours: Run, library: Run) -> None:
     assert [row.loss for row in found if row.loss is not None] == pytest.approx(evaluated, rel=1e-5)
     assert log_of(ours).evaluations.keys() == log_of(library).evaluations.keys()
     for key, evaluation in log_of(library).evaluations.items():
-        for name in ("cosine", "dot", "manhattan", "euclidean"):
+        for name in SIMILARITIES:
             accuracy = getattr(evaluation, f"{name}_accuracy")
             assert getattr(log_of(ours).evaluations[key], f"{name}_accuracy") == accuracy
     right = weights(library)

@@ -11,7 +11,7 @@ from stplay.engine.data.triplets import Split
 from stplay.engine.training import epoch
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Epoch, Event
-from stplay.runs.recipe import Training
+from stplay.runs.recipe import TrainingSection
 
 
 class Told:
@@ -49,7 +49,7 @@ def test_the_rows_are_those_of_the_librarys_batches(
         given.triplets, size, drop_last=False, generator=torch.Generator(), seed=seed
     )
     taken = [batch for batch, _ in zip(sampler, range(len(sampler)), strict=False)]
-    training = Training(per_device_train_batch_size=size, seed=seed)
+    training = TrainingSection(per_device_train_batch_size=size, seed=seed)
     found = epoch.first_epoch(given, training, STAGES)
     assert found == Epoch(rows=sum(map(len, taken)), batches=len(sampler), batch_size=size)
 
@@ -61,7 +61,7 @@ def test_sixteen_anchors_fill_a_quarter_of_an_epoch() -> None:
         "negative": [f"negative {number}" for number in range(256)],
     }
     given = Split("x", Dataset.from_dict(triplets), 0, False)
-    training = Training(per_device_train_batch_size=64)
+    training = TrainingSection(per_device_train_batch_size=64)
     assert epoch.first_epoch(given, training, STAGES) == Epoch(rows=64, batches=4, batch_size=64)
     training.batch_sampler = "batch_sampler"
     assert epoch.first_epoch(given, training, STAGES) == Epoch(rows=256, batches=4, batch_size=64)
@@ -69,6 +69,8 @@ def test_sixteen_anchors_fill_a_quarter_of_an_epoch() -> None:
 
 def test_what_takes_too_long_is_told_as_about(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epoch, "MOST_SECONDS", 0.0)
-    found = epoch.first_epoch(split(256, 256), Training(per_device_train_batch_size=64), STAGES)
+    found = epoch.first_epoch(
+        split(256, 256), TrainingSection(per_device_train_batch_size=64), STAGES
+    )
     assert (found.batches, found.exact) == (4, False)
     assert 0 < found.rows <= 256

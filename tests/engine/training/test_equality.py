@@ -13,6 +13,7 @@ from checkout import SUPPORT
 from conftest import run_stplay
 
 from stplay.runs import run as runs
+from stplay.similarities import SIMILARITIES
 
 RECIPE = {
     "model.dropout": "0",
@@ -47,7 +48,7 @@ def test_losses_and_accuracies_equal_a_plain_script(home: Path, tmp_path: Path) 
     assert len(losses) == 12
     assert losses == pytest.approx(expected["losses"], abs=1e-4)
     test = log.evaluations["test", 12]
-    for name in ("cosine", "dot", "manhattan", "euclidean"):
+    for name in SIMILARITIES:
         accuracy = expected["accuracies"][f"sample-test_{name}_accuracy"]
         assert getattr(test, f"{name}_accuracy") == accuracy
     assert test.max_accuracy == expected["accuracies"]["sample-test_max_accuracy"]

@@ -80,7 +80,7 @@ def ours(folder: Path, data: Path) -> runs.Run:
 
 def library_trains(case: Case, folder: Path, rows: Dataset) -> tuple[Any, list[float]]:
     """The library's own model after as many steps, and the loss of each."""
-    set_seed(recipe.Training().seed)
+    set_seed(recipe.TrainingSection().seed)
     model = library(folder)
     if case.mend is not None:
         case.mend(model)
@@ -154,4 +154,6 @@ def test_what_a_static_embedding_has_not_is_said(
     static(tmp_path / "model")
     split = load_split("builtin:sample", "train", 8, STAGES)
     with pytest.raises(UserError, match=told):
-        load_model(recipe.Model(base=str(tmp_path / "model"), **settings), split, None, STAGES)
+        load_model(
+            recipe.ModelSection(base=str(tmp_path / "model"), **settings), split, None, STAGES
+        )

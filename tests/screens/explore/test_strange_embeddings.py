@@ -15,7 +15,6 @@ from textual.pilot import Pilot
 
 from stplay.encoding.encoded import Encoded
 from stplay.encoding.protocol import ModelFacts
-from stplay.encoding.similarity import METRICS
 from stplay.screens.explore import heatmapfile
 from stplay.screens.explore.arrangement import Arrangement
 from stplay.screens.explore.grids import ORDERS, View, ends, next_threshold
@@ -24,6 +23,7 @@ from stplay.screens.explore.matrices import Matrices
 from stplay.screens.explore.matrix import Matrix
 from stplay.screens.explore.selection import Selection
 from stplay.screens.explore.sentenceeditor import Sentence
+from stplay.similarities import SIMILARITIES
 
 
 class Wall(App[None]):
@@ -75,7 +75,7 @@ async def test_whatever_a_model_gives_is_shown(count: int) -> None:
         app = pilot.app
         assert isinstance(app, Wall)
         for kind, rows in kinds.items():
-            for metric in METRICS:
+            for metric in SIMILARITIES:
                 order = ORDERS[len(metric) % len(ORDERS)]
                 view = View(metric, order, threshold=0.3)
                 arrangement = arranged(rows, kinds["mixed"], view)
