@@ -80,6 +80,8 @@ class Encoder:
     async def encode(self, sentences: Sequence[str], task: QueryTask | None = None) -> Encoded:
         """The embeddings of ``sentences``, those that are new encoded now.
 
+        They come as float32, of shape ``(sentences, dimensions)``, whatever the model computes in.
+
         Raises:
             Superseded: a newer call came before this one's turn.
             UserError: the model cannot be loaded, or its process died twice.
@@ -131,7 +133,16 @@ class Encoder:
     async def neighbours(
         self, corpus_key: str, sentence: str, k: int, metric: str
     ) -> list[Neighbour]:
-        """The ``k`` sentences of a loaded corpus that are most like ``sentence``.
+        """The ``k`` sentences of a loaded corpus that are most like ``sentence``, as a query.
+
+        Args:
+            corpus_key: ``CorpusFacts.key``.
+            sentence: it is encoded with the model's prompt for queries, where it has one.
+            k: how many; all there are where they are fewer.
+            metric: one of ``SIMILARITIES``.
+
+        Returns:
+            The most similar first; distances are negative.
 
         Raises:
             UserError: the corpus is gone, the model cannot be loaded, or its process died twice.

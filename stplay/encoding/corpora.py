@@ -177,7 +177,15 @@ class CorpusBuilding:
             yield self.texts[start : start + PIECE]
 
     def append(self, embeddings: NDArray[np.float32], dropped: Sequence[int]) -> None:
-        """Write the embeddings of the next piece, and keep how many tokens of each were cut off."""
+        """Write the embeddings of the next piece, and keep how many tokens of each were cut off.
+
+        Args:
+            embeddings: those of the piece, in its order, of shape ``(sentences, dimensions)``.
+            dropped: as many numbers of tokens.
+
+        Raises:
+            OSError: the disk is full.
+        """
         self.dropped += dropped
         self.file.write(np.ascontiguousarray(embeddings, np.float32).data)
 
@@ -208,9 +216,19 @@ class CorpusBuilding:
 
 
 class Corpus:
-    """An encoded corpus, mapped into memory."""
+    """An encoded corpus, mapped into memory.
+
+    ``embeddings`` are of shape ``(sentences, dimensions)``; ``rows`` (of the source, from 0),
+    ``ends`` (in bytes of ``sentences``, UTF-8 text) and ``dropped`` (tokens that were not read) of
+    shape ``(sentences,)``.
+    """
 
     def __init__(self, name: str) -> None:
+        """Open the corpus of the key ``name``.
+
+        Raises:
+            UserError: it is gone, or damaged.
+        """
         folder = _folder(name)
         try:
             self.embeddings: NDArray[np.float32] = np.load(folder / "embeddings.npy", mmap_mode="r")
@@ -232,10 +250,22 @@ class Corpus:
         return self.sentences[start : self.ends[place]].tobytes().decode()
 
     def neighbours(self, query: NDArray[np.float32], k: int, metric: str) -> list[Neighbour]:
-        """The ``k`` sentences most like ``query``, an embedding, the most similar first.
+        """The ``k`` sentences most like ``query``, the most similar first.
 
         Every sentence is looked at: a matrix product, or for ``manhattan`` all differences, which
         take several times as long.
+
+        Args:
+            query: an embedding, of shape ``(dimensions,)``.
+            k: how many; all there are where they are fewer.
+            metric: one of ``SIMILARITIES``.
+
+        Returns:
+            Scores as ``similarity_matrix`` gives them: distances are negative. Of equal ones, the
+            first row comes first.
+
+        Raises:
+            ValueError: the query has other dimensions than the corpus, or there is no such metric.
         """
         if query.shape != self.embeddings.shape[1:]:
             raise ValueError("the corpus was encoded by a model of other dimensions")

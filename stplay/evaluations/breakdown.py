@@ -25,7 +25,10 @@ class Group(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """The number of triplets whose margin is at least ``low`` and below ``high``."""
+    """The number of triplets whose margin is at least ``low`` and below ``high``.
+
+    Both are in the unit of the similarity that the margins are of.
+    """
 
     low: float
     high: float
@@ -33,7 +36,15 @@ class Bin(NamedTuple):
 
 
 def by_length(words: NDArray[np.int64], rights: list[NDArray[np.bool_]]) -> list[Group]:
-    """Accuracies in about equal groups of triplets, by the words of their longest sentence."""
+    """Accuracies in about equal groups of triplets, by the words of their longest sentence.
+
+    Args:
+        words: ``Triplets.words``, of shape ``(triplets,)``; at least one.
+        rights: which triplets each model judges right, ``Scores.right`` of each, of the same shape.
+
+    Returns:
+        ``LENGTH_GROUPS`` groups at most, the shortest first; each has an accuracy a model.
+    """
     import numpy as np
 
     shares = np.arange(1, LENGTH_GROUPS) / LENGTH_GROUPS
@@ -47,7 +58,15 @@ def by_length(words: NDArray[np.int64], rights: list[NDArray[np.bool_]]) -> list
 
 
 def by_source(sources: NDArray[np.str_], rights: list[NDArray[np.bool_]]) -> list[Group]:
-    """Accuracies by the source that the data names, the largest first; none where it has none."""
+    """Accuracies by the source that the data names, the largest first; none where it has none.
+
+    Args:
+        sources: ``Triplets.sources``, of shape ``(triplets,)``; at least one.
+        rights: which triplets each model judges right, ``Scores.right`` of each, of the same shape.
+
+    Returns:
+        ``MOST_SOURCES`` groups at most, and one of all others; each has an accuracy a model.
+    """
     import numpy as np
 
     names, counts = np.unique(sources, return_counts=True)
@@ -68,7 +87,20 @@ def _group(name: str, inside: NDArray[np.bool_], rights: list[NDArray[np.bool_]]
 
 
 def histogram(margins: NDArray[np.floating], bins: int = 16) -> list[Bin]:
-    """How often each margin occurs; one edge is 0, so that no bin mixes right with wrong."""
+    """How often each margin occurs; one edge is 0, so that no bin mixes right with wrong.
+
+    Args:
+        margins: ``Scores.margins``, of shape ``(triplets,)``, finite, at least one; in the unit of
+            their similarity, and below 0 where a triplet is judged wrong.
+        bins: about how many there are to be.
+
+    Returns:
+        Bins of one round width, 1, 2 or 5 times a power of ten, the lowest first; together they
+        hold every margin, and 0 too.
+
+    Raises:
+        ValueError: there are no margins, or one is not finite.
+    """
     import numpy as np
 
     low, high = min(float(margins.min()), 0.0), max(float(margins.max()), 0.0)

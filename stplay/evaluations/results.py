@@ -158,16 +158,25 @@ def _table(path: Path, columns: Sequence[str]) -> pyarrow.Table:
 
 
 class Triplets:
-    """The triplets of a split, a column each, and which rows of the data they were."""
+    """The triplets of a split, a column each, and which rows of the data they were.
+
+    Every array has one value a triplet, shape ``(triplets,)``, in the order of the rows.
+    """
 
     def __init__(self, path: Path) -> None:
+        """Read the Parquet file at ``path``.
+
+        Raises:
+            OSError: it cannot be read.
+            pyarrow.ArrowException: it is damaged, or lacks one of ``TRIPLET_COLUMNS``.
+        """
         self._table = _table(path, TRIPLET_COLUMNS)
 
     def __len__(self) -> int:
         return self._table.num_rows
 
     def sentences(self, place: int) -> tuple[str, str, str]:
-        """Anchor, positive and negative of the triplet at ``place``."""
+        """Anchor, positive and negative of the triplet at ``place``, from 0."""
         anchor, positive, negative = (self._table[column][place].as_py() for column in COLUMNS)
         return anchor, positive, negative
 
@@ -185,7 +194,7 @@ class Triplets:
 
     @cached_property
     def words(self) -> NDArray[np.int64]:
-        """The number of words of the longest sentence of each triplet."""
+        """The number of words of the longest sentence of each triplet, parted by white space."""
         import numpy as np
         from pyarrow import compute
 
@@ -213,9 +222,20 @@ class Triplets:
 
 
 class Scores:
-    """The similarities of a model to the triplets of a split, in the order of the triplets."""
+    """The similarities that a model gives the triplets of a split, in the order of the triplets.
+
+    Every array has one value a triplet, shape ``(triplets,)``. ``similarity`` is one of
+    ``SIMILARITIES``; more is nearer: a cosine is from -1 to 1, a dot product any number, and a
+    distance negative, 0 at most. They are float32, or float64 where the model's weights are.
+    """
 
     def __init__(self, path: Path) -> None:
+        """Read the Parquet file at ``path``.
+
+        Raises:
+            OSError: it cannot be read.
+            pyarrow.ArrowException: it is damaged, or lacks one of ``SCORE_COLUMNS``.
+        """
         self._table = _table(path, SCORE_COLUMNS)
 
     def __len__(self) -> int:
@@ -230,7 +250,7 @@ class Scores:
         return self._table[f"{similarity}_negative"].to_numpy()
 
     def margins(self, similarity: str) -> NDArray[np.floating]:
-        """How much nearer each positive is than its negative."""
+        """How much nearer each positive is than its negative, in the similarity's own unit."""
         return self.positive(similarity) - self.negative(similarity)
 
     def right(self, similarity: str) -> NDArray[np.bool_]:

@@ -16,7 +16,10 @@ CONFIDENCE = 0.95
 
 
 def accuracy(right: int, rows: int) -> Accuracy:
-    """The accuracy with its 95 % interval.
+    """The accuracy with its 95 % interval, of ``right`` triplets among ``rows``.
+
+    Raises:
+        ValueError: there are no rows, or fewer than are right.
 
     Source: Wilson, Probable inference, the law of succession, and statistical inference, 1927;
     ``scipy.stats.binomtest``.
@@ -63,6 +66,10 @@ class Comparison(NamedTuple):
 
 def compare(a_right: NDArray[np.bool_], b_right: NDArray[np.bool_]) -> Comparison:
     """The paired test of two models on the same triplets, exact for any number of them.
+
+    Args:
+        a_right: which triplets the first model judges right, of shape ``(triplets,)``.
+        b_right: the same of the second model.
 
     Source: McNemar, Note on the sampling error of the difference between correlated proportions
     or percentages, 1947; exact as a binomial test, ``scipy.stats.binomtest``.

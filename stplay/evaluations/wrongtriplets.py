@@ -26,7 +26,10 @@ class TakesText(Protocol):
 
 
 class WrongTriplet(msgspec.Struct):
-    """One triplet with its similarities; ``row`` is that of the data, from 1."""
+    """One triplet with its similarities; ``row`` is that of the data, from 1.
+
+    ``margin`` is how much nearer the positive is than the negative: 0 or less, as it is wrong.
+    """
 
     row: int
     margin: float
@@ -41,7 +44,8 @@ class WrongTriplets:
     """The places of the triplets that ``scores`` judge wrong, the worst margin first.
 
     With ``better``, only those that these other scores judge right. ``text`` has to be in one of
-    the sentences.
+    the sentences. ``similarity`` is one of ``SIMILARITIES``. ``places`` are those of the triplets,
+    from 0, of shape ``(wrong triplets,)``.
     """
 
     def __init__(
