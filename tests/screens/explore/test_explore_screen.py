@@ -165,7 +165,7 @@ async def test_cursor_order_metric_and_threshold() -> None:
         await pilot.press("o", "d")
         await eventually(pilot, lambda: text_of(pilot, ".matrix-title").startswith("dot"))
         await pilot.press("d")
-        await eventually(pilot, lambda: text_of(pilot, ".matrix-title").startswith("euclidean"))
+        await eventually(pilot, lambda: text_of(pilot, ".matrix-title").startswith("manhattan"))
         assert playground.grids[0].values[0, 0] == 0
         await pilot.press("d", "d")
         await eventually(pilot, lambda: text_of(pilot, ".matrix-title").startswith("cosine"))
