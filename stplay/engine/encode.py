@@ -26,8 +26,10 @@ from filelock import FileLock, Timeout
 from stplay import __version__, home
 from stplay.encoding import corpora, protocol
 from stplay.encoding.protocol import CorpusFacts, ModelFacts
+from stplay.engine.worker.device import choose_gpu
+from stplay.engine.worker.lastword import is_out_of_memory
+from stplay.engine.worker.libraries import import_quickly, quiet_libraries
 from stplay.engine.worker.stages import Stages
-from stplay.engine.worker.work import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
 from stplay.errors import UserError
 from stplay.jobs import interrupts
 from stplay.runs.modelsathand import UNTRAINED

@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay.engine.worker import work as worker
+from stplay.engine.worker.device import device_name
+from stplay.engine.worker.eventsink import note
+from stplay.engine.worker.lastword import Advice, user_sentence
+from stplay.engine.worker.libraries import versions
 from stplay.engine.worker.stages import Stages
+from stplay.engine.worker.work import perform
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
 
 MOST_REASON = 200
-ADVICE = worker.Advice(
+ADVICE = Advice(
     disk_full="free some room there and evaluate again.",
     out_of_memory="close other programs, or evaluate fewer rows (--limit).",
 )
@@ -39,7 +43,7 @@ ADVICE = worker.Advice(
 def main() -> int:
     """Run the evaluation process on the folder named on the command line."""
     evaluation = Evaluation(Path(sys.argv[1]))
-    return worker.perform(
+    return perform(
         EventWriter(evaluation.events_path),
         evaluation.folder,
         lambda events, stop: evaluate(evaluation, events, lambda: stop.raised),
@@ -80,7 +84,7 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
         results=[],
         device="",
         precision="",
-        versions=worker.versions(),
+        versions=versions(),
         created=begun,
         seconds=0.0,
         truncate_dim=request.truncate_dim,
@@ -104,13 +108,13 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
             if not isinstance(error, UserError):
                 traceback.print_exception(error)
                 sys.stderr.flush()
-            worker.note(events, facts.error)
+            note(events, facts.error)
     if not summary.rated():
         raise UserError(" ".join(model.error or "" for model in summary.models))
     shutil.rmtree(work)
     if request.write_card:
         for sentence in write_results(summary):
-            worker.note(events, sentence)
+            note(events, sentence)
     summary.precision = ", ".join(sorted(summary.precisions()))
     summary.seconds = time.time() - begun
     partial = evaluation.summary_path.with_suffix(".partial")
@@ -121,7 +125,7 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
 def _sentence(error: Exception, evaluation: Evaluation, name: str) -> str:
     """Why the model called ``name`` has no figures; the log has the rest of what was unforeseen."""
     name = printable(name)
-    sentence = worker.user_sentence(error, evaluation.folder, ADVICE)
+    sentence = user_sentence(error, evaluation.folder, ADVICE)
     if sentence is None:
         reason = " ".join("".join(traceback.format_exception_only(error)).split())[:MOST_REASON]
         reason = reason.rstrip(":.")
@@ -146,13 +150,13 @@ def _remove_results(evaluation: Evaluation, place: int) -> None:
 def _note_rows(split: EvaluationSplit, events: EventWriter) -> None:
     facts = split.facts
     if facts.skipped:
-        worker.note(
+        note(
             events,
             f"{facts.skipped:,} of the rows of {facts.label} have an empty sentence; they are "
             "left out.",
         )
     if facts.duplicates:
-        worker.note(
+        note(
             events,
             f"{facts.duplicates:,} of the rows of {facts.label} came before; they count again, "
             "as in the library.",
@@ -175,7 +179,7 @@ def _judge(
     opened = open_model(facts.name, allow_pickle=request.allow_pickle, stages=stages)
     encoder = Encoder(opened.model, request.truncate_dim, facts.name)
     facts.folder, facts.revision = str(opened.folder), opened.revision
-    summary.device = worker.device_name(opened.model.device)
+    summary.device = device_name(opened.model.device)
     facts.precision = opened.precision
     results, before = [], 0
     place = len(summary.models) - 1

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay.engine.worker import work
+from stplay.engine.worker.device import choose_gpu, device_name
+from stplay.engine.worker.lastword import Advice, user_sentence
+from stplay.engine.worker.libraries import import_quickly, quiet_libraries
 from stplay.engine.worker.reader import end_with_reader
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
@@ -54,7 +56,7 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
     steps_an_epoch = math.ceil(epoch.batches / training.gradient_accumulation_steps)
     found = Plan(
         base=base.name,
-        device=work.device_name(base.model.device),
+        device=device_name(base.model.device),
         precision=precision,
         triplets=len(split.triplets),
         batch_size=training.per_device_train_batch_size * training.gradient_accumulation_steps,
@@ -146,19 +148,19 @@ def main() -> int:
     end_with_reader()
     printed = PrintedEvents()
     stages = Stages(printed)
-    advice = work.Advice(
+    advice = Advice(
         disk_full="free some room there.",
         out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
     )
     try:
         recipe = msgspec.convert(tomllib.loads(sys.stdin.read()), Recipe)
-        work.quiet_libraries()
-        work.choose_gpu(use_cpu=recipe.training.use_cpu)
+        quiet_libraries()
+        choose_gpu(use_cpu=recipe.training.use_cpu)
         stages.progress("importing the libraries")
-        work.import_quickly("sentence_transformers")
+        import_quickly("sentence_transformers")
         printed.write(plan(recipe, stages))
     except Exception as error:
-        sentence = work.user_sentence(error, Path.cwd(), advice)
+        sentence = user_sentence(error, Path.cwd(), advice)
         if sentence is None:
             raise
         printed.write(PlanFailed(error=sentence))

@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
-from stplay.engine.worker import work
+from stplay.engine.worker.device import device_name
+from stplay.engine.worker.eventsink import note
+from stplay.engine.worker.lastword import Advice
+from stplay.engine.worker.libraries import versions
 from stplay.engine.worker.stages import Stages
+from stplay.engine.worker.stopsignal import StopSignal
+from stplay.engine.worker.work import perform
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
 from stplay.jobs.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
@@ -45,12 +50,12 @@ def main() -> int:
     except Timeout:
         print(f"Another process is at work on {run.id}.", file=sys.stderr)
         return UserError.exit_code
-    advice = work.Advice(
+    advice = Advice(
         disk_full="free some room there, or keep fewer checkpoints (training.save_total_limit), "
         f"and go on with: stplay resume {run.id}",
         out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
     )
-    exit_code = work.perform(
+    exit_code = perform(
         EventWriter(run.events_path),
         run.folder,
         lambda events, stop: train(run, events, stop),
@@ -71,7 +76,7 @@ def remove_partial_checkpoints(run: Run) -> None:
     shutil.rmtree(run.folder / "model.partial", ignore_errors=True)
 
 
-def train(run: Run, events: EventWriter, stop: work.StopSignal) -> None:
+def train(run: Run, events: EventWriter, stop: StopSignal) -> None:
     """Train, evaluate and save the run.
 
     Raises:
@@ -146,9 +151,9 @@ def train(run: Run, events: EventWriter, stop: work.StopSignal) -> None:
             RunStarted(
                 recipe=recipe.to_dict(),
                 base=base_name,
-                device=work.device_name(arguments.device),
+                device=device_name(arguments.device),
                 precision=precision,
-                versions=work.versions(),
+                versions=versions(),
                 rows=rows,
                 skipped_rows={
                     name: split.skipped for name, split in splits.items() if split.skipped
@@ -166,18 +171,18 @@ def train(run: Run, events: EventWriter, stop: work.StopSignal) -> None:
             remove_partial_checkpoints(run)
         warning = epoch_warning(epoch, rows["train"])
         for sentence in (*past.notes, *base.notes, *([warning] if warning else [])):
-            work.note(events, sentence)
+            note(events, sentence)
         if engine.why:
-            work.note(events, f"The library's own path is taken for the training, as {engine.why}.")
+            note(events, f"The library's own path is taken for the training, as {engine.why}.")
         if not hasattr(loss, "mini_batch_size"):
-            work.note(
+            note(
                 events,
                 f"The training's loss is {type(loss).__name__}, without a cache, as a static "
                 "embedding reads a batch in one piece; loss.mini_batch_size changes nothing.",
             )
         for name, split in splits.items():
             if split.skipped:
-                work.note(
+                note(
                     events,
                     f"{split.skipped:,} of the {name} rows have an empty sentence; "
                     "they are left out.",
@@ -217,7 +222,7 @@ def train(run: Run, events: EventWriter, stop: work.StopSignal) -> None:
         )
         events.write(evaluated(evaluator, "test", metrics, trainer.state))
     if run.read_log().diverged:
-        work.note(
+        note(
             events,
             "The training has diverged: its loss or its weights are not finite, and its model is "
             "of no use. Make training.learning_rate smaller, or training.warmup_ratio larger.",
@@ -260,7 +265,7 @@ def training_arguments(
     precision, why = precision_of(recipe)
     values["bf16"] = precision == "bf16"
     if why is not None:
-        work.note(events, f"{why}; the training runs in float32 instead of bf16.")
+        note(events, f"{why}; the training runs in float32 instead of bf16.")
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         **values,

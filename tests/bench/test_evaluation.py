@@ -34,8 +34,8 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
 
     from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
     from stplay.engine.packed.sentenceencoder import Encoder
+    from stplay.engine.worker.device import device_name
     from stplay.engine.worker.stages import Stages
-    from stplay.engine.worker.work import device_name
     from stplay.jobs.events import EventWriter
 
     model = SentenceTransformer(str(names.minilm_folder())).eval()

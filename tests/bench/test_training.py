@@ -194,7 +194,7 @@ def test_training_steps(
 ) -> None:
     import torch
 
-    from stplay.engine.worker.work import versions
+    from stplay.engine.worker.libraries import versions
 
     rows = [json.loads(line) for line in (snli / "dev.jsonl").read_text().splitlines()]
     printed(capsys, f"\n{machine()}, {torch.get_num_threads()} threads, float32")

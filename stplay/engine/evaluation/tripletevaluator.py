@@ -13,8 +13,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import evaluation
 
 from stplay.engine.packed.sentenceencoder import Encoder, NotFiniteError, Prepared, checked
+from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
-from stplay.engine.worker.work import note
 
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 

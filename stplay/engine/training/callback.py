@@ -16,8 +16,9 @@ from transformers.trainer_callback import ExportableState
 from stplay.engine.evaluation.tripletevaluator import SIMILARITIES, TripletEvaluator
 from stplay.engine.training.resumption import WHOLE_CHECKPOINTS
 from stplay.engine.training.trainer import Trainer
+from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
-from stplay.engine.worker.work import StopSignal, note
+from stplay.engine.worker.stopsignal import StopSignal
 from stplay.jobs import manifest
 from stplay.jobs.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
 from stplay.runs.traininglog import TRAINING_STAGE

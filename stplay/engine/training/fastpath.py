@@ -23,7 +23,7 @@ from stplay.engine.training.loss import CachedMultipleNegativesRankingLoss
 from stplay.engine.training.tokens import TokenizedSplit
 from stplay.engine.training.trainer import PackedTrainer
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
-from stplay.engine.worker import work
+from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import Engine, RunStarted
@@ -95,7 +95,7 @@ class FastPath:
                 loss.embed,
                 self.packed.model.parameters(),
                 GraphRecorder(),
-                lambda text: work.note(self.stages.events, text),
+                lambda text: note(self.stages.events, text),
             )
         return PackedTrainer(
             packed_loss=loss,

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from stplay.engine.data.fingerprints import of_base
-from stplay.engine.worker.work import versions
+from stplay.engine.worker.libraries import versions
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
 from stplay.jobs.events import RunStarted
