@@ -41,10 +41,11 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
 
     from stplay.engine.data.triplets import load_split
     from stplay.engine.models.basemodel import load_model
-    from stplay.engine.train import check_batch, precision_of
     from stplay.engine.training.epoch import first_epoch
     from stplay.engine.training.fastpath import FastPath, why_stock
     from stplay.engine.training.memory import available_bytes
+    from stplay.engine.training.trainingarguments import precision_of
+    from stplay.engine.training.trainingdata import check_batch
 
     split = load_split(recipe.data.train, "train", recipe.data.train_rows, stages)
     check_batch(recipe, split)
@@ -90,7 +91,6 @@ def _mini_batch_sizes(recipe: Recipe, fast: FastPath) -> list[int]:
 def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
     """Take steps with this size; a step is that of the training, without its reading of data."""
     import torch
-    from sentence_transformers.util import cos_sim
 
     from stplay.engine.training.trainer import PackedCollator
 
@@ -101,7 +101,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
     )
     batch, rows = recipe.training.per_device_train_batch_size, fast.tokenized["train"].rows
     recalled = fast.recalled_bytes(most_tokens)
-    loss = fast.loss(cos_sim, recalled)
+    loss = fast.loss(recalled)
     optimizer = torch.optim.AdamW(model.parameters(), 0.0, fused=True)
     forwards, taken = 1, []
     for number in range(1 + STEPS):

@@ -34,7 +34,7 @@ from stplay.jobs.events import Event, Noted
 from stplay.sources.names import COLUMNS
 
 if TYPE_CHECKING:
-    from stplay.engine.training.trainer import Trainer
+    from stplay.engine.training.trainer import CountingTrainer
 
 NO_GPU = "There is no CUDA GPU here; --cpu runs a tiny version of this, to see that it works."
 # Relative. In float32 the sums of the same numbers are rounded differently, and nothing else.
@@ -137,7 +137,7 @@ class Bench:
 
     def trainer(
         self, engine: Engine, shape: Shape, dropout: float, half: bool, steps: int, logging: int
-    ) -> Trainer:
+    ) -> CountingTrainer:
         """The trainer of a run, as the training process makes it."""
         import torch
         from sentence_transformers.sentence_transformer import losses
@@ -149,9 +149,9 @@ class Bench:
         from stplay.engine.data.triplets import load_split
         from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
         from stplay.engine.models.basemodel import load_model
-        from stplay.engine.train import training_arguments
         from stplay.engine.training.fastpath import FastPath
-        from stplay.engine.training.trainer import Trainer
+        from stplay.engine.training.stockpath import StockPath
+        from stplay.engine.training.trainingarguments import precision_of, training_arguments
         from stplay.runs import recipe
 
         gpu = torch.cuda.is_available()
@@ -171,17 +171,17 @@ class Bench:
         chosen = recipe.build(values, "the benchmark")
         train = load_split(str(self.folder), "train", None, STAGES)
         dev = load_split(str(self.folder), "dev", None, STAGES)
-        arguments, precision = training_arguments(chosen, self.folder / "trained", EVENTS)
-        arguments.save_strategy = SaveStrategy.NO
+        precision, _ = precision_of(chosen)
         set_seed(0)
         model = load_model(chosen.model, train, None, STAGES).model
-        make, encoder = Trainer, None
+        path: FastPath | StockPath = StockPath()
         if engine != "stock":
             splits = {"train": train, "dev": dev}
-            fast = FastPath(chosen, model, splits, precision, STAGES, None)
-            make, encoder = fast.trainer, fast.encoder()
+            path = FastPath(chosen, model, splits, precision, STAGES, None)
+        arguments = training_arguments(chosen, model, precision, self.folder / "trained")
+        arguments.save_strategy = SaveStrategy.NO
         set_seed(0)
-        made: Any = make(
+        made: Any = path.trainer(
             model=model,
             args=arguments,
             train_dataset=train.triplets,
@@ -189,14 +189,7 @@ class Bench:
             loss=losses.CachedMultipleNegativesRankingLoss(
                 model, 20.0, cos_sim, self.size.mini_batch
             ),
-            evaluator=TripletEvaluator(
-                STAGES,
-                encoder,
-                anchors=dev.triplets["anchor"],
-                positives=dev.triplets["positive"],
-                negatives=dev.triplets["negative"],
-                name="dev",
-            ),
+            evaluator=TripletEvaluator.of_split(dev, 16, STAGES, path.encoder()),
         )
         made.remove_callback(PrinterCallback)
         if engine == "fast":

@@ -11,10 +11,13 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import evaluation
+from transformers import TrainerState
 
+from stplay.engine.data.triplets import Split
 from stplay.engine.packed.sentenceencoder import Encoder, NotFiniteError, Prepared, checked
 from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
+from stplay.jobs.events import Evaluated
 
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 
@@ -34,6 +37,21 @@ class TripletEvaluator(evaluation.TripletEvaluator):
         self._prepared: list[Prepared] = []
         self._embeddings: list[NDArray[np.floating]] = []
         self._finite = True
+
+    @classmethod
+    def of_split(
+        cls, split: Split, batch_size: int, stages: Stages, encoder: Encoder | None = None
+    ) -> TripletEvaluator:
+        """The evaluator of ``split``; the library encodes ``batch_size`` sentences together."""
+        return cls(
+            stages,
+            encoder,
+            anchors=split.triplets["anchor"],
+            positives=split.triplets["positive"],
+            negatives=split.triplets["negative"],
+            name=split.name,
+            batch_size=batch_size,
+        )
 
     def __call__(
         self, model: SentenceTransformer, *arguments: Any, steps: int = -1, **named: Any
@@ -127,3 +145,24 @@ class TripletEvaluator(evaluation.TripletEvaluator):
 
     def _tell(self, done: int, total: int) -> None:
         self.stages.progress(f"evaluating {self.name}", done, total, "sentences")
+
+
+def evaluated(
+    evaluator: TripletEvaluator, split: str, metrics: dict[str, float], state: TrainerState
+) -> Evaluated:
+    """The event of an evaluation; ``metrics`` may carry the trainer's prefix in their names."""
+    by_name = {
+        name: value
+        for key, value in metrics.items()
+        for name in (key.rpartition(f"{evaluator.name}_")[2],)
+    }
+    return Evaluated(
+        step=state.global_step,
+        epoch=state.epoch or 0.0,
+        split="dev" if split == "dev" else "test",
+        data=evaluator.name,
+        rows=len(evaluator.anchors),
+        loss=metrics.get("eval_loss"),
+        max_accuracy=by_name["max_accuracy"],
+        **{f"{name}_accuracy": by_name[f"{name}_accuracy"] for name in SIMILARITIES},
+    )

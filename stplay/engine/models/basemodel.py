@@ -41,6 +41,11 @@ class BaseModel(NamedTuple):
     name: str
     notes: list[str]
 
+    @property
+    def parameters(self) -> int:
+        """The number of its weights."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
 
 class OpenedModel(NamedTuple):
     """A model that is not to be trained, in the ``precision`` that it is stored in.

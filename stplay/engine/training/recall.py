@@ -15,7 +15,7 @@ from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 
-class Recording(TorchFunctionMode):
+class OutputRecorder(TorchFunctionMode):
     """Within it, ``outputs`` takes what linear layers make that narrow, one after the other."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Recording(TorchFunctionMode):
         return made
 
 
-class Recalling(TorchFunctionMode):
+class OutputRecall(TorchFunctionMode):
     """Within it, those layers make the ``outputs`` that were recorded, with gradients."""
 
     def __init__(self, outputs: Sequence[Tensor]) -> None:
