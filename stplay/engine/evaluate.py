@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stplay.engine.worker.device import device_name
-from stplay.engine.worker.eventsink import note
+from stplay.engine.worker.eventsink import EventSink, note
 from stplay.engine.worker.lastword import Advice, user_sentence
 from stplay.engine.worker.libraries import versions
 from stplay.engine.worker.stages import Stages
@@ -25,7 +25,7 @@ from stplay.engine.worker.work import perform
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation
-from stplay.evaluations.results import SIMILARITIES, EvaluatedModel, Result, Summary
+from stplay.evaluations.results import SIMILARITIES, EvaluatedModel, EvaluatedSplit, Result, Summary
 from stplay.jobs.events import EventWriter
 from stplay.runs import modelsathand
 from stplay.text import printable
@@ -61,23 +61,13 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
     Raises:
         UserError: the data cannot be used, or none of the models.
     """
-    from stplay.engine.data.triplets import split_names
-    from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
     from stplay.engine.evaluation.modelcard import write_results
 
     evaluation.remove_partial_results()
     begun = time.time()
     request, stages = evaluation.request(), Stages(events)
-    work = evaluation.work_folder
-    work.mkdir()
-    splits = [
-        EvaluationSplit(
-            request.data, name, request.limit, evaluation.triplets_path(place), work, stages
-        )
-        for place, name in enumerate(split_names(request.data, request.splits, stages))
-    ]
-    for split in splits:
-        _note_rows(split, events)
+    evaluation.work_folder.mkdir()
+    splits = _read_splits(evaluation, stages)
     summary = Summary(
         models=[],
         splits=[split.facts for split in splits],
@@ -89,29 +79,23 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
         seconds=0.0,
         truncate_dim=request.truncate_dim,
     )
-    sentences = sum(len(split.sentences) for split in splits)
-    for place, name in enumerate(request.models):
-        stage = f"{evaluations.ENCODING_STAGE}{printable(name)}"
-
-        def progress(done: int, stage: str = stage, before: int = place * sentences) -> None:
-            stages.progress(stage, before + done, len(request.models) * sentences, "sentences")
-
+    for name in request.models:
         facts = EvaluatedModel(name, untrained=name == modelsathand.UNTRAINED)
         summary.models.append(facts)
         try:
-            summary.results += _judge(evaluation, facts, splits, summary, stages, progress)
+            summary.results += _judge(evaluation, facts, splits, summary, stages)
         except Exception as error:  # of one model: the figures of the others stand
             if interrupted():  # a library's word for being interrupted
                 raise
             facts.error = _sentence(error, evaluation, name)
-            _remove_results(evaluation, place)  # first: they may have filled the disk
+            _remove_results(evaluation, len(summary.models) - 1)  # first: they may fill the disk
             if not isinstance(error, UserError):
                 traceback.print_exception(error)
                 sys.stderr.flush()
             note(events, facts.error)
     if not summary.rated():
         raise UserError(" ".join(model.error or "" for model in summary.models))
-    shutil.rmtree(work)
+    shutil.rmtree(evaluation.work_folder)
     if request.write_card:
         for sentence in write_results(summary):
             note(events, sentence)
@@ -120,6 +104,28 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
     partial = evaluation.summary_path.with_suffix(".partial")
     partial.write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
     partial.replace(evaluation.summary_path)
+
+
+def _read_splits(evaluation: Evaluation, stages: Stages) -> list[EvaluationSplit]:
+    """The splits that are asked for; tells what is strange about their rows."""
+    from stplay.engine.data.triplets import split_names
+    from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
+
+    request = evaluation.request()
+    splits = [
+        EvaluationSplit(
+            request.data,
+            name,
+            request.limit,
+            evaluation.triplets_path(place),
+            evaluation.work_folder,
+            stages,
+        )
+        for place, name in enumerate(split_names(request.data, request.splits, stages))
+    ]
+    for split in splits:
+        _note_rows(split.facts, stages.events)
+    return splits
 
 
 def _sentence(error: Exception, evaluation: Evaluation, name: str) -> str:
@@ -147,8 +153,7 @@ def _remove_results(evaluation: Evaluation, place: int) -> None:
         path.unlink()
 
 
-def _note_rows(split: EvaluationSplit, events: EventWriter) -> None:
-    facts = split.facts
+def _note_rows(facts: EvaluatedSplit, events: EventSink) -> None:
     if facts.skipped:
         note(
             events,
@@ -169,26 +174,33 @@ def _judge(
     splits: list[EvaluationSplit],
     summary: Summary,
     stages: Stages,
-    progress: Callable[[int], None],
 ) -> list[Result]:
+    """The figures of the newest model of ``summary``, whose own ``facts`` it completes.
+
+    Raises:
+        UserError: the model is missing, damaged, or gives numbers that are not finite.
+    """
     from stplay.engine.models.basemodel import open_model
-    from stplay.engine.packed.sentenceencoder import Encoder
+    from stplay.engine.packed.sentenceencoder import SentenceEncoder
     from stplay.evaluations.significance import accuracy
 
     request, begun = evaluation.request(), time.time()
     opened = open_model(facts.name, allow_pickle=request.allow_pickle, stages=stages)
-    encoder = Encoder(opened.model, request.truncate_dim, facts.name)
+    encoder = SentenceEncoder(opened.model, request.truncate_dim, facts.name)
     facts.folder, facts.revision = str(opened.folder), opened.revision
     summary.device = device_name(opened.model.device)
     facts.precision = opened.precision
-    results, before = [], 0
-    place = len(summary.models) - 1
+    results, place = [], len(summary.models) - 1
+    stage = f"{evaluations.ENCODING_STAGE}{printable(facts.name)}"
+    sentences = sum(len(split.sentences) for split in splits)
+    total, before = len(request.models) * sentences, place * sentences
     for number, split in enumerate(splits):
 
-        def count(done: int, before: int = before) -> None:
-            progress(before + done)
+        def progress(done: int, before: int = before) -> None:
+            stages.progress(stage, before + done, total, "sentences")
 
-        right, facts.dimensions = split.judge(encoder, evaluation.scores_path(place, number), count)
+        path = evaluation.scores_path(place, number)
+        right, facts.dimensions = split.judge(encoder, path, progress)
         before += len(split.sentences)
         rows = split.facts.rows
         accuracies = {f"{name}_accuracy": accuracy(right[name], rows) for name in SIMILARITIES}

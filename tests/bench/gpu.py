@@ -281,11 +281,11 @@ class Bench:
         """Print how long encoding takes."""
         from sentence_transformers import SentenceTransformer
 
-        from stplay.engine.packed.sentenceencoder import Encoder
+        from stplay.engine.packed.sentenceencoder import SentenceEncoder
 
         model = SentenceTransformer(str(self.model(self.size.smallest.vocabulary)))
         sentences = self.sentences[: self.size.encoded]
-        encoder = Encoder(model)
+        encoder = SentenceEncoder(model)
         taken = {
             "stock": timed(lambda: model.encode(sentences, show_progress_bar=False)),
             "fast": timed(lambda: encoder.encode(sentences)),

@@ -250,11 +250,11 @@ def test_encoding(snli: Path, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.skip("stplay[offline] is not installed")
     from sentence_transformers import SentenceTransformer
 
-    from stplay.engine.packed.sentenceencoder import Encoder
+    from stplay.engine.packed.sentenceencoder import SentenceEncoder
 
     model = SentenceTransformer(str(sources.minilm_folder()), device="cpu")
     sentences = real_sentences(snli)[:ENCODED]
-    encoder = Encoder(model)
+    encoder = SentenceEncoder(model)
     model.encode(sentences[:64])
     encoder.encode(sentences[:256])
     taken: dict[str, list[float]] = {"stock": [], "fast": []}

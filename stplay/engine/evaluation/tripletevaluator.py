@@ -14,7 +14,12 @@ from sentence_transformers.sentence_transformer import evaluation
 from transformers import TrainerState
 
 from stplay.engine.data.triplets import Split
-from stplay.engine.packed.sentenceencoder import Encoder, NotFiniteError, Prepared, checked
+from stplay.engine.packed.sentenceencoder import (
+    NotFiniteError,
+    PreparedSentences,
+    SentenceEncoder,
+    checked,
+)
 from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Evaluated
@@ -29,18 +34,20 @@ class TripletEvaluator(evaluation.TripletEvaluator):
     are not finite do not end a training: it is noted that their accuracies mean nothing.
     """
 
-    def __init__(self, stages: Stages, encoder: Encoder | None = None, **arguments: Any) -> None:
+    def __init__(
+        self, stages: Stages, encoder: SentenceEncoder | None = None, **arguments: Any
+    ) -> None:
         """``arguments`` are the library's."""
         super().__init__(similarity_fn_names=list(SIMILARITIES), write_csv=False, **arguments)
         self.stages = stages
         self.encoder = encoder
-        self._prepared: list[Prepared] = []
+        self._prepared: list[PreparedSentences] = []
         self._embeddings: list[NDArray[np.floating]] = []
         self._finite = True
 
     @classmethod
     def of_split(
-        cls, split: Split, batch_size: int, stages: Stages, encoder: Encoder | None = None
+        cls, split: Split, batch_size: int, stages: Stages, encoder: SentenceEncoder | None = None
     ) -> TripletEvaluator:
         """The evaluator of ``split``; the library encodes ``batch_size`` sentences together."""
         return cls(
@@ -87,7 +94,7 @@ class TripletEvaluator(evaluation.TripletEvaluator):
     def embed_inputs(
         self, model: SentenceTransformer, sentences: Any, *_: Any, **named: Any
     ) -> Any:
-        """The embeddings of one of the three columns."""
+        """The embeddings of one of the three columns, of shape (rows, dimensions)."""
         if self.encoder is None:
             found = super().embed_inputs(model, sentences, *_, **named)
             return self._taken(lambda: checked(found, sentences, model))
@@ -96,14 +103,14 @@ class TripletEvaluator(evaluation.TripletEvaluator):
     def training_embeddings(self) -> list[NDArray[np.floating]]:
         """The embeddings of the three columns as a training loss takes them.
 
-        They are those of the last evaluation, unless that had prompts or was cut to fewer
-        dimensions, as a training is not.
+        Each has shape (rows, dimensions). They are those of the last evaluation, unless that had
+        prompts or was cut to fewer dimensions, as a training is not.
         """
         assert self.encoder is not None
         model = self.encoder.model
         if self.encoder.truncate_dim is None and not any(model.prompts.values()):
             return self._embeddings
-        whole = Encoder(model)
+        whole = SentenceEncoder(model)
         whole.truncate_dim = None
         sentences = [sentence for column in self._columns for sentence in column]
         prepared = whole.prepare(sentences, prompted=False)
@@ -113,7 +120,7 @@ class TripletEvaluator(evaluation.TripletEvaluator):
     def _columns(self) -> tuple[Any, Any, Any]:
         return self.anchors, self.positives, self.negatives
 
-    def _embed(self, encoder: Encoder) -> list[NDArray[np.floating]]:
+    def _embed(self, encoder: SentenceEncoder) -> list[NDArray[np.floating]]:
         """The embeddings of the columns; each distinct sentence is tokenized and encoded once."""
         if not self._prepared:
             anchors, positives, negatives = map(list, self._columns)

@@ -14,7 +14,7 @@ from stplay.engine.data.triplets import Split
 from stplay.engine.packed import dropout
 from stplay.engine.packed.packedmodel import PackedModel, why_not
 from stplay.engine.packed.packing import Packing, cells_to_waste
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.engine.training import memory
 from stplay.engine.training.capture import Capture, GraphRecorder
 from stplay.engine.training.embedder import Embedder
@@ -67,7 +67,11 @@ def why_stock(model: SentenceTransformer, begun: RunStarted | None) -> str | Non
 
 
 class FastPath:
-    """Packed sentences, one forward where a batch fits, and only the vocabulary in use."""
+    """Packed sentences, one forward where a batch fits, and only the vocabulary in use.
+
+    What does not fit goes the way of gradient caching (Gao et al., 2021,
+    https://huggingface.co/papers/2101.06983).
+    """
 
     def __init__(
         self,
@@ -105,9 +109,9 @@ class FastPath:
         self.bytes_a_token = self._bytes_a_token()
         self.engine = self._measure(recipe, begun.engine if begun else None)
 
-    def encoder(self) -> Encoder:
+    def encoder(self) -> SentenceEncoder:
         """What evaluates the model while it is trained."""
-        return Encoder(self.packed.model)
+        return SentenceEncoder(self.packed.model)
 
     def trainer(self, **named: Any) -> PackedTrainer:
         """The trainer; ``named`` are the arguments of the library's own.
@@ -133,7 +137,7 @@ class FastPath:
 
     @property
     def weight_bytes(self) -> int:
-        """What the weights, their gradients and the optimizer take."""
+        """The bytes that the weights, their gradients and the optimizer take."""
         model = self.packed.model
         weights = sum(each.numel() * each.element_size() for each in model.parameters())
         return weights + memory.state_bytes(model)
@@ -150,7 +154,7 @@ class FastPath:
         return PackedRankingLoss(self.embedder, settings.scale, similarity, rows, most_recalled)
 
     def recalled_bytes(self, most_tokens: int) -> int:
-        """What may be held for second forwards, where ``most_tokens`` go through together."""
+        """The bytes that second forwards may hold, where ``most_tokens`` go through together."""
         return int(RECALLED_SHARE * most_tokens * self.bytes_a_token)
 
     def _measure(self, recipe: Recipe, begun: Engine | None) -> Engine:
@@ -181,7 +185,7 @@ class FastPath:
         )
 
     def _bytes_a_token(self) -> int:
-        """What a token of the training data takes until its gradients are known."""
+        """The bytes that a token of the training data takes until its gradients are known."""
         split = self.tokenized["train"]
         totals = accumulate(split.lengths.sum(axis=1).tolist())
         count = next((n for n, total in enumerate(totals, 1) if total >= MEASURED_TOKENS), None)

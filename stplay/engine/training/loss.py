@@ -93,7 +93,7 @@ class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
         copy_random_state: bool,
         random_state: RandContext | None = None,
     ) -> tuple[Tensor, RandContext | None]:
-        """The embeddings of one packing, and the random state they began with."""
+        """The embeddings of one packing, (sentences, dimensions), and the random state before."""
         if with_grad:
             return self._embed_again(sentence_feature, random_state), None
         packing: Packing = sentence_feature["packing"]
@@ -126,7 +126,10 @@ class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
     ) -> Tensor:
-        """The library's loss of the embeddings of all three columns, one after the other."""
+        """The library's loss, a single number, of embeddings in parts of (sentences, dimensions).
+
+        Together they are all anchors, then all positives, then all negatives.
+        """
         embeddings = torch.cat([part for parts in reps for part in parts])
         columns = [[column] for column in embeddings.chunk(len(COLUMNS))]
         return super().calculate_loss(columns, labels, with_backward=with_backward)

@@ -16,7 +16,10 @@ from torch.overrides import TorchFunctionMode
 
 
 class OutputRecorder(TorchFunctionMode):
-    """Within it, ``outputs`` takes what linear layers make that narrow, one after the other."""
+    """Within it, ``outputs`` takes what linear layers make that narrow, one after the other.
+
+    Each has the shape (..., features) that its layer gives it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +27,7 @@ class OutputRecorder(TorchFunctionMode):
 
     @property
     def nbytes(self) -> int:
-        """The memory that they take."""
+        """The memory that they take, in bytes."""
         return sum(output.nbytes for output in self.outputs)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
