@@ -26,8 +26,10 @@ from filelock import FileLock, Timeout
 from stplay import __version__, home
 from stplay.encoding import corpora, protocol
 from stplay.encoding.protocol import CorpusFacts, ModelFacts
+from stplay.engine.worker.device import choose_gpu
+from stplay.engine.worker.lastword import is_out_of_memory
+from stplay.engine.worker.libraries import import_quickly, quiet_libraries
 from stplay.engine.worker.stages import Stages
-from stplay.engine.worker.work import choose_gpu, import_quickly, is_out_of_memory, quiet_libraries
 from stplay.errors import UserError
 from stplay.jobs import interrupts
 from stplay.runs.modelsathand import UNTRAINED
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stplay.engine.models.seentokens import SeenTokens
-    from stplay.engine.packed.sentenceencoder import Encoder
+    from stplay.engine.packed.sentenceencoder import SentenceEncoder
 
 IDLE_SECONDS = 300.0
 WATCH_SECONDS = 1.0
@@ -101,7 +103,7 @@ class EncodingProcess:
         self.facts: ModelFacts | None = None
         self.stage: protocol.Progressed | protocol.Failed
         self.stage = protocol.Progressed(0, "starting the encoder", 0, None)
-        self.encoder: Encoder
+        self.encoder: SentenceEncoder
         self.tokens: SeenTokens
         self.loading_corpora: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -214,10 +216,10 @@ class EncodingProcess:
         import_quickly("sentence_transformers")
         from stplay.engine.models.basemodel import open_model
         from stplay.engine.models.seentokens import SeenTokens
-        from stplay.engine.packed.sentenceencoder import Encoder, NotFiniteError
+        from stplay.engine.packed.sentenceencoder import NotFiniteError, SentenceEncoder
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
-        self.encoder = Encoder(opened.model, name=self.model)
+        self.encoder = SentenceEncoder(opened.model, name=self.model)
         self.tokens = SeenTokens(opened.model)
         task = "query" if self.encoder.needs_task else None
         try:

@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay.engine.worker import work as worker
+from stplay.engine.worker.device import device_name
+from stplay.engine.worker.eventsink import EventSink, note
+from stplay.engine.worker.lastword import Advice, user_sentence
+from stplay.engine.worker.libraries import versions
 from stplay.engine.worker.stages import Stages
+from stplay.engine.worker.work import perform
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation
-from stplay.evaluations.results import EvaluatedModel, Result, Summary
+from stplay.evaluations.results import EvaluatedModel, EvaluatedSplit, Result, Summary
 from stplay.jobs.events import EventWriter
 from stplay.runs import modelsathand
 from stplay.similarities import SIMILARITIES
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
 
 MOST_REASON = 200
-ADVICE = worker.Advice(
+ADVICE = Advice(
     disk_full="free some room there and evaluate again.",
     out_of_memory="close other programs, or evaluate fewer rows (--limit).",
 )
@@ -40,7 +44,7 @@ ADVICE = worker.Advice(
 def main() -> int:
     """Run the evaluation process on the folder named on the command line."""
     evaluation = Evaluation(Path(sys.argv[1]))
-    return worker.perform(
+    return perform(
         EventWriter(evaluation.events_path),
         evaluation.folder,
         lambda events, stop: evaluate(evaluation, events, lambda: stop.raised),
@@ -58,60 +62,44 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
     Raises:
         UserError: the data cannot be used, or none of the models.
     """
-    from stplay.engine.data.triplets import split_names
-    from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
     from stplay.engine.evaluation.modelcard import write_results
 
     evaluation.remove_partial_results()
     begun = time.time()
     request, stages = evaluation.request(), Stages(events)
-    work = evaluation.work_folder
-    work.mkdir()
-    splits = [
-        EvaluationSplit(
-            request.data, name, request.limit, evaluation.triplets_path(place), work, stages
-        )
-        for place, name in enumerate(split_names(request.data, request.splits, stages))
-    ]
-    for split in splits:
-        _note_rows(split, events)
+    evaluation.work_folder.mkdir()
+    splits = _read_splits(evaluation, stages)
     summary = Summary(
         models=[],
         splits=[split.facts for split in splits],
         results=[],
         device="",
         precision="",
-        versions=worker.versions(),
+        versions=versions(),
         created=begun,
         seconds=0.0,
         truncate_dim=request.truncate_dim,
     )
-    sentences = sum(len(split.sentences) for split in splits)
-    for place, name in enumerate(request.models):
-        stage = f"{evaluations.ENCODING_STAGE}{printable(name)}"
-
-        def progress(done: int, stage: str = stage, before: int = place * sentences) -> None:
-            stages.progress(stage, before + done, len(request.models) * sentences, "sentences")
-
+    for name in request.models:
         facts = EvaluatedModel(name, untrained=name == modelsathand.UNTRAINED)
         summary.models.append(facts)
         try:
-            summary.results += _judge(evaluation, facts, splits, summary, stages, progress)
+            summary.results += _judge(evaluation, facts, splits, summary, stages)
         except Exception as error:  # of one model: the figures of the others stand
             if interrupted():  # a library's word for being interrupted
                 raise
             facts.error = _sentence(error, evaluation, name)
-            _remove_results(evaluation, place)  # first: they may have filled the disk
+            _remove_results(evaluation, len(summary.models) - 1)  # first: they may fill the disk
             if not isinstance(error, UserError):
                 traceback.print_exception(error)
                 sys.stderr.flush()
-            worker.note(events, facts.error)
+            note(events, facts.error)
     if not summary.rated():
         raise UserError(" ".join(model.error or "" for model in summary.models))
-    shutil.rmtree(work)
+    shutil.rmtree(evaluation.work_folder)
     if request.write_card:
         for sentence in write_results(summary):
-            worker.note(events, sentence)
+            note(events, sentence)
     summary.precision = ", ".join(sorted(summary.precisions()))
     summary.seconds = time.time() - begun
     partial = evaluation.summary_path.with_suffix(".partial")
@@ -119,10 +107,32 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
     partial.replace(evaluation.summary_path)
 
 
+def _read_splits(evaluation: Evaluation, stages: Stages) -> list[EvaluationSplit]:
+    """The splits that are asked for; tells what is strange about their rows."""
+    from stplay.engine.data.triplets import split_names
+    from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
+
+    request = evaluation.request()
+    splits = [
+        EvaluationSplit(
+            request.data,
+            name,
+            request.limit,
+            evaluation.triplets_path(place),
+            evaluation.work_folder,
+            stages,
+        )
+        for place, name in enumerate(split_names(request.data, request.splits, stages))
+    ]
+    for split in splits:
+        _note_rows(split.facts, stages.events)
+    return splits
+
+
 def _sentence(error: Exception, evaluation: Evaluation, name: str) -> str:
     """Why the model called ``name`` has no figures; the log has the rest of what was unforeseen."""
     name = printable(name)
-    sentence = worker.user_sentence(error, evaluation.folder, ADVICE)
+    sentence = user_sentence(error, evaluation.folder, ADVICE)
     if sentence is None:
         reason = " ".join("".join(traceback.format_exception_only(error)).split())[:MOST_REASON]
         reason = reason.rstrip(":.")
@@ -144,16 +154,15 @@ def _remove_results(evaluation: Evaluation, place: int) -> None:
         path.unlink()
 
 
-def _note_rows(split: EvaluationSplit, events: EventWriter) -> None:
-    facts = split.facts
+def _note_rows(facts: EvaluatedSplit, events: EventSink) -> None:
     if facts.skipped:
-        worker.note(
+        note(
             events,
             f"{facts.skipped:,} of the rows of {facts.label} have an empty sentence; they are "
             "left out.",
         )
     if facts.duplicates:
-        worker.note(
+        note(
             events,
             f"{facts.duplicates:,} of the rows of {facts.label} came before; they count again, "
             "as in the library.",
@@ -166,26 +175,33 @@ def _judge(
     splits: list[EvaluationSplit],
     summary: Summary,
     stages: Stages,
-    progress: Callable[[int], None],
 ) -> list[Result]:
+    """The figures of the newest model of ``summary``, whose own ``facts`` it completes.
+
+    Raises:
+        UserError: the model is missing, damaged, or gives numbers that are not finite.
+    """
     from stplay.engine.models.basemodel import open_model
-    from stplay.engine.packed.sentenceencoder import Encoder
+    from stplay.engine.packed.sentenceencoder import SentenceEncoder
     from stplay.evaluations.significance import accuracy
 
     request, begun = evaluation.request(), time.time()
     opened = open_model(facts.name, allow_pickle=request.allow_pickle, stages=stages)
-    encoder = Encoder(opened.model, request.truncate_dim, facts.name)
+    encoder = SentenceEncoder(opened.model, request.truncate_dim, facts.name)
     facts.folder, facts.revision = str(opened.folder), opened.revision
-    summary.device = worker.device_name(opened.model.device)
+    summary.device = device_name(opened.model.device)
     facts.precision = opened.precision
-    results, before = [], 0
-    place = len(summary.models) - 1
+    results, place = [], len(summary.models) - 1
+    stage = f"{evaluations.ENCODING_STAGE}{printable(facts.name)}"
+    sentences = sum(len(split.sentences) for split in splits)
+    total, before = len(request.models) * sentences, place * sentences
     for number, split in enumerate(splits):
 
-        def count(done: int, before: int = before) -> None:
-            progress(before + done)
+        def progress(done: int, before: int = before) -> None:
+            stages.progress(stage, before + done, total, "sentences")
 
-        right, facts.dimensions = split.judge(encoder, evaluation.scores_path(place, number), count)
+        path = evaluation.scores_path(place, number)
+        right, facts.dimensions = split.judge(encoder, path, progress)
         before += len(split.sentences)
         rows = split.facts.rows
         accuracies = {f"{name}_accuracy": accuracy(right[name], rows) for name in SIMILARITIES}

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay.engine.worker import work
+from stplay.engine.worker.device import choose_gpu, device_name
+from stplay.engine.worker.lastword import Advice, user_sentence
+from stplay.engine.worker.libraries import import_quickly, quiet_libraries
 from stplay.engine.worker.reader import end_with_reader
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
@@ -39,10 +41,11 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
 
     from stplay.engine.data.triplets import load_split
     from stplay.engine.models.basemodel import load_model
-    from stplay.engine.train import check_batch, precision_of
     from stplay.engine.training.epoch import first_epoch
     from stplay.engine.training.fastpath import FastPath, why_stock
     from stplay.engine.training.memory import available_bytes
+    from stplay.engine.training.trainingarguments import precision_of
+    from stplay.engine.training.trainingdata import check_batch
 
     split = load_split(recipe.data.train, "train", recipe.data.train_rows, stages)
     check_batch(recipe, split)
@@ -53,7 +56,7 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
     precision, _ = precision_of(recipe)
     found = Plan(
         base=base.name,
-        device=work.device_name(base.model.device),
+        device=device_name(base.model.device),
         precision=precision,
         triplets=len(split.triplets),
         batch_size=training.triplets_a_step,
@@ -87,7 +90,6 @@ def _mini_batch_sizes(recipe: Recipe, fast: FastPath) -> list[int]:
 def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> MiniBatchChoice:
     """Take steps with this size; a step is that of the training, without its reading of data."""
     import torch
-    from sentence_transformers.util import cos_sim
 
     from stplay.engine.training.trainer import PackedCollator
 
@@ -98,7 +100,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> MiniBatchC
     )
     batch, rows = recipe.training.per_device_train_batch_size, fast.tokenized["train"].rows
     recalled = fast.recalled_bytes(most_tokens)
-    loss = fast.loss(cos_sim, recalled)
+    loss = fast.loss(recalled)
     optimizer = torch.optim.AdamW(model.parameters(), 0.0, fused=True)
     forwards, taken = 1, []
     for number in range(1 + STEPS):
@@ -145,19 +147,19 @@ def main() -> int:
     end_with_reader()
     printed = PrintedEvents()
     stages = Stages(printed)
-    advice = work.Advice(
+    advice = Advice(
         disk_full="free some room there.",
         out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
     )
     try:
         recipe = msgspec.convert(tomllib.loads(sys.stdin.read()), Recipe)
-        work.quiet_libraries()
-        work.choose_gpu(use_cpu=recipe.training.use_cpu)
+        quiet_libraries()
+        choose_gpu(use_cpu=recipe.training.use_cpu)
         stages.progress("importing the libraries")
-        work.import_quickly("sentence_transformers")
+        import_quickly("sentence_transformers")
         printed.write(plan(recipe, stages))
     except Exception as error:
-        sentence = work.user_sentence(error, Path.cwd(), advice)
+        sentence = user_sentence(error, Path.cwd(), advice)
         if sentence is None:
             raise
         printed.write(PlanFailed(error=sentence))

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from stplay.engine.worker.libraries import quiet_libraries
 from stplay.engine.worker.reader import end_with_reader
-from stplay.engine.worker.work import quiet_libraries
 from stplay.errors import UserError
 from stplay.text import printable
 

@@ -7,33 +7,31 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from stplay.engine.worker import work
+from stplay.engine.worker.eventsink import EventSink, note
+from stplay.engine.worker.lastword import Advice
 from stplay.engine.worker.stages import Stages
+from stplay.engine.worker.stopsignal import StopSignal
+from stplay.engine.worker.work import perform
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
-from stplay.jobs.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
+from stplay.jobs.events import EventWriter, RunResumed
 from stplay.jobs.job import LOCK
-from stplay.runs.recipe import LossSection, Recipe
 from stplay.runs.run import Run
-from stplay.runs.traininglog import epoch_warning
 
 if TYPE_CHECKING:
-    import torch
-    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+    from sentence_transformers import SentenceTransformer
     from transformers import TrainerState
 
-    from stplay.engine.data.triplets import Split
-
-Precision = Literal["bf16", "float32"]
+    from stplay.engine.training.preparedtraining import PreparedTraining
 
 LOCK_SECONDS = 3.0
-LIBRARY_MINI_BATCH = 32
+PARTIAL = ".partial"
 
 
 def main() -> int:
@@ -45,16 +43,16 @@ def main() -> int:
     except Timeout:
         print(f"Another process is at work on {run.id}.", file=sys.stderr)
         return UserError.exit_code
-    advice = work.Advice(
+    advice = Advice(
         disk_full="free some room there, or keep fewer checkpoints (training.save_total_limit), "
         f"and go on with: stplay resume {run.id}",
         out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
     )
-    exit_code = work.perform(
+    exit_code = perform(
         EventWriter(run.events_path),
         run.folder,
         lambda events, stop: train(run, events, stop),
-        lambda: remove_partial_checkpoints(run),
+        lambda: remove_partial(run),
         advice,
         use_cpu=lambda: run.recipe().training.use_cpu,
     )
@@ -62,261 +60,154 @@ def main() -> int:
     return exit_code
 
 
-def remove_partial_checkpoints(run: Run) -> None:
-    """Remove what a save that failed half-way has left, and what a resume has replaced."""
-    saved = folders.saved_checkpoints(run.folder).values()
-    for path in (run.folder / "checkpoints").glob("checkpoint-*"):
-        if path not in saved:
-            shutil.rmtree(path, ignore_errors=True)
-    shutil.rmtree(run.folder / "model.partial", ignore_errors=True)
-
-
-def train(run: Run, events: EventWriter, stop: work.StopSignal) -> None:
+def train(run: Run, events: EventSink, stop: StopSignal) -> None:
     """Train, evaluate and save the run.
 
     Raises:
         UserError: the recipe, its data or its model cannot be used.
         Stopped: a stop was asked for; what is needed to go on is saved.
     """
-    from transformers import TrainerState, set_seed
+    stages = Stages(events)
+    training = prepare(run, stages)
+    fit(training, stages, stop)
+    finish(training, stages)
 
-    from stplay.engine.data import fingerprints
-    from stplay.engine.data.triplets import load_split
+
+def prepare(run: Run, stages: Stages) -> PreparedTraining:
+    """Read the data and the model, and make the trainer."""
+    from transformers import set_seed
+
     from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
     from stplay.engine.models.basemodel import load_model
-    from stplay.engine.models.inputmodules import tasks_of_columns
-    from stplay.engine.training.callback import EventCallback, evaluated
     from stplay.engine.training.epoch import first_epoch
-    from stplay.engine.training.fastpath import FastPath, why_stock
-    from stplay.engine.training.resumption import Resumption, is_last
-    from stplay.engine.training.trainer import Trainer
+    from stplay.engine.training.fastpath import training_path
+    from stplay.engine.training.loss import library_loss
+    from stplay.engine.training.preparedtraining import PreparedTraining
+    from stplay.engine.training.resumption import Resumption
+    from stplay.engine.training.trainingarguments import precision_of, training_arguments
+    from stplay.engine.training.trainingdata import TrainingData, check_batch
 
     recipe = run.recipe()
-    stages = Stages(events)
-    remove_partial_checkpoints(run)
+    remove_partial(run)
     past = Resumption(run, recipe)
-    begun, checkpoint = past.begun, past.checkpoint
-    arguments, precision = training_arguments(recipe, run.folder / "checkpoints", events)
+    precision, why = precision_of(recipe)
+    if why is not None:
+        note(stages.events, f"{why}; the training runs in float32 instead of bf16.")
 
-    data = recipe.data
-    train_split = load_split(data.train, "train", data.train_rows, stages)
-    dev = load_split(data.dev, "dev", data.dev_rows, stages) if data.dev else None
-    test = None
-    if data.test and recipe.evaluation.test_at_end:
-        test = load_split(data.test, "test", data.test_rows, stages)
-    splits = {"train": train_split, "dev": dev, "test": test}
-    splits = {name: split for name, split in splits.items() if split is not None}
-    rows = {name: len(split.triplets) for name, split in splits.items()}
-    rows_fingerprints = {name: fingerprints.of_rows(split) for name, split in splits.items()}
-    past.check_rows(rows, rows_fingerprints)
-    check_batch(recipe, train_split)
-    epoch = first_epoch(train_split, recipe.training, stages)
+    data = TrainingData(recipe, stages)
+    past.check_rows(data.rows, data.fingerprints)
+    check_batch(recipe, data.train)
+    epoch = first_epoch(data.train, recipe.training, stages)
 
     set_seed(recipe.training.seed)
-    base = load_model(recipe.model, train_split, checkpoint, stages)
-    model = base.model
-    base_name = begun.base if begun and checkpoint else base.name  # a checkpoint tells no commit
-    base_fingerprint = past.base_fingerprint(recipe.model, base_name)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    fast, engine = None, Engine(name="stock")
-    if recipe.training.engine == "fast":
-        kept = begun if checkpoint else None
-        engine.why = why_stock(model, kept)
-        if engine.why is None:
-            fast = FastPath(recipe, model, splits, precision, stages, kept)
-            engine = fast.engine
+    base = load_model(recipe.model, data.train, past.checkpoint, stages)
+    model, parameters = base.model, base.parameters  # of which the fast path leaves some aside
+    base_fingerprint = past.base_fingerprint(recipe.model, past.base_name(base.name))
+    path = training_path(recipe, model, data.splits, precision, stages, past.continued)
+
+    rows_together = recipe.evaluation.per_device_eval_batch_size
     evaluators = {
-        name: TripletEvaluator(
-            stages,
-            fast.encoder() if fast else None,
-            anchors=split.triplets["anchor"],
-            positives=split.triplets["positive"],
-            negatives=split.triplets["negative"],
-            name=split.name,
-            batch_size=recipe.evaluation.per_device_eval_batch_size,
-        )
-        for name, split in splits.items()
+        name: TripletEvaluator.of_split(split, rows_together, stages, path.encoder())
+        for name, split in data.splits.items()
         if name != "train"
     }
-
-    arguments.eval_on_start = arguments.eval_on_start and checkpoint is None
-
-    def announce(state: TrainerState) -> None:
-        events.write(
-            RunStarted(
-                recipe=recipe.to_dict(),
-                base=base_name,
-                device=work.device_name(arguments.device),
-                precision=precision,
-                versions=work.versions(),
-                rows=rows,
-                skipped_rows={
-                    name: split.skipped for name, split in splits.items() if split.skipped
-                },
-                synthetic=train_split.synthetic,
-                total_steps=state.max_steps,
-                parameters=parameters,
-                engine=engine,
-                fingerprints=Fingerprints(base=base_fingerprint, rows=rows_fingerprints),
-                epoch=epoch,
-            )
-        )
-        if past.resumed:
-            events.write(RunResumed(step=state.global_step))
-            remove_partial_checkpoints(run)
-        warning = epoch_warning(epoch, rows["train"])
-        for sentence in (*past.notes, *base.notes, *([warning] if warning else [])):
-            work.note(events, sentence)
-        if engine.why:
-            work.note(events, f"The library's own path is taken for the training, as {engine.why}.")
-        if not hasattr(loss, "mini_batch_size"):
-            work.note(
-                events,
-                f"The training's loss is {type(loss).__name__}, without a cache, as a static "
-                "embedding reads a batch in one piece; loss.mini_batch_size changes nothing.",
-            )
-        for name, split in splits.items():
-            if split.skipped:
-                work.note(
-                    events,
-                    f"{split.skipped:,} of the {name} rows have an empty sentence; "
-                    "they are left out.",
-                )
-
     stages.progress("preparing the training")
-    loss = library_loss(model, recipe.loss)
-    arguments.router_mapping = tasks_of_columns(model)  # pyright: ignore[reportAttributeAccessIssue]
-    callback = EventCallback(events, stop, run.folder / "checkpoints", announce)
-    callback.dev = evaluators.get("dev")
-    make_trainer = fast.trainer if fast else Trainer
-    trainer = make_trainer(
+    arguments = training_arguments(
+        recipe, model, precision, run.folder / "checkpoints", resumed=past.checkpoint is not None
+    )
+    evaluates = "dev" in data.splits and recipe.evaluation.eval_strategy != "no"
+    trainer = path.trainer(
         model=model,
         args=arguments,
-        train_dataset=train_split.triplets,
-        eval_dataset=dev.triplets if dev and arguments.eval_strategy != "no" else None,
-        loss=loss,
-        evaluator=callback.dev,
-        callbacks=[callback],
+        train_dataset=data.train.triplets,
+        eval_dataset=data.splits["dev"].triplets if evaluates else None,
+        loss=library_loss(model, recipe.loss),
+        evaluator=evaluators.get("dev"),
     )
-    callback.trainer = trainer
+    return PreparedTraining(
+        run=run,
+        recipe=recipe,
+        past=past,
+        precision=precision,
+        data=data,
+        epoch=epoch,
+        base=base,
+        base_fingerprint=base_fingerprint,
+        parameters=parameters,
+        path=path,
+        evaluators=evaluators,
+        trainer=trainer,
+    )
 
+
+def fit(training: PreparedTraining, stages: Stages, stop: StopSignal) -> None:
+    """Take the steps that are left, and tell what comes of them."""
+    from transformers import TrainerState
+
+    from stplay.engine.training.callback import EventCallback
+    from stplay.engine.training.checkpointfiles import STATE
+
+    trainer, checkpoint = training.trainer, training.past.checkpoint
+    tell_beginning = partial(announce, training, stages.events)
     stop.check()
-    if checkpoint is None or not is_last(checkpoint):
-        stop.deferred = True
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        stop.deferred = False
-        stop.check()
-    else:  # only what comes after the last step is left to do
-        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-        announce(trainer.state)
+    if checkpoint is not None and training.past.is_over:  # only what comes after is left to do
+        trainer.state = TrainerState.load_from_json(str(checkpoint / STATE))
+        tell_beginning(trainer.state)
+        return
+    trainer.add_callback(EventCallback(trainer, stages, stop, tell_beginning))
+    stop.deferred = True  # the callback heeds it after a step
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    stop.deferred = False
+    stop.check()
 
-    if "test" in evaluators:
-        evaluator = evaluators["test"]
-        metrics = evaluator(
-            model, epoch=trainer.state.epoch or 0.0, steps=trainer.state.global_step
-        )
-        events.write(evaluated(evaluator, "test", metrics, trainer.state))
+
+def announce(training: PreparedTraining, events: EventSink, state: TrainerState) -> None:
+    """Tell what begins, or goes on, at the step of ``state``."""
+    events.write(training.started(state.max_steps))
+    if training.past.resumed:
+        events.write(RunResumed(step=state.global_step))
+        remove_partial(training.run)
+    for sentence in training.notes():
+        note(events, sentence)
+
+
+def finish(training: PreparedTraining, stages: Stages) -> None:
+    """Evaluate on test, tell whether the training has diverged, and save the model."""
+    from stplay.engine.evaluation.tripletevaluator import evaluated
+
+    run, model, state = training.run, training.base.model, training.trainer.state
+    if test := training.evaluators.get("test"):
+        metrics = test(model, epoch=state.epoch or 0.0, steps=state.global_step)
+        stages.events.write(evaluated(test, "test", metrics, state))
     if run.read_log().diverged:
-        work.note(
-            events,
+        note(
+            stages.events,
             "The training has diverged: its loss or its weights are not finite, and its model is "
             "of no use. Make training.learning_rate smaller, or training.warmup_ratio larger.",
         )
     stages.progress("saving the model")
-    with fast.whole() if fast else nullcontext():
+    with training.path.whole():
         save_model(model, run.folder / "model")
-
-
-def library_loss(model: SentenceTransformer, settings: LossSection) -> torch.nn.Module:
-    """The library's loss; of what a static embedding reads, nothing can be split: in one piece."""
-    from sentence_transformers.sentence_transformer.losses import (
-        CachedMultipleNegativesRankingLoss,
-        MultipleNegativesRankingLoss,
-    )
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from sentence_transformers.util import cos_sim, dot_score
-
-    from stplay.engine.models.inputmodules import input_modules
-
-    similarity = {"cos_sim": cos_sim, "dot_score": dot_score}[settings.similarity_fct]
-    if any(isinstance(module, StaticEmbedding) for module in input_modules(model)):
-        return MultipleNegativesRankingLoss(model, settings.scale, similarity)
-    mini_batch_size = settings.mini_batch_size or LIBRARY_MINI_BATCH
-    return CachedMultipleNegativesRankingLoss(model, settings.scale, similarity, mini_batch_size)
-
-
-def training_arguments(
-    recipe: Recipe, folder: Path, events: EventWriter
-) -> tuple[SentenceTransformerTrainingArguments, Precision]:
-    """The library's arguments for ``recipe``, and the precision they train in."""
-    import torch
-    from sentence_transformers import SentenceTransformerTrainingArguments
-
-    evaluation = recipe.evaluation
-    values: dict[str, Any] = recipe.to_dict()["training"]
-    del values["engine"]
-    # transformers 5 takes the ratio under the name of the steps.
-    values["warmup_steps"] = values.pop("warmup_ratio")
-    precision, why = precision_of(recipe)
-    values["bf16"] = precision == "bf16"
-    if why is not None:
-        work.note(events, f"{why}; the training runs in float32 instead of bf16.")
-    arguments = SentenceTransformerTrainingArguments(
-        output_dir=str(folder),
-        **values,
-        eval_strategy=evaluation.eval_strategy if recipe.data.dev else "no",
-        eval_steps=evaluation.eval_steps,
-        eval_on_start=evaluation.eval_on_start and recipe.data.dev is not None,
-        per_device_eval_batch_size=evaluation.per_device_eval_batch_size,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        report_to="none",
-        disable_tqdm=True,
-        save_strategy="steps",
-    )
-    return arguments, precision
-
-
-def precision_of(recipe: Recipe) -> tuple[Precision, str | None]:
-    """What ``recipe`` trains in on this machine, and why that is not what it asks for."""
-    import torch
-
-    if not recipe.training.bf16:
-        return "float32", None
-    if not torch.cuda.is_available():  # also where the recipe hides it
-        return "float32", "bf16 needs a CUDA GPU"
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
-        return "float32", "This GPU has no bf16"
-    return "bf16", None
-
-
-def check_batch(recipe: Recipe, split: Split) -> None:
-    """Make sure that the training split fills at least one batch.
-
-    Raises:
-        UserError: it does not.
-    """
-    rows, batch = len(split.triplets), recipe.training.per_device_train_batch_size
-    if rows < 2:
-        raise UserError(
-            f"{split.name} has 1 triplet; training needs at least 2, as each one's negatives come "
-            "from the others too."
-        )
-    if batch > rows:
-        raise UserError(
-            f"A batch of {batch:,} is larger than the {rows:,} triplets of {split.name}; set "
-            f"training.per_device_train_batch_size to {rows:,} or less."
-        )
 
 
 def save_model(model: SentenceTransformer, folder: Path) -> None:
     """Save ``model`` with the library's own card; ``folder`` appears only once it is whole."""
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(str(partial))
-    manifest.record(partial, folder.name)
+    partial_folder = folder.with_name(f"{folder.name}{PARTIAL}")
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    model.save_pretrained(str(partial_folder))
+    manifest.record(partial_folder, folder.name)
     shutil.rmtree(folder, ignore_errors=True)  # of a process that died before its last word
-    partial.replace(folder)
+    partial_folder.replace(folder)
     manifest.sync_folder(folder.parent)
+
+
+def remove_partial(run: Run) -> None:
+    """Remove what a save that failed half-way has left, and what a resume has replaced."""
+    saved = folders.saved_checkpoints(run.folder).values()
+    for path in (run.folder / "checkpoints").glob("checkpoint-*"):
+        if path not in saved:
+            shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(run.folder / f"model{PARTIAL}", ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -27,13 +27,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cardmodel import LAYERS, make_card_model
 
-from stplay.engine.worker import work as worker
+from stplay.engine.worker.device import choose_gpu, device_name
+from stplay.engine.worker.libraries import quiet_libraries, versions
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Event, Noted
 from stplay.sources.names import COLUMNS
 
 if TYPE_CHECKING:
-    from stplay.engine.training.trainer import Trainer
+    from stplay.engine.training.trainer import CountingTrainer
 
 NO_GPU = "There is no CUDA GPU here; --cpu runs a tiny version of this, to see that it works."
 # Relative. In float32 the sums of the same numbers are rounded differently, and nothing else.
@@ -136,7 +137,7 @@ class Bench:
 
     def trainer(
         self, engine: Engine, shape: Shape, dropout: float, half: bool, steps: int, logging: int
-    ) -> Trainer:
+    ) -> CountingTrainer:
         """The trainer of a run, as the training process makes it."""
         import torch
         from sentence_transformers.sentence_transformer import losses
@@ -148,9 +149,9 @@ class Bench:
         from stplay.engine.data.triplets import load_split
         from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
         from stplay.engine.models.basemodel import load_model
-        from stplay.engine.train import training_arguments
         from stplay.engine.training.fastpath import FastPath
-        from stplay.engine.training.trainer import Trainer
+        from stplay.engine.training.stockpath import StockPath
+        from stplay.engine.training.trainingarguments import precision_of, training_arguments
         from stplay.runs import recipe
 
         gpu = torch.cuda.is_available()
@@ -170,17 +171,17 @@ class Bench:
         chosen = recipe.build(values, "the benchmark")
         train = load_split(str(self.folder), "train", None, STAGES)
         dev = load_split(str(self.folder), "dev", None, STAGES)
-        arguments, precision = training_arguments(chosen, self.folder / "trained", EVENTS)
-        arguments.save_strategy = SaveStrategy.NO
+        precision, _ = precision_of(chosen)
         set_seed(0)
         model = load_model(chosen.model, train, None, STAGES).model
-        make, encoder = Trainer, None
+        path: FastPath | StockPath = StockPath()
         if engine != "stock":
             splits = {"train": train, "dev": dev}
-            fast = FastPath(chosen, model, splits, precision, STAGES, None)
-            make, encoder = fast.trainer, fast.encoder()
+            path = FastPath(chosen, model, splits, precision, STAGES, None)
+        arguments = training_arguments(chosen, model, precision, self.folder / "trained")
+        arguments.save_strategy = SaveStrategy.NO
         set_seed(0)
-        made: Any = make(
+        made: Any = path.trainer(
             model=model,
             args=arguments,
             train_dataset=train.triplets,
@@ -188,14 +189,7 @@ class Bench:
             loss=losses.CachedMultipleNegativesRankingLoss(
                 model, 20.0, cos_sim, self.size.mini_batch
             ),
-            evaluator=TripletEvaluator(
-                STAGES,
-                encoder,
-                anchors=dev.triplets["anchor"],
-                positives=dev.triplets["positive"],
-                negatives=dev.triplets["negative"],
-                name="dev",
-            ),
+            evaluator=TripletEvaluator.of_split(dev, 16, STAGES, path.encoder()),
         )
         made.remove_callback(PrinterCallback)
         if engine == "fast":
@@ -287,11 +281,11 @@ class Bench:
         """Print how long encoding takes."""
         from sentence_transformers import SentenceTransformer
 
-        from stplay.engine.packed.sentenceencoder import Encoder
+        from stplay.engine.packed.sentenceencoder import SentenceEncoder
 
         model = SentenceTransformer(str(self.model(self.size.smallest.vocabulary)))
         sentences = self.sentences[: self.size.encoded]
-        encoder = Encoder(model)
+        encoder = SentenceEncoder(model)
         taken = {
             "stock": timed(lambda: model.encode(sentences, show_progress_bar=False)),
             "fast": timed(lambda: encoder.encode(sentences)),
@@ -378,8 +372,8 @@ def main() -> int:
     parser.add_argument("folder", nargs="?", type=Path, help="triplets: dev.jsonl and test.jsonl")
     parser.add_argument("--cpu", action="store_true", help="a tiny version, without a GPU")
     options = parser.parse_args()
-    worker.choose_gpu(use_cpu=options.cpu)
-    worker.quiet_libraries()
+    choose_gpu(use_cpu=options.cpu)
+    quiet_libraries()
     import torch
 
     if not torch.cuda.is_available() and not options.cpu:
@@ -389,8 +383,8 @@ def main() -> int:
     capability = "nothing is recorded here"
     if not options.cpu:
         capability = "capability {}.{}".format(*torch.cuda.get_device_capability())
-    show(f"{worker.device_name(device)}, {capability}")
-    show("  ".join(f"{name} {version}" for name, version in worker.versions().items()))
+    show(f"{device_name(device)}, {capability}")
+    show("  ".join(f"{name} {version}" for name, version in versions().items()))
     show("  ".join(machine()))
     half = not options.cpu and torch.cuda.is_bf16_supported(including_emulation=False)
     with tempfile.TemporaryDirectory(prefix="stplay-bench-") as temporary:

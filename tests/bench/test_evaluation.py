@@ -33,9 +33,9 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
     from sentence_transformers.sentence_transformer.evaluation import TripletEvaluator
 
     from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
-    from stplay.engine.packed.sentenceencoder import Encoder
+    from stplay.engine.packed.sentenceencoder import SentenceEncoder
+    from stplay.engine.worker.device import device_name
     from stplay.engine.worker.stages import Stages
-    from stplay.engine.worker.work import device_name
     from stplay.jobs.events import EventWriter
 
     model = SentenceTransformer(str(names.minilm_folder())).eval()
@@ -47,7 +47,7 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
 
     def ours() -> float:
         split = EvaluationSplit(data, "dev", ROWS, tmp_path / "t.parquet", tmp_path, stages)
-        right, _ = split.judge(Encoder(model), tmp_path / "s.parquet", lambda done: None)
+        right, _ = split.judge(SentenceEncoder(model), tmp_path / "s.parquet", lambda done: None)
         return right["cosine"] / ROWS
 
     def library() -> float:

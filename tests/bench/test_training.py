@@ -194,7 +194,7 @@ def test_training_steps(
 ) -> None:
     import torch
 
-    from stplay.engine.worker.work import versions
+    from stplay.engine.worker.libraries import versions
 
     rows = [json.loads(line) for line in (snli / "dev.jsonl").read_text().splitlines()]
     printed(capsys, f"\n{machine()}, {torch.get_num_threads()} threads, float32")
@@ -250,11 +250,11 @@ def test_encoding(snli: Path, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.skip("stplay[offline] is not installed")
     from sentence_transformers import SentenceTransformer
 
-    from stplay.engine.packed.sentenceencoder import Encoder
+    from stplay.engine.packed.sentenceencoder import SentenceEncoder
 
     model = SentenceTransformer(str(sources.minilm_folder()), device="cpu")
     sentences = real_sentences(snli)[:ENCODED]
-    encoder = Encoder(model)
+    encoder = SentenceEncoder(model)
     model.encode(sentences[:64])
     encoder.encode(sentences[:256])
     taken: dict[str, list[float]] = {"stock": [], "fast": []}

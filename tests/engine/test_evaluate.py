@@ -24,7 +24,7 @@ from stplay.engine.data.triplets import split_names
 from stplay.engine.evaluate import evaluate
 from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
 from stplay.engine.models import basemodel as model
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
@@ -151,7 +151,7 @@ def test_a_model_that_fails_anyhow_takes_nothing_from_the_others(
     evaluation = evaluations.create(Request(names, str(tmp_path), ["dev", "test"]))
     judge, opened, before = EvaluationSplit.judge, model.open_model, tmp_path / "b"
 
-    def judging(self: EvaluationSplit, encoder: Encoder, path: Path, *rest: Any) -> Any:
+    def judging(self: EvaluationSplit, encoder: SentenceEncoder, path: Path, *rest: Any) -> Any:
         found = judge(self, encoder, path, *rest)
         if (
             path.name.startswith("scores-2")
@@ -426,5 +426,5 @@ def test_nan_anywhere_is_found_and_names_its_sentence(tmp_path: Path) -> None:
         embedding.weight[number] = float("inf")
     split = EvaluationSplit(str(data), "rows", None, tmp_path / "t.parquet", tmp_path, silent())
     with pytest.raises(UserError) as error:
-        split.judge(Encoder(small), tmp_path / "s.parquet", lambda done: None)
+        split.judge(SentenceEncoder(small), tmp_path / "s.parquet", lambda done: None)
     assert "not finite (NaN), such as for 'only {} here'" in error.value.sentence

@@ -18,7 +18,7 @@ from smallmodels import (
 )
 
 from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.engine.worker.stages import Stages
 from stplay.evaluations.results import Scores
 from stplay.jobs.events import EventWriter
@@ -45,7 +45,7 @@ def ours(
     data.write_text("\n".join(lines), encoding="utf-8")
     stages = Stages(EventWriter(Path(os.devnull)))
     split = EvaluationSplit(str(data), "rows", None, folder / "t.parquet", folder, stages)
-    encoder = Encoder(model, truncate_dim)
+    encoder = SentenceEncoder(model, truncate_dim)
     right, dimensions = split.judge(encoder, folder / "s.parquet", lambda done: None)
     scores = Scores(folder / "s.parquet")
     assert dimensions == encoder.dimensions

@@ -20,7 +20,7 @@ from stplay.encoding import protocol
 from stplay.engine.encode import EncodingProcess, ToldStages
 from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
 from stplay.engine.models.inputmodules import prompt
-from stplay.engine.packed.sentenceencoder import Encoder, Task
+from stplay.engine.packed.sentenceencoder import SentenceEncoder, Task
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventWriter
@@ -154,7 +154,9 @@ def fed(model: SentenceTransformer, task: Task | None, text: str) -> tuple[int, 
     return max(seen, 0), whole
 
 
-def _assert_judged(case: Case, encoder: Encoder, theirs: SentenceTransformer, folder: Path) -> None:
+def _assert_judged(
+    case: Case, encoder: SentenceEncoder, theirs: SentenceTransformer, folder: Path
+) -> None:
     """Every triplet is judged alike, by the evaluation and by what evaluates in a training."""
     triplets: Any = TRIPLETS
     right, accuracies = library_judges(theirs, triplets)

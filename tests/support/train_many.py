@@ -9,7 +9,9 @@ import argparse
 from pathlib import Path
 
 from stplay.engine.train import train
-from stplay.engine.worker import work
+from stplay.engine.worker.lastword import Advice, ending
+from stplay.engine.worker.stopsignal import Stopped, StopSignal
+from stplay.engine.worker.work import worker_started
 from stplay.jobs.events import CheckpointSaved, Event, EventWriter
 from stplay.runs.run import Run
 
@@ -17,7 +19,7 @@ from stplay.runs.run import Run
 class StoppingWriter(EventWriter):
     """Asks for a stop once the checkpoint of a step is saved."""
 
-    def __init__(self, path: Path, stop: work.StopSignal, step: int | None) -> None:
+    def __init__(self, path: Path, stop: StopSignal, step: int | None) -> None:
         super().__init__(path)
         self.stop, self.step = stop, step
 
@@ -28,24 +30,24 @@ class StoppingWriter(EventWriter):
 
 
 def train_once(folder: Path, stop_at: int | None = None) -> None:
-    run, stop = Run(folder), work.StopSignal()
+    run, stop = Run(folder), StopSignal()
     try:
         train(run, StoppingWriter(run.events_path, stop, stop_at), stop)
-    except work.Stopped:
+    except Stopped:
         assert stop_at is not None
     else:
         assert stop_at is None
 
 
 def attempt(folder: Path, stop_at: int | None = None) -> None:
-    run, stop = Run(folder), work.StopSignal()
+    run, stop = Run(folder), StopSignal()
     writer, error = StoppingWriter(run.events_path, stop, stop_at), None
-    writer.write(work.worker_started())
+    writer.write(worker_started())
     try:
         train(run, writer, stop)
     except BaseException as raised:
         error = raised
-    writer.write(work.ending(error, folder, work.Advice("", "")))
+    writer.write(ending(error, folder, Advice("", "")))
 
 
 if __name__ == "__main__":

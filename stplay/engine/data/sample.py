@@ -25,12 +25,12 @@ from stplay.engine.data.english import inflect, with_article
 SAMPLE_VERSION = 1
 """Goes up whenever ``triplets`` returns anything else than before."""
 
-Split = Literal["train", "dev", "test"]
-ROWS: dict[Split, int] = {"train": 10_000, "dev": 1_000, "test": 1_000}
+SampleSplit = Literal["train", "dev", "test"]
+ROWS: dict[SampleSplit, int] = {"train": 10_000, "dev": 1_000, "test": 1_000}
 SPLITS = tuple(ROWS)
 
 
-class Triplet(NamedTuple):
+class SampleTriplet(NamedTuple):
     """Three sentences: the positive follows from the anchor, the negative contradicts it."""
 
     anchor: str
@@ -213,12 +213,12 @@ ALL = Detail()
 CHANGES = ("deed",) * 5 + ("place", "place", "who", "number", "dress")
 
 
-def triplets(split: Split, seed: int = 0) -> list[Triplet]:
+def triplets(split: SampleSplit, seed: int = 0) -> list[SampleTriplet]:
     """One whole split: 10,000 triplets for train, 1,000 each for dev and test."""
     return list(generate(split, seed))
 
 
-def generate(split: Split, seed: int = 0) -> Iterator[Triplet]:
+def generate(split: SampleSplit, seed: int = 0) -> Iterator[SampleTriplet]:
     """Generate the ``ROWS[split]`` triplets of a split, one after the other.
 
     No anchor comes twice in a split, and no sentence of one split occurs in another. The same
@@ -253,7 +253,7 @@ def generate(split: Split, seed: int = 0) -> Iterator[Triplet]:
             for _, positive, negative in sorted(lead for lead in leads if lead[0] > 0)[:1]:
                 if anchor not in anchors:
                     anchors.add(anchor)
-                    yield Triplet(anchor, positive, negative)
+                    yield SampleTriplet(anchor, positive, negative)
 
 
 def overlap(one: str, other: str) -> float:

@@ -257,7 +257,9 @@ def local_rows(source: DataSource, split: str, columns: Columns) -> Iterator[Row
     if source.kind == "sample":
         from stplay.engine.data import sample
 
-        yield from (triplet._asdict() for triplet in sample.generate(cast("sample.Split", split)))
+        yield from (
+            triplet._asdict() for triplet in sample.generate(cast("sample.SampleSplit", split))
+        )
         return
     path = Path(source.place)
     if source.kind == "folder":

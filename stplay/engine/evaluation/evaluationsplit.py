@@ -16,7 +16,7 @@ from pyarrow import parquet
 from sentence_transformers import util
 
 from stplay.engine.data.triplets import Triplet, open_split
-from stplay.engine.packed.sentenceencoder import Encoder, Task
+from stplay.engine.packed.sentenceencoder import SentenceEncoder, Task
 from stplay.engine.worker.stages import Stages
 from stplay.evaluations.results import SCORE_COLUMNS, TRIPLET_COLUMNS, EvaluatedSplit
 from stplay.similarities import SIMILARITIES
@@ -34,7 +34,9 @@ TRIPLET_SCHEMA = pyarrow.schema(
 
 
 class Embeddings:
-    """The embeddings of the sentences at the places ``order``, a row each in the file ``path``.
+    """The embeddings of the sentences at the places ``order``, (sentences, dimensions).
+
+    They are the rows, each of ``dtype``, of the file ``path``.
 
     Written from end to end and mapped only to be read: a full disk is an error that can be told,
     while one that shows in a mapped page kills the process.
@@ -49,7 +51,7 @@ class Embeddings:
         self._row[order] = np.arange(len(order))
 
     def __getitem__(self, places: NDArray[np.integer]) -> NDArray[np.floating]:
-        """The embeddings of the sentences at ``places``, of shape ``(places, dimensions)``."""
+        """The embeddings of the sentences at ``places``, of shape (places, dimensions)."""
         return self._rows[self._row[places]]
 
 
@@ -107,9 +109,11 @@ class EvaluationSplit:
         )
 
     def judge(
-        self, encoder: Encoder, path: Path, progress: Callable[[int], None]
+        self, encoder: SentenceEncoder, path: Path, progress: Callable[[int], None]
     ) -> tuple[dict[str, int], int]:
-        """Write the similarities of every triplet to ``path``.
+        """Write the similarities of every triplet to ``path``, a row for each, in their order.
+
+        Distances are negated, as by ``sentence_transformers.util``: more is nearer.
 
         Returns the number of triplets judged right under each similarity, ties counting as wrong,
         and the length of an embedding.
@@ -143,7 +147,7 @@ class EvaluationSplit:
         return right, anchors.dimensions
 
     def _embed(
-        self, encoder: Encoder, part: Task | None, progress: Callable[[int], None]
+        self, encoder: SentenceEncoder, part: Task | None, progress: Callable[[int], None]
     ) -> Embeddings:
         """The embeddings of the sentences of ``part``."""
         used = {"query": self._places[:, :1], "document": self._places[:, 1:], None: self._places}

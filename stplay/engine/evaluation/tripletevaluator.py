@@ -11,10 +11,18 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import evaluation
+from transformers import TrainerState
 
-from stplay.engine.packed.sentenceencoder import Encoder, NotFiniteError, Prepared, checked
+from stplay.engine.data.triplets import Split
+from stplay.engine.packed.sentenceencoder import (
+    NotFiniteError,
+    PreparedSentences,
+    SentenceEncoder,
+    checked,
+)
+from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
-from stplay.engine.worker.work import note
+from stplay.jobs.events import Evaluated
 from stplay.similarities import SIMILARITIES
 
 
@@ -25,14 +33,31 @@ class TripletEvaluator(evaluation.TripletEvaluator):
     are not finite do not end a training: it is noted that their accuracies mean nothing.
     """
 
-    def __init__(self, stages: Stages, encoder: Encoder | None = None, **arguments: Any) -> None:
+    def __init__(
+        self, stages: Stages, encoder: SentenceEncoder | None = None, **arguments: Any
+    ) -> None:
         """``arguments`` are the library's."""
         super().__init__(similarity_fn_names=list(SIMILARITIES), write_csv=False, **arguments)
         self.stages = stages
         self.encoder = encoder
-        self._prepared: list[Prepared] = []
+        self._prepared: list[PreparedSentences] = []
         self._embeddings: list[NDArray[np.floating]] = []
         self._finite = True
+
+    @classmethod
+    def of_split(
+        cls, split: Split, batch_size: int, stages: Stages, encoder: SentenceEncoder | None = None
+    ) -> TripletEvaluator:
+        """The evaluator of ``split``; the library encodes ``batch_size`` sentences together."""
+        return cls(
+            stages,
+            encoder,
+            anchors=split.triplets["anchor"],
+            positives=split.triplets["positive"],
+            negatives=split.triplets["negative"],
+            name=split.name,
+            batch_size=batch_size,
+        )
 
     def __call__(
         self, model: SentenceTransformer, *arguments: Any, steps: int = -1, **named: Any
@@ -68,7 +93,7 @@ class TripletEvaluator(evaluation.TripletEvaluator):
     def embed_inputs(
         self, model: SentenceTransformer, sentences: Any, *_: Any, **named: Any
     ) -> Any:
-        """The embeddings of one of the three columns."""
+        """The embeddings of one of the three columns, of shape (rows, dimensions)."""
         if self.encoder is None:
             found = super().embed_inputs(model, sentences, *_, **named)
             return self._taken(lambda: checked(found, sentences, model))
@@ -77,14 +102,14 @@ class TripletEvaluator(evaluation.TripletEvaluator):
     def training_embeddings(self) -> list[NDArray[np.floating]]:
         """The embeddings of the three columns as a training loss takes them.
 
-        They are those of the last evaluation, unless that had prompts or was cut to fewer
-        dimensions, as a training is not.
+        Each has shape (rows, dimensions). They are those of the last evaluation, unless that had
+        prompts or was cut to fewer dimensions, as a training is not.
         """
         assert self.encoder is not None
         model = self.encoder.model
         if self.encoder.truncate_dim is None and not any(model.prompts.values()):
             return self._embeddings
-        whole = Encoder(model)
+        whole = SentenceEncoder(model)
         whole.truncate_dim = None
         sentences = [sentence for column in self._columns for sentence in column]
         prepared = whole.prepare(sentences, prompted=False)
@@ -94,7 +119,7 @@ class TripletEvaluator(evaluation.TripletEvaluator):
     def _columns(self) -> tuple[Any, Any, Any]:
         return self.anchors, self.positives, self.negatives
 
-    def _embed(self, encoder: Encoder) -> list[NDArray[np.floating]]:
+    def _embed(self, encoder: SentenceEncoder) -> list[NDArray[np.floating]]:
         """The embeddings of the columns; each distinct sentence is tokenized and encoded once."""
         if not self._prepared:
             anchors, positives, negatives = map(list, self._columns)
@@ -126,3 +151,24 @@ class TripletEvaluator(evaluation.TripletEvaluator):
 
     def _tell(self, done: int, total: int) -> None:
         self.stages.progress(f"evaluating {self.name}", done, total, "sentences")
+
+
+def evaluated(
+    evaluator: TripletEvaluator, split: str, metrics: dict[str, float], state: TrainerState
+) -> Evaluated:
+    """The event of an evaluation; ``metrics`` may carry the trainer's prefix in their names."""
+    by_name = {
+        name: value
+        for key, value in metrics.items()
+        for name in (key.rpartition(f"{evaluator.name}_")[2],)
+    }
+    return Evaluated(
+        step=state.global_step,
+        epoch=state.epoch or 0.0,
+        split="dev" if split == "dev" else "test",
+        data=evaluator.name,
+        rows=len(evaluator.anchors),
+        loss=metrics.get("eval_loss"),
+        max_accuracy=by_name["max_accuracy"],
+        **{f"{name}_accuracy": by_name[f"{name}_accuracy"] for name in SIMILARITIES},
+    )

@@ -19,8 +19,8 @@ from stplay.engine.data.triplets import Split
 from stplay.engine.models import loading, unknowntokens
 from stplay.engine.models.inputmodules import input_modules
 from stplay.engine.models.loading import LoadedModel
+from stplay.engine.worker.lastword import is_out_of_memory
 from stplay.engine.worker.stages import Stages
-from stplay.engine.worker.work import is_out_of_memory
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.runs import recipe
@@ -40,6 +40,11 @@ class BaseModel(NamedTuple):
     model: SentenceTransformer
     name: str
     notes: list[str]
+
+    @property
+    def parameters(self) -> int:
+        """The number of its weights."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
 
 
 class OpenedModel(NamedTuple):

@@ -36,7 +36,10 @@ class _Drop(torch.autograd.Function):
 
 
 def drop(values: Tensor, probability: float) -> Tensor:
-    """``values`` with dropout: to the nearest 1/65536 of ``probability``, and scaled to match."""
+    """``values``, of any shape, with dropout to the nearest 1/65536 of ``probability``.
+
+    What is kept is scaled up to match, as by ``torch.nn.functional.dropout``.
+    """
     dropped = round(probability * LEVELS)
     if not 0 < dropped < LEVELS:
         return values * (dropped == 0)

@@ -51,9 +51,7 @@ class PackedModel:
         """Take ``model``, of which ``why_not`` has nothing to say."""
         self.model = model
         self.transformer: Any = model[0].auto_model
-        config = self.transformer.config
-        by_padding = ARCHITECTURES[config.model_type]
-        self._padding_id = self.transformer.embeddings.padding_idx if by_padding else None
+        self._padding_id = _positions_begin_after(self.transformer)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -81,7 +79,10 @@ class PackedModel:
         return f"{type(tokenizer).__name__} {self.model.max_seq_length} {state}".encode()
 
     def tokenize(self, sentences: Sequence[str], prompt: str | None = None) -> Tokenized:
-        """The tokens of ``sentences`` as the model's own preprocessing finds them."""
+        """The tokens of ``sentences`` as the model's own preprocessing finds them.
+
+        An int32 array (tokens,) for each of them, in their order.
+        """
         # By length: the library pads those of one call to the longest of them.
         order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
         found: dict[int, TokenIds] = {}
@@ -96,7 +97,10 @@ class PackedModel:
         return Tokenized([found[place] for place in range(len(order))], prompt_length)
 
     def embed(self, packing: Packing, prompt_length: int | None = None) -> Tensor:
-        """The embeddings of the packed sentences, (sentences, dimensions), as they were given."""
+        """The embeddings of the packed sentences, (sentences, dimensions), in the order given.
+
+        They are in the model's precision, or in that of the autocast around the call.
+        """
         features: dict[str, object] = {
             "token_embeddings": self._token_embeddings(packing),
             "cu_seq_lens_q": packing.starts.long(),
@@ -163,12 +167,17 @@ def _why_not_tokenized(model: SentenceTransformer, first: Transformer) -> str | 
         return "its tokenizer makes no token of an empty sentence"
     if any(map(any, features.get("token_type_ids", ()))):
         return "its tokenizer gives tokens a type"
-    by_padding = ARCHITECTURES[first.auto_model.config.model_type]
-    counted = first.auto_model.embeddings.padding_idx if by_padding else None  # pyright: ignore
-    if model.tokenizer.padding_side == "left" and model.tokenizer.pad_token_id != counted:
+    counted_from = _positions_begin_after(first.auto_model)
+    if model.tokenizer.padding_side == "left" and model.tokenizer.pad_token_id != counted_from:
         # The library counts the padding as positions before a sentence's own.
         return "its tokenizer pads on the left"
     return None
+
+
+def _positions_begin_after(transformer: Any) -> int | None:
+    """The padding id that positions are counted from, or ``None`` where they begin at 0."""
+    by_padding = ARCHITECTURES[transformer.config.model_type]
+    return transformer.embeddings.padding_idx if by_padding else None
 
 
 def _tokenized(

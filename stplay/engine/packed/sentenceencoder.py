@@ -27,7 +27,7 @@ from stplay.engine.worker.parallel import on_each_core
 from stplay.errors import UserError
 from stplay.text import printable
 
-Encoded = tuple[Sequence[int], NDArray[np.floating]]
+EncodedBatch = tuple[Sequence[int], NDArray[np.floating]]
 
 TOKENS_A_BATCH = {"cpu": 768}
 GPU_TOKENS_A_BATCH = 16384
@@ -35,8 +35,12 @@ BYTES_A_TOKEN = 3
 LIBRARY_BATCH = 32
 
 
-class Prepared(NamedTuple):
-    """Sentences ready to be encoded: each distinct one, and which of them stands in each place."""
+class PreparedSentences(NamedTuple):
+    """Sentences ready to be encoded: each distinct one, once.
+
+    ``places`` (sentences,) tells which of them stands in each place of those that were given, and
+    ``tokenized`` is ``None`` where the library reads them itself.
+    """
 
     sentences: list[str]
     places: NDArray[np.intp]
@@ -45,7 +49,10 @@ class Prepared(NamedTuple):
 
 
 class NotFiniteError(UserError):
-    """Embeddings are not finite; whoever can go on with them takes ``embeddings``."""
+    """Embeddings are not finite; whoever can go on with them takes ``embeddings``.
+
+    They are all that were asked for, of shape (sentences, dimensions).
+    """
 
     def __init__(self, sentence: str, embeddings: NDArray[np.floating]) -> None:
         super().__init__(sentence)
@@ -60,7 +67,8 @@ def checked(
 ) -> NDArray[np.floating]:
     """The ``embeddings`` that ``model``, called ``name``, gives of ``sentences``.
 
-    Whatever leaves the engine comes by here: NaN has no order, and so no accuracy or similarity.
+    Their shape is (sentences, dimensions), their precision any. Whatever leaves the engine comes by
+    here: NaN has no order, and so no accuracy or similarity.
 
     Raises:
         NotFiniteError: some are not finite.
@@ -83,7 +91,7 @@ def checked(
     )
 
 
-class Encoder:
+class SentenceEncoder:
     """Encodes with ``model`` as the library does, each distinct sentence once.
 
     Sentences are sorted by length and go through the model packed, in batches bounded by tokens,
@@ -131,9 +139,9 @@ class Encoder:
         task: Task | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> NDArray[np.float32]:
-        """The embeddings of ``sentences``, of shape ``(sentences, dimensions)``.
+        """The embeddings of ``sentences``, float32 of shape (sentences, dimensions).
 
-        They are in single precision, whatever the model is in. ``task`` brings the model's prompt
+        They are so whatever the model is in. ``task`` brings the model's prompt
         for queries or documents with it, as the library's ``encode_query`` and
         ``encode_document``. ``progress`` is told the number of distinct sentences encoded so far.
 
@@ -145,10 +153,13 @@ class Encoder:
 
     def prepare(
         self, sentences: Sequence[str], task: Task | None = None, *, prompted: bool = True
-    ) -> Prepared:
+    ) -> PreparedSentences:
         """What of ``sentences`` need not be done again where they are encoded more than once.
 
         Unless they are ``prompted``, nothing is put before them, as in a training.
+
+        Raises:
+            UserError: the model reads only queries and documents, and ``task`` is neither.
         """
         if task is None and self.needs_task:
             # The library's Router raises a ValueError, which speaks of its arguments.
@@ -162,14 +173,15 @@ class Encoder:
         if self.packed is not None:
             before = prompt(self.model, task) if prompted else None
             tokenized = self.packed.tokenize(list(distinct), before)
-        return Prepared(list(distinct), places, task, tokenized)
+        return PreparedSentences(list(distinct), places, task, tokenized)
 
     def embed(
-        self, prepared: Prepared, progress: Callable[[int], None] | None = None
+        self, prepared: PreparedSentences, progress: Callable[[int], None] | None = None
     ) -> NDArray[np.floating]:
         """The embeddings of what was prepared, in the precision in which the library gives them.
 
-        So a half-precision model's triplets are judged as there, ties too; else see ``encode``.
+        Their shape is (sentences, dimensions), a row for each that was given, also twice. So a
+        half-precision model's triplets are judged as there, ties too; else see ``encode``.
         """
         embeddings: NDArray[np.floating] | None = None
         done = 0
@@ -187,7 +199,7 @@ class Encoder:
         sentences = [prepared.sentences[place] for place in prepared.places]
         return checked(embeddings[prepared.places], sentences, self.model, self.name)
 
-    def _embed(self, prepared: Prepared) -> Generator[Encoded, None, None]:
+    def _embed(self, prepared: PreparedSentences) -> Generator[EncodedBatch, None, None]:
         """Batch by batch, which of the distinct sentences are encoded, and their embeddings."""
         if self.packed is None or prepared.tokenized is None:
             for places in self._batches(prepared.sentences):
@@ -196,7 +208,7 @@ class Encoder:
             return
         yield from self._embed_packed(self.packed, prepared.tokenized)
 
-    def _embed_packed(self, packed: PackedModel, tokenized: Tokenized) -> Iterator[Encoded]:
+    def _embed_packed(self, packed: PackedModel, tokenized: Tokenized) -> Iterator[EncodedBatch]:
         """As ``_embed``; on a CPU many batches go side by side, a core to each."""
         tokens, device = tokenized.sentences, self.model.eval().device
         order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))

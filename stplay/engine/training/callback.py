@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,45 +12,17 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
-from stplay.engine.training.resumption import WHOLE_CHECKPOINTS
-from stplay.engine.training.trainer import Trainer
+from stplay.engine.evaluation.tripletevaluator import evaluated
+from stplay.engine.training.checkpointfiles import thin_out
+from stplay.engine.training.trainer import CountingTrainer
+from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
-from stplay.engine.worker.work import StopSignal, note
+from stplay.engine.worker.stopsignal import StopSignal
 from stplay.jobs import manifest
-from stplay.jobs.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
+from stplay.jobs.events import CheckpointSaved, TrainLogged
 from stplay.runs.traininglog import TRAINING_STAGE
-from stplay.similarities import SIMILARITIES
 
-RESUME_FILES = (
-    "optimizer.pt",
-    "scheduler.pt",
-    "scaler.pt",
-    "rng_state.pth",
-    "training_args.bin",
-)
 TRAINING_SECONDS_BETWEEN = 1.0
-
-
-def evaluated(
-    evaluator: TripletEvaluator, split: str, metrics: dict[str, float], state: TrainerState
-) -> Evaluated:
-    """The event of an evaluation; ``metrics`` may carry the trainer's prefix in their names."""
-    by_name = {
-        name: value
-        for key, value in metrics.items()
-        for name in (key.rpartition(f"{evaluator.name}_")[2],)
-    }
-    return Evaluated(
-        step=state.global_step,
-        epoch=state.epoch or 0.0,
-        split="dev" if split == "dev" else "test",
-        data=evaluator.name,
-        rows=len(evaluator.anchors),
-        loss=metrics.get("eval_loss"),
-        max_accuracy=by_name["max_accuracy"],
-        **{f"{name}_accuracy": by_name[f"{name}_accuracy"] for name in SIMILARITIES},
-    )
 
 
 class EventCallback(TrainerCallback, ExportableState):
@@ -63,19 +34,20 @@ class EventCallback(TrainerCallback, ExportableState):
 
     def __init__(
         self,
-        events: EventWriter,
+        trainer: CountingTrainer,
+        stages: Stages,
         stop: StopSignal,
-        folder: Path,
         on_begin: Callable[[TrainerState], None],
     ) -> None:
-        self.events = events
+        """``on_begin`` is called once, before the first step."""
+        self.trainer = trainer
+        self.stages = stages
+        self.events = stages.events
         self.stop = stop
-        self.folder = folder
         self.on_begin = on_begin
-        self.trainer: Trainer | None = None
-        self.dev: TripletEvaluator | None = None
-        self.steps = Stages(events, TRAINING_SECONDS_BETWEEN)
-        self.stages = Stages(events)
+        self.dev = trainer.evaluator
+        self.folder = Path(str(trainer.args.output_dir))
+        self.steps = Stages(self.events, TRAINING_SECONDS_BETWEEN)
         self._counted = (time.monotonic(), 0, 0.0)
         self._predicted = 0
         self._begun = False
@@ -83,23 +55,18 @@ class EventCallback(TrainerCallback, ExportableState):
     def state(self) -> dict[str, dict[str, Any]]:
         """What a checkpoint keeps of this callback."""
         attributes = {}
-        if self._begun:  # the trainer also asks while it is being made
-            trainer = self._trainer()
+        if self._begun:  # the trainer also asks before it has a loss
             attributes = {
-                "loss_since_logged": float(trainer._tr_loss),
-                "step_last_logged": trainer._globalstep_last_logged,
+                "loss_since_logged": float(self.trainer._tr_loss),
+                "step_last_logged": self.trainer._globalstep_last_logged,
             }
         return {"args": {}, "attributes": attributes}
-
-    def _trainer(self) -> Trainer:
-        assert self.trainer is not None
-        return self.trainer
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Restore the loss of the steps before the resume and announce the run."""
-        trainer = self._trainer()
+        trainer = self.trainer
         self._begun = True
         saved: Any = state.stateful_callbacks
         if state.global_step and type(self).__name__ in saved:
@@ -139,7 +106,7 @@ class EventCallback(TrainerCallback, ExportableState):
         """Tell the training loss and the speed since the last log line."""
         if not logs or "loss" not in logs:
             return
-        trainer = self._trainer()
+        trainer = self.trainer
         now, samples, tokens = time.monotonic(), trainer.samples_seen, float(trainer.tokens_seen)
         then, samples_then, tokens_then = self._counted
         seconds = max(now - then, 1e-9)
@@ -184,7 +151,7 @@ class EventCallback(TrainerCallback, ExportableState):
         self._predicted = 0
         if self.dev is not None and metrics is not None:
             self.events.write(evaluated(self.dev, "dev", metrics, state))
-        trainer = self._trainer()
+        trainer = self.trainer
         self._counted = (time.monotonic(), trainer.samples_seen, float(trainer.tokens_seen))
         if state.global_step:
             self._heed_stop(control)
@@ -193,11 +160,9 @@ class EventCallback(TrainerCallback, ExportableState):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Bring this checkpoint to the disk, thin out older ones, and tell that it is whole."""
-        checkpoints = sorted(self.folder.glob("checkpoint-*"), key=step_of)
         manifest.record(self.folder / f"checkpoint-{state.global_step}")
-        for checkpoint in checkpoints[:-WHOLE_CHECKPOINTS]:
-            _thin(checkpoint)
-        trainer = self._trainer()
+        checkpoints = thin_out(self.folder)
+        trainer = self.trainer
         self.events.write(
             CheckpointSaved(
                 step=state.global_step,
@@ -221,19 +186,6 @@ def is_finite(model: torch.nn.Module) -> bool:
         if weights.numel()
     ]
     return bool(torch.isfinite(torch.stack(bounds)).all())
-
-
-def step_of(checkpoint: Path) -> int:
-    """The step at which ``checkpoint`` (a folder ``checkpoint-<step>``) was saved."""
-    return int(checkpoint.name.rpartition("-")[2])
-
-
-def _thin(checkpoint: Path) -> None:
-    """Leave the bare model of a checkpoint, without what only a resume needs."""
-    status = checkpoint.stat()
-    manifest.remove(checkpoint, RESUME_FILES)
-    # The library finds the oldest checkpoint, the next to go, by this time.
-    os.utime(checkpoint, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def disk_bytes(folder: Path) -> int:

@@ -22,8 +22,8 @@ WARM_UPS = 2
 class Recording(NamedTuple):
     """What replays one bucket; all that it reads and writes keeps its place in memory.
 
-    ``forward`` makes ``embeddings`` of ``packing``, and ``backward`` adds what comes of their
-    ``gradient`` to the sums of the gradients.
+    ``forward`` makes ``embeddings`` (sentences, dimensions) of ``packing``, and ``backward`` adds
+    what comes of their ``gradient``, of the same shape, to the sums of the gradients.
     """
 
     packing: Packing
@@ -41,7 +41,7 @@ class Sums:
         self.totals = [torch.zeros_like(parameter) for parameter in parameters]
 
     def add(self, gradients: tuple[Tensor, ...]) -> None:
-        """Add ``gradients`` to them, in few kernels."""
+        """Add ``gradients``, one for each parameter and of its shape, in few kernels."""
         torch._foreach_add_(self.totals, gradients)  # pyright: ignore[reportPrivateImportUsage]
 
     def stand_in(self) -> None:
@@ -83,7 +83,7 @@ class Capture:
         self.sums: Sums | None = None
 
     def __call__(self, packing: Packing) -> Tensor:
-        """The embeddings of ``packing``, with their gradients."""
+        """The embeddings of ``packing``, (sentences, dimensions), with their gradients."""
         recording = self._recording(packing) if torch.is_grad_enabled() else None
         if recording is None:
             return self.embed(packing)

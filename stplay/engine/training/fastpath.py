@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate
 from typing import Any
@@ -10,20 +9,22 @@ from typing import Any
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
 
 from stplay.engine.data.triplets import Split
 from stplay.engine.packed import dropout
 from stplay.engine.packed.packedmodel import PackedModel, why_not
 from stplay.engine.packed.packing import Packing, cells_to_waste
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.engine.training import memory
 from stplay.engine.training.capture import Capture, GraphRecorder
-from stplay.engine.training.loss import CachedMultipleNegativesRankingLoss
+from stplay.engine.training.embedder import Embedder
+from stplay.engine.training.loss import LIBRARY_SIMILARITIES, PackedRankingLoss
+from stplay.engine.training.stockpath import StockPath
 from stplay.engine.training.tokens import TokenizedSplit
 from stplay.engine.training.trainer import PackedTrainer
+from stplay.engine.training.trainingarguments import Precision
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
-from stplay.engine.worker import work
+from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import Engine, RunStarted
@@ -32,6 +33,27 @@ from stplay.runs.recipe import Recipe
 MEASURED_TOKENS = 256
 SCORED_TOGETHER = 256  # rows of scores, where the recipe leaves it to us
 RECALLED_SHARE = 0.25  # of what a packing's activations take, held for the second forward of others
+
+
+def training_path(
+    recipe: Recipe,
+    model: SentenceTransformer,
+    splits: dict[str, Split],
+    precision: Precision,
+    stages: Stages,
+    begun: RunStarted | None,
+) -> FastPath | StockPath:
+    """The way to train ``model``: the fast one, where it is asked for and possible.
+
+    Raises:
+        UserError: as ``FastPath``.
+    """
+    if recipe.training.engine == "stock":
+        return StockPath()
+    why = why_stock(model, begun)
+    if why is not None:
+        return StockPath(why)
+    return FastPath(recipe, model, splits, precision, stages, begun)
 
 
 def why_stock(model: SentenceTransformer, begun: RunStarted | None) -> str | None:
@@ -45,14 +67,18 @@ def why_stock(model: SentenceTransformer, begun: RunStarted | None) -> str | Non
 
 
 class FastPath:
-    """Packed sentences, one forward where a batch fits, and only the vocabulary in use."""
+    """Packed sentences, one forward where a batch fits, and only the vocabulary in use.
+
+    What does not fit goes the way of gradient caching (Gao et al., 2021,
+    https://huggingface.co/papers/2101.06983).
+    """
 
     def __init__(
         self,
         recipe: Recipe,
         model: SentenceTransformer,
         splits: dict[str, Split],
-        precision: str,
+        precision: Precision,
         stages: Stages,
         begun: RunStarted | None,
     ) -> None:
@@ -76,26 +102,30 @@ class FastPath:
         if model.device.type == "cpu":
             dropout.make_quick(model)
         self.loss_settings = recipe.loss
-        self.precision = torch.bfloat16 if precision == "bf16" else torch.float32
+        half = precision == "bf16"
+        self.embedder = Embedder(self.packed, torch.bfloat16 if half else torch.float32)
         self.longest = int(self.tokenized["train"].lengths.max())
         self.stages.progress("measuring the memory")
         self.bytes_a_token = self._bytes_a_token()
         self.engine = self._measure(recipe, begun.engine if begun else None)
 
-    def encoder(self) -> Encoder:
+    def encoder(self) -> SentenceEncoder:
         """What evaluates the model while it is trained."""
-        return Encoder(self.packed.model)
+        return SentenceEncoder(self.packed.model)
 
     def trainer(self, **named: Any) -> PackedTrainer:
-        """The trainer; ``named`` are the arguments of the library's own, its loss among them."""
+        """The trainer; ``named`` are the arguments of the library's own.
+
+        Its loss is among them: the library's model card is written from it.
+        """
         assert self.engine.most_tokens is not None
-        loss = self.loss(named["loss"].similarity_fct, self.recalled_bytes(self.engine.most_tokens))
+        loss = self.loss(self.recalled_bytes(self.engine.most_tokens))
         if self.packed.model.device.type == "cuda":
             loss.capture = Capture(
-                loss.embed,
+                self.embedder,
                 self.packed.model.parameters(),
                 GraphRecorder(),
-                lambda text: work.note(self.stages.events, text),
+                lambda text: note(self.stages.events, text),
             )
         return PackedTrainer(
             packed_loss=loss,
@@ -107,7 +137,7 @@ class FastPath:
 
     @property
     def weight_bytes(self) -> int:
-        """What the weights, their gradients and the optimizer take."""
+        """The bytes that the weights, their gradients and the optimizer take."""
         model = self.packed.model
         weights = sum(each.numel() * each.element_size() for each in model.parameters())
         return weights + memory.state_bytes(model)
@@ -116,18 +146,15 @@ class FastPath:
         """The model as it is to be saved."""
         return nullcontext() if self.vocabulary is None else self.vocabulary.whole()
 
-    def loss(
-        self, similarity: Callable[[Tensor, Tensor], Tensor], most_recalled: int = 0
-    ) -> CachedMultipleNegativesRankingLoss:
-        """The loss over packed sentences that compares by ``similarity``."""
+    def loss(self, most_recalled: int) -> PackedRankingLoss:
+        """The recipe's loss over packed sentences, which may hold ``most_recalled`` bytes."""
         settings = self.loss_settings
+        similarity = LIBRARY_SIMILARITIES[settings.similarity_fct]
         rows = settings.mini_batch_size or SCORED_TOGETHER
-        return CachedMultipleNegativesRankingLoss(
-            self.packed, settings.scale, similarity, rows, self.precision, most_recalled
-        )
+        return PackedRankingLoss(self.embedder, settings.scale, similarity, rows, most_recalled)
 
     def recalled_bytes(self, most_tokens: int) -> int:
-        """What may be held for second forwards, where ``most_tokens`` go through together."""
+        """The bytes that second forwards may hold, where ``most_tokens`` go through together."""
         return int(RECALLED_SHARE * most_tokens * self.bytes_a_token)
 
     def _measure(self, recipe: Recipe, begun: Engine | None) -> Engine:
@@ -158,7 +185,7 @@ class FastPath:
         )
 
     def _bytes_a_token(self) -> int:
-        """What a token of the training data takes until its gradients are known."""
+        """The bytes that a token of the training data takes until its gradients are known."""
         split = self.tokenized["train"]
         totals = accumulate(split.lengths.sum(axis=1).tolist())
         count = next((n for n, total in enumerate(totals, 1) if total >= MEASURED_TOKENS), None)
@@ -167,8 +194,7 @@ class FastPath:
         sentences = [ids for column in rows.values() for ids in column]
         packing = Packing(sentences, cells_to_waste(model.device))
         packing = packing.to(model.device)
-        loss = self.loss(torch.matmul)  # never called: only what embeds is measured
         devices = [model.device] if model.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
-            taken = memory.saved_bytes(model, lambda: loss.embed(packing))
+            taken = memory.saved_bytes(model, lambda: self.embedder(packing))
         return max(1, round(taken / packing.tokens))

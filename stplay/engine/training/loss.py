@@ -7,20 +7,45 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.losses.gradcache import RandContext
 from sentence_transformers.sentence_transformer import losses
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from sentence_transformers.util import cos_sim, dot_score
 from torch import Tensor
 
-from stplay.engine.packed.packedmodel import PackedModel
+from stplay.engine.models.inputmodules import input_modules
 from stplay.engine.packed.packing import Packing
 from stplay.engine.training.capture import Capture
-from stplay.engine.training.recall import Recalling, Recording
+from stplay.engine.training.embedder import Embedder
+from stplay.engine.training.recall import OutputRecall, OutputRecorder
+from stplay.runs.recipe import LossSection
+from stplay.sources.names import COLUMNS
 
-COLUMNS = 3
+LIBRARY_MINI_BATCH = 32
+
+Similarity = Callable[[Tensor, Tensor], Tensor]
+LIBRARY_SIMILARITIES: dict[str, Similarity] = {"cos_sim": cos_sim, "dot_score": dot_score}
 
 
-class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLoss):
-    """The library's loss, for packed batches.
+def library_loss(model: SentenceTransformer, settings: LossSection) -> torch.nn.Module:
+    """The library's loss, cached where a batch goes through ``model`` in pieces."""
+    similarity = LIBRARY_SIMILARITIES[settings.similarity_fct]
+    if not reads_in_pieces(model):
+        return losses.MultipleNegativesRankingLoss(model, settings.scale, similarity)
+    mini_batch_size = settings.mini_batch_size or LIBRARY_MINI_BATCH
+    return losses.CachedMultipleNegativesRankingLoss(
+        model, settings.scale, similarity, mini_batch_size
+    )
+
+
+def reads_in_pieces(model: SentenceTransformer) -> bool:
+    """Whether a batch can go through ``model`` in pieces; to a static embedding it is one."""
+    return not any(isinstance(module, StaticEmbedding) for module in input_modules(model))
+
+
+class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
+    """The library's ``CachedMultipleNegativesRankingLoss``, for packed batches.
 
     A batch that comes as one packing is embedded once, with its gradients. One that comes as
     several goes the library's way of gradient caching (Gao et al., 2021,
@@ -31,20 +56,18 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
 
     def __init__(
         self,
-        packed: PackedModel,
+        embed: Embedder,
         scale: float,
-        similarity_fct: Callable[[Tensor, Tensor], Tensor],
+        similarity_fct: Similarity,
         mini_batch_size: int,
-        precision: torch.dtype = torch.float32,
         most_recalled: int = 0,
     ) -> None:
         """``mini_batch_size`` rows of scores are looked at together.
 
         About ``most_recalled`` bytes may be held for second forwards.
         """
-        super().__init__(packed.model, scale, similarity_fct, mini_batch_size)
-        self.packed = packed
-        self.precision = precision
+        super().__init__(embed.packed.model, scale, similarity_fct, mini_batch_size)
+        self.embed = embed
         self.most_recalled = most_recalled
         self.capture: Capture | None = None
         self._recorded = 0
@@ -61,13 +84,6 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
         self._recorded = 0
         return self.forward_cached(columns)
 
-    def embed(self, packing: Packing) -> Tensor:
-        """The embeddings of a packing, (sentences, dimensions), in single precision."""
-        kind, half = packing.ids.device.type, self.precision != torch.float32
-        # No weight is read twice, and a recorded step must not look for one in a cache.
-        with torch.autocast(kind, self.precision, enabled=half, cache_enabled=False):
-            return self.packed.embed(packing).float()
-
     def embed_minibatch(
         self,
         sentence_feature: dict[str, Any],
@@ -77,7 +93,7 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
         copy_random_state: bool,
         random_state: RandContext | None = None,
     ) -> tuple[Tensor, RandContext | None]:
-        """The embeddings of one packing, and the random state they began with."""
+        """The embeddings of one packing, (sentences, dimensions), and the random state before."""
         if with_grad:
             return self._embed_again(sentence_feature, random_state), None
         packing: Packing = sentence_feature["packing"]
@@ -88,12 +104,12 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
         if "is_kept" in sentence_feature:
             sentence_feature["kept"] = self.embed(packing)
             return sentence_feature["kept"], begun
-        recording = Recording() if self._recorded < self.most_recalled else None
-        with torch.no_grad(), recording or nullcontext():
+        recorder = OutputRecorder() if self._recorded < self.most_recalled else None
+        with torch.no_grad(), recorder or nullcontext():
             embeddings = self.embed(packing)
-        if recording is not None:
-            sentence_feature["recorded"] = recording.outputs
-            self._recorded += recording.nbytes
+        if recorder is not None:
+            sentence_feature["recorded"] = recorder.outputs
+            self._recorded += recorder.nbytes
         return embeddings, begun
 
     def _embed_again(
@@ -103,14 +119,17 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
         if "kept" in sentence_feature:
             return sentence_feature.pop("kept")
         recorded = sentence_feature.pop("recorded", None)
-        recalling = nullcontext() if recorded is None else Recalling(recorded)
+        recalling = nullcontext() if recorded is None else OutputRecall(recorded)
         with random_state or nullcontext(), torch.enable_grad(), recalling:
             return self.embed(sentence_feature["packing"])
 
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
     ) -> Tensor:
-        """The library's loss of the embeddings of all three columns, one after the other."""
+        """The library's loss, a single number, of embeddings in parts of (sentences, dimensions).
+
+        Together they are all anchors, then all positives, then all negatives.
+        """
         embeddings = torch.cat([part for parts in reps for part in parts])
-        columns = [[column] for column in embeddings.chunk(COLUMNS)]
+        columns = [[column] for column in embeddings.chunk(len(COLUMNS))]
         return super().calculate_loss(columns, labels, with_backward=with_backward)

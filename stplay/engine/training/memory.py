@@ -15,7 +15,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes(device: torch.device) -> int:
-    """The memory that is free on ``device``: of the machine, of its container, or of the GPU."""
+    """The bytes that are free on ``device``: of the machine, of its container, or of the GPU."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -28,13 +28,13 @@ def available_bytes(device: torch.device) -> int:
 
 
 def state_bytes(model: nn.Module) -> int:
-    """What the gradients of ``model`` and the two moments of AdamW take."""
+    """The bytes that the gradients of ``model`` and the two moments of AdamW take."""
     trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
     return 3 * sum(parameter.numel() * parameter.element_size() for parameter in trained)
 
 
 def saved_bytes(model: nn.Module, forward: Callable[[], Tensor]) -> int:
-    """What one ``forward`` of ``model`` keeps in memory until its gradients are known."""
+    """The bytes that one ``forward`` of ``model`` keeps until its gradients are known."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     saved: dict[int, int] = {}
 

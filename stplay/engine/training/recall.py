@@ -15,8 +15,11 @@ from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 
-class Recording(TorchFunctionMode):
-    """Within it, ``outputs`` takes what linear layers make that narrow, one after the other."""
+class OutputRecorder(TorchFunctionMode):
+    """Within it, ``outputs`` takes what linear layers make that narrow, one after the other.
+
+    Each has the shape (..., features) that its layer gives it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +27,7 @@ class Recording(TorchFunctionMode):
 
     @property
     def nbytes(self) -> int:
-        """The memory that they take."""
+        """The memory that they take, in bytes."""
         return sum(output.nbytes for output in self.outputs)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -35,7 +38,7 @@ class Recording(TorchFunctionMode):
         return made
 
 
-class Recalling(TorchFunctionMode):
+class OutputRecall(TorchFunctionMode):
     """Within it, those layers make the ``outputs`` that were recorded, with gradients."""
 
     def __init__(self, outputs: Sequence[Tensor]) -> None:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from stplay.engine.data.fingerprints import of_base
-from stplay.engine.worker.work import versions
+from stplay.engine.training.checkpointfiles import damage, is_last, is_to_be_whole
+from stplay.engine.worker.libraries import versions
 from stplay.errors import UserError
-from stplay.jobs import folders, manifest
+from stplay.jobs import folders
 from stplay.jobs.events import RunStarted
 from stplay.runs.recipe import SECTIONS, ModelSection, Recipe
 from stplay.runs.run import Run
 from stplay.text import count, printable
 
-STATE = "trainer_state.json"
-NEEDED = ("optimizer.pt", "scheduler.pt", "rng_state.pth", STATE)
-WHOLE_CHECKPOINTS = 2  # so many of the newest keep what a resume needs
 # What a recipe may say otherwise when a run goes on: where and how, but not what is computed.
 MAY_CHANGE = (
     "training.save_total_limit",
@@ -63,6 +58,20 @@ class Resumption:
         """Whether the run has begun before."""
         return self.begun is not None or self.checkpoint is not None
 
+    @property
+    def continued(self) -> RunStarted | None:
+        """What a run began with that goes on from its checkpoint; ``None`` where it begins anew."""
+        return self.begun if self.checkpoint else None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the training has no step left to take."""
+        return self.checkpoint is not None and is_last(self.checkpoint)
+
+    def base_name(self, loaded: str) -> str:
+        """The full name of the run's base model, where ``loaded`` is that of what was loaded."""
+        return self.continued.base if self.continued else loaded  # a checkpoint tells no commit
+
     def _check_recipe(self, begun: RunStarted, recipe: Recipe, path: Path) -> None:
         told, wrong = [], []
         for field, then, now in _changes(begun.recipe, recipe):
@@ -95,20 +104,20 @@ class Resumption:
         damaged: dict[int, str] = {}
         newest_first = reversed(folders.saved_checkpoints(run.folder).items())
         for age, (step, path) in enumerate(newest_first):
-            if not _is_to_be_whole(path, age):
+            if not is_to_be_whole(path, age):
                 continue
-            damage = _damage(path)
-            if damage is None:
+            words = damage(path)
+            if words is None:
                 self.notes += [
-                    f"The checkpoint of step {count(later)} is damaged ({words}); the run goes on "
+                    f"The checkpoint of step {count(later)} is damaged ({why}); the run goes on "
                     f"from step {count(step)}."
-                    for later, words in damaged.items()
+                    for later, why in damaged.items()
                 ]
                 return path
-            damaged[step] = damage
+            damaged[step] = words
         if not damaged:
             return None
-        them_all = "; ".join(f"step {count(step)}: {words}" for step, words in damaged.items())
+        them_all = "; ".join(f"step {count(step)}: {why}" for step, why in damaged.items())
         raise UserError(
             f"No checkpoint of the run {run.id} is whole ({them_all}); put the files back and "
             "resume, or start a new run."
@@ -164,61 +173,6 @@ class Resumption:
                 "run goes on from its own checkpoint."
             )
         return known
-
-
-def _is_to_be_whole(checkpoint: Path, age: int) -> bool:
-    """Whether a checkpoint was saved with what a resume needs, and kept it."""
-    try:
-        saved = manifest.load(checkpoint)
-    except (msgspec.DecodeError, UnicodeDecodeError, OSError):
-        return True
-    if saved is not None:
-        return NEEDED[0] in saved.files
-    return age < WHOLE_CHECKPOINTS or (checkpoint / NEEDED[0]).is_file()
-
-
-def _damage(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint that a run is to go on from; ``None`` where nothing is."""
-    if not checkpoint.is_dir():
-        return "it is gone"
-    if words := manifest.damage(checkpoint, hashes=True):
-        return words
-    if (checkpoint / manifest.MANIFEST).is_file():
-        return None
-    return next(_unreadable(checkpoint), None)  # of an older stplay, which wrote nothing down
-
-
-def _unreadable(checkpoint: Path) -> Iterator[str]:
-    """What of a checkpoint cannot be read by the libraries that will read it."""
-    import torch
-    from safetensors import safe_open
-    from transformers import TrainerState
-    from transformers.trainer_pt_utils import safe_globals
-
-    for name in NEEDED:
-        if not (checkpoint / name).is_file():
-            yield f"{name} is gone"
-    for path in sorted(path for path in checkpoint.rglob("*") if path.is_file()):
-        try:
-            if path.name == STATE:
-                state = TrainerState.load_from_json(str(path))
-                assert state.max_steps >= state.global_step >= 0
-            elif path.suffix == ".json":
-                json.loads(path.read_bytes())
-            elif path.suffix == ".safetensors":
-                with safe_open(str(path), "pt"):
-                    pass
-            elif path.suffix in (".pt", ".pth"):
-                with safe_globals():
-                    torch.load(path, "cpu", weights_only=True)
-        except Exception:  # the libraries have many names for a damaged file
-            yield f"{printable(path.relative_to(checkpoint).as_posix())} cannot be read"
-
-
-def is_last(checkpoint: Path) -> bool:
-    """Whether the training has no step to take after ``checkpoint``."""
-    state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    return state["global_step"] >= state["max_steps"]
 
 
 def _changes(begun: dict[str, Any], recipe: Recipe) -> Iterator[tuple[str, Any, Any]]:

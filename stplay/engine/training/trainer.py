@@ -19,18 +19,19 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
 from stplay.engine.packed.packing import GPU_MOST_WASTED_CELLS, Bucket, Packing, split
-from stplay.engine.training.loss import CachedMultipleNegativesRankingLoss
+from stplay.engine.training.loss import PackedRankingLoss
 from stplay.engine.training.tokens import TokenizedSplit
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
 from stplay.sources.names import COLUMNS
 
 
-class Trainer(SentenceTransformerTrainer):
+class CountingTrainer(SentenceTransformerTrainer):
     """The library's trainer, which also counts the triplets and tokens it has trained on.
 
     It tells a loss that is not finite, which the library's hides in the mean of those before it.
     """
 
+    evaluator: TripletEvaluator | None
     samples_seen = 0
     tokens_seen: Tensor | int = 0
 
@@ -102,19 +103,17 @@ class PackedCollator(SentenceTransformerDataCollator):
         return {"packings": packings}
 
 
-class PackedTrainer(Trainer):
+class PackedTrainer(CountingTrainer):
     """The library's trainer, its steps and evaluations over packed sentences.
 
     Batches, their order, the optimizer and its schedule are the library's: it is given the
     triplets, and here their token ids take their place.
     """
 
-    evaluator: TripletEvaluator | None
-
     def __init__(
         self,
         *,
-        packed_loss: CachedMultipleNegativesRankingLoss,
+        packed_loss: PackedRankingLoss,
         tokenized: TokenizedSplit,
         most_tokens: int,
         vocabulary: VocabularyInUse | None,

@@ -21,7 +21,7 @@ class EmbeddingInUse(nn.Embedding):
     """Some rows of ``whole``, looked up by the ids of all."""
 
     def __init__(self, whole: nn.Embedding, used: Tensor) -> None:
-        """Take the rows ``used`` (ids, in order)."""
+        """Take the rows ``used``, an int64 tensor (rows,) of ids in order."""
         with torch.no_grad():
             rows = whole(used.to(whole.weight.device))  # asked first, as it may refuse
         places = torch.full((whole.num_embeddings,), -1, dtype=torch.int32)
@@ -31,7 +31,7 @@ class EmbeddingInUse(nn.Embedding):
         self.places = nn.Buffer(places.to(rows.device), persistent=False)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The rows of the token ids ``input``."""
+        """The rows of the token ids ``input``, (...), of shape (..., width)."""
         return nn.functional.embedding(self.places[input], self.weight, self.padding_idx)
 
 
@@ -39,7 +39,7 @@ class VocabularyInUse:
     """The word embeddings of ``transformer``, narrowed to the rows ``used``."""
 
     def __init__(self, transformer: Any, used: NDArray[np.integer]) -> None:
-        """Narrow them; the model goes on taking the ids it knows, of those in use."""
+        """Narrow them to the ids ``used`` (rows,); the model goes on taking the ids it knows."""
         whole: nn.Embedding = transformer.get_input_embeddings()
         self.transformer = transformer
         self.padding_id = whole.padding_idx

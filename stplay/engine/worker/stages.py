@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
 
-from stplay.jobs.events import Event, StageProgressed
+from stplay.engine.worker.eventsink import EventSink
+from stplay.jobs.events import StageProgressed
 
 SECONDS_BETWEEN = 0.25
-
-
-class Writes(Protocol):
-    """Whoever takes events, such as an ``EventWriter``."""
-
-    def write(self, event: Event, /) -> None:
-        """Take ``event``."""
 
 
 class Stages:
     """Writes ``StageProgressed`` events, at most one every ``seconds`` within a stage."""
 
-    def __init__(self, events: Writes, seconds: float = SECONDS_BETWEEN) -> None:
+    def __init__(self, events: EventSink, seconds: float = SECONDS_BETWEEN) -> None:
         self.events = events
         self.seconds = seconds
         self._stage = ""

@@ -357,17 +357,19 @@ def test_a_stop_ends_a_download(hub: Hub, tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from stplay.engine import hub, worker
+from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
+from stplay.engine.worker.stopsignal import Stopped, StopSignal
+from stplay.jobs import interrupts
 from stplay.jobs.events import EventWriter
 from stplay.sources.names import model_source
-stop = worker.StopSignal()
+stop = StopSignal()
 stop.deferred = False
 stages = Stages(EventWriter(Path(sys.argv[1])))
 try:
     hub.model_folder(model_source("org/huge"), False, stages)
-except worker.Stopped:
-    sys.exit(worker.interrupts.INTERRUPTED)
+except Stopped:
+    sys.exit(interrupts.INTERRUPTED)
 """
     log = tmp_path / "events.jsonl"
     process = subprocess.Popen(

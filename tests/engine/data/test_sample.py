@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 
 from stplay.engine.data import sample
-from stplay.engine.data.sample import SAMPLE_VERSION, SPLITS, Split, Triplet, triplets
+from stplay.engine.data.sample import SAMPLE_VERSION, SPLITS, SampleSplit, SampleTriplet, triplets
 
 ROWS = {"train": 10_000, "dev": 1_000, "test": 1_000}
 # Whoever changes what is generated raises SAMPLE_VERSION and freezes the new digests here.
@@ -25,11 +25,11 @@ DIGESTS = {
 
 
 @cache
-def rows_of(split: Split) -> list[Triplet]:
+def rows_of(split: SampleSplit) -> list[SampleTriplet]:
     return triplets(split)
 
 
-def digest(rows: list[Triplet]) -> str:
+def digest(rows: list[SampleTriplet]) -> str:
     lines = "\n".join("\t".join(row) for row in rows)
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
@@ -43,7 +43,7 @@ def jaccard(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_the_output_is_frozen(split: Split) -> None:
+def test_the_output_is_frozen(split: SampleSplit) -> None:
     assert (SAMPLE_VERSION, digest(rows_of(split))) == (FROZEN_VERSION, DIGESTS[split])
 
 
@@ -68,7 +68,7 @@ def test_an_unknown_split_is_refused() -> None:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_counts_and_distinctness(split: Split) -> None:
+def test_counts_and_distinctness(split: SampleSplit) -> None:
     rows = rows_of(split)
     assert len(rows) == len(set(rows)) == len({row.anchor for row in rows}) == ROWS[split]
     assert all(len(set(row)) == 3 for row in rows)
@@ -82,7 +82,7 @@ def test_no_sentence_is_in_two_splits() -> None:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_shared_words_do_not_tell_the_positive(split: Split) -> None:
+def test_shared_words_do_not_tell_the_positive(split: SampleSplit) -> None:
     rows = rows_of(split)
     hits = sum(
         jaccard(row.anchor, row.positive) > jaccard(row.anchor, row.negative) for row in rows

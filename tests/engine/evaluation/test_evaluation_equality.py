@@ -27,7 +27,7 @@ from smallmodels import (
     transformer,
 )
 
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.similarities import SIMILARITIES
 
 
@@ -133,7 +133,7 @@ def test_truncated_embeddings(
     asked: int | None, own: int | None, dimensions: int, tmp_path: Path
 ) -> None:
     model = small_model(9, tmp_path / "m", truncate_dim=own)
-    assert Encoder(model, asked).dimensions == dimensions
+    assert SentenceEncoder(model, asked).dimensions == dimensions
     assert_equal(model, random_triplets(9), tmp_path, asked)
 
 

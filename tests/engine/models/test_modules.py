@@ -33,7 +33,7 @@ from sentence_transformers.sentence_transformer.modules import (
 from torch import nn
 
 from stplay.engine.models.basemodel import open_model
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.errors import UserError
 from stplay.sources.names import WITHOUT_WEIGHTS
 
@@ -98,7 +98,7 @@ def test_modules_that_the_library_cannot_join(module: nn.Module, tmp_path: Path)
         library(tmp_path / "model").encode("a cat")
     opened = open_model(str(tmp_path / "model"), allow_pickle=False, stages=STAGES)
     with pytest.raises((KeyError, IndexError)):
-        Encoder(opened.model).encode(["a cat"])
+        SentenceEncoder(opened.model).encode(["a cat"])
 
 
 def test_where_padding_counts_the_library_s_own_batches_are_taken(tmp_path: Path) -> None:
@@ -113,11 +113,11 @@ def test_a_static_tokenizer_that_cuts(tmp_path: Path) -> None:
     short_static(tmp_path / "model")
     opened = open_model(str(tmp_path / "model"), allow_pickle=False, stages=STAGES)
     sentence = "a cat sleeps under the old tree"
-    found = Encoder(opened.model).encode([sentence])
+    found = SentenceEncoder(opened.model).encode([sentence])
     np.testing.assert_array_equal(found, library(tmp_path / "model").encode([sentence]))
     tokens, dropped = SeenTokens(opened.model).of([sentence])
     assert (tokens, dropped) == ([["a", "cat", "sleeps", "under", "the"]], [2])
-    assert Encoder(opened.model).max_tokens == 5
+    assert SentenceEncoder(opened.model).max_tokens == 5
 
 
 @pytest.mark.parametrize("name", sorted({*MODULES} - {"Router"}))
@@ -136,4 +136,4 @@ def test_a_pickle_in_a_route_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="query_0_StaticEmbedding has only a pickle checkpoint"):
         open_model(str(tmp_path / "model"), allow_pickle=False, stages=STAGES)
     opened = open_model(str(tmp_path / "model"), allow_pickle=True, stages=STAGES)
-    assert Encoder(opened.model).encode(["a cat"], "query").shape == (1, WIDTH)
+    assert SentenceEncoder(opened.model).encode(["a cat"], "query").shape == (1, WIDTH)

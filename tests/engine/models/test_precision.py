@@ -20,7 +20,7 @@ from smallmodels import DIMENSIONS, exact_model, random_triplets, small_model, t
 
 from stplay.engine.models import loading
 from stplay.engine.models.basemodel import load_model
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.evaluations import evaluation as evaluations
 from stplay.runs import recipe
 from stplay.runs import run as runs
@@ -36,7 +36,7 @@ def test_what_is_encoded_is_in_single_precision(
 ) -> None:
     model = (exact_model() if way == "static" else small_model(1, tmp_path)).to(precision)
     expected = model.encode(SENTENCES)
-    encoder = Encoder(model)
+    encoder = SentenceEncoder(model)
     found = encoder.encode(SENTENCES)
     assert (found.dtype, found.flags.c_contiguous) == (np.float32, True)
     half = precision != torch.float64

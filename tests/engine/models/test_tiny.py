@@ -13,7 +13,7 @@ from sentence_transformers.sentence_transformer.evaluation import TripletEvaluat
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import XLMRobertaModel, XLMRobertaTokenizer
 
-from stplay.engine.data.sample import Split, triplets
+from stplay.engine.data.sample import SampleSplit, triplets
 from stplay.engine.models.tiny import build_tiny
 from stplay.engine.models.tokenizertraining import train_tokenizer
 from stplay.similarities import SIMILARITIES
@@ -114,7 +114,7 @@ def test_saved_and_loaded_it_gives_identical_embeddings(
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_untrained_it_knows_next_to_nothing(tiny: SentenceTransformer, split: Split) -> None:
+def test_untrained_it_knows_next_to_nothing(tiny: SentenceTransformer, split: SampleSplit) -> None:
     rows = triplets(split)
     anchors, positives, negatives = (list(column) for column in zip(*rows, strict=True))
     evaluator = TripletEvaluator(

@@ -24,7 +24,7 @@ from transformers import PreTrainedTokenizerBase
 
 from stplay.engine.models.basemodel import open_model
 from stplay.engine.packed.packedmodel import why_not
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.errors import UserError
 
 
@@ -133,6 +133,6 @@ def test_packed_sentences_need_no_padding(tmp_path: Path) -> None:
     with_settings(pad_token=None)(tmp_path / "model")
     model = library(tmp_path / "model")
     assert why_not(model) is None
-    found = Encoder(model).encode(["a cat", "the old dog sleeps"])
+    found = SentenceEncoder(model).encode(["a cat", "the old dog sleeps"])
     model.tokenizer.pad_token = "[MASK]"
     assert found == pytest.approx(model.encode(["a cat", "the old dog sleeps"]), abs=1e-5)

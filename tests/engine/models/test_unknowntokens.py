@@ -18,7 +18,7 @@ from smallmodels import DIMENSIONS, WORDS, exact_model, transformer
 from tokenizers import AddedToken
 from transformers import AutoTokenizer, RobertaConfig, RobertaModel
 
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.errors import UserError
 from stplay.runs import run as runs
 
@@ -42,7 +42,7 @@ def extended(folder: Path, padding: bool = False) -> Path:
 def test_what_uses_none_of_them_is_read(tmp_path: Path) -> None:
     model = opened(extended(tmp_path))
     plain = SentenceTransformer(str(tmp_path / "model"), device="cpu")
-    found = Encoder(model).encode(TEXT)
+    found = SentenceEncoder(model).encode(TEXT)
     np.testing.assert_allclose(found, plain.encode(TEXT), rtol=0, atol=1e-5)
 
 
@@ -54,7 +54,7 @@ def test_one_that_is_used_is_named(way: str, tmp_path: Path) -> None:
         folder = saved(model, tmp_path / "model")
     else:
         folder = extended(tmp_path)
-    encoder = Encoder(opened(folder))
+    encoder = SentenceEncoder(opened(folder))
     if way == "library":
         encoder.packed = None
     with pytest.raises(UserError) as refused:
@@ -73,7 +73,7 @@ def test_padding_that_the_model_has_not_is_none_of_a_packed_sentence(tmp_path: P
     model = opened(folder)
     plain = SentenceTransformer(str(folder), device="cpu")
     expected = [plain.encode(sentence) for sentence in TEXT]  # each alone: nothing is padded
-    encoder = Encoder(model)
+    encoder = SentenceEncoder(model)
     np.testing.assert_allclose(encoder.encode(TEXT), expected, rtol=0, atol=1e-5)
     encoder.packed = None
     with pytest.raises(UserError, match=f"no embedding of the token {EXTRA}"):
@@ -125,7 +125,7 @@ def test_the_padding_of_a_configuration(padding: int, tmp_path: Path) -> None:
     modules = [Transformer(str(tmp_path / "roberta")), Pooling(DIMENSIONS)]
     folder = saved(SentenceTransformer(modules=modules, device="cpu"), tmp_path / "model")
     plain = SentenceTransformer(str(folder), device="cpu")
-    found = Encoder(opened(folder)).encode(TEXT)
+    found = SentenceEncoder(opened(folder)).encode(TEXT)
     np.testing.assert_allclose(found, plain.encode(TEXT), rtol=0, atol=1e-5)
 
 

@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from smallmodels import exact_model, small_model
 
 from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
-from stplay.engine.packed.sentenceencoder import Encoder, NotFiniteError
+from stplay.engine.packed.sentenceencoder import NotFiniteError, SentenceEncoder
 from stplay.engine.worker.stages import Stages
 from stplay.jobs import events
 from stplay.jobs.events import Event, Noted
@@ -56,7 +56,7 @@ def spoilt(model: SentenceTransformer, word: str) -> SentenceTransformer:
 @pytest.mark.parametrize("way", ["packed", "library", "static"])
 def test_every_way_to_encode_is_checked(way: str, tmp_path: Path) -> None:
     model = spoilt(exact_model() if way == "static" else small_model(1, tmp_path), "sits")
-    encoder = Encoder(model, name="mine")
+    encoder = SentenceEncoder(model, name="mine")
     if way == "library":
         encoder.packed = None
     with pytest.raises(NotFiniteError) as raised:
@@ -74,7 +74,7 @@ def test_what_float16_cannot_hold_is_no_divergence(tmp_path: Path) -> None:
             if "LayerNorm.weight" in name:
                 weight.fill_(60000)
     with pytest.raises(NotFiniteError, match="too large for float16"):
-        Encoder(model, name="mine").encode(SENTENCES)
+        SentenceEncoder(model, name="mine").encode(SENTENCES)
 
 
 def test_what_a_model_with_finite_weights_cannot_read_is_no_divergence(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_what_a_model_with_finite_weights_cannot_read_is_no_divergence(tmp_path:
             if name.endswith("embeddings.LayerNorm.weight"):
                 weight.fill_(3e38)
     with pytest.raises(NotFiniteError, match="its weights are finite: leave that sentence out"):
-        Encoder(model, name="mine").encode(SENTENCES)
+        SentenceEncoder(model, name="mine").encode(SENTENCES)
 
 
 @pytest.mark.parametrize("engine", ["fast", "stock"])
@@ -92,7 +92,7 @@ def test_a_training_goes_on_and_tells_it(engine: str, tmp_path: Path) -> None:
     model, kept = spoilt(small_model(1, tmp_path), "sits"), Kept()
     columns = {"anchors": SENTENCES, "positives": SENTENCES, "negatives": SENTENCES}
     evaluator = TripletEvaluator(
-        Stages(kept), Encoder(model) if engine == "fast" else None, name="x-dev", **columns
+        Stages(kept), SentenceEncoder(model) if engine == "fast" else None, name="x-dev", **columns
     )
     metrics = evaluator(model, epoch=0.5, steps=7)
     assert metrics["x-dev_max_accuracy"] == 0

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from stplay.engine.packed.dropout import make_quick
 from stplay.engine.packed.packedmodel import PackedModel, why_not
 from stplay.engine.packed.packing import Packing
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 
 LENGTHS = {
     "one": [30],
@@ -83,7 +83,9 @@ def assert_equal(
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     if prompt is None:
-        np.testing.assert_allclose(Encoder(model).encode(given), expected, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(
+            SentenceEncoder(model).encode(given), expected, rtol=0, atol=1e-5
+        )
     # The library itself gives the same as before.
     after = model.encode(given, prompt=prompt, show_progress_bar=False)
     np.testing.assert_array_equal(after, expected)
@@ -171,9 +173,9 @@ def test_a_prompt_that_is_not_pooled(architecture: Architecture, tmp_path: Path)
     settings = {"prompts": {"query": "a b c ", "document": "d e "}}
     model = encoder(architecture, tmp_path, include_prompt=False, **settings)
     sentences = texts([3, LONGEST, 7, 100], architecture)
-    found = Encoder(model).encode(sentences, "query")
+    found = SentenceEncoder(model).encode(sentences, "query")
     np.testing.assert_allclose(found, model.encode_query(sentences), rtol=0, atol=1e-5)
-    found = Encoder(model).encode(sentences, "document")
+    found = SentenceEncoder(model).encode(sentences, "document")
     np.testing.assert_allclose(found, model.encode_document(sentences), rtol=0, atol=1e-5)
 
 
@@ -184,9 +186,11 @@ def test_modules_after_pooling(dimensions: int | None, tmp_path: Path) -> None:
     sentences = texts([3, 90, 7, 20], "mpnet")
     expected = model.encode(sentences)
     assert expected.shape == (4, dimensions or 9)
-    np.testing.assert_allclose(Encoder(model).encode(sentences), expected, rtol=0, atol=1e-5)
     np.testing.assert_allclose(
-        Encoder(model, 4).encode(sentences),
+        SentenceEncoder(model).encode(sentences), expected, rtol=0, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        SentenceEncoder(model, 4).encode(sentences),
         model.encode(sentences, truncate_dim=4),
         rtol=0,
         atol=1e-5,
@@ -200,7 +204,7 @@ def test_half_precision(architecture: Architecture, tmp_path: Path) -> None:
     whole = model.encode(sentences)
     with torch.autocast("cpu", torch.bfloat16):
         casted = embed(PackedModel(model), sentences)
-    half = Encoder(model.bfloat16()).encode(sentences)
+    half = SentenceEncoder(model.bfloat16()).encode(sentences)
     assert half.dtype == np.float32
     for found in (half, casted):
         assert ((found * whole).sum(1) > 0.99).all()
@@ -213,7 +217,7 @@ def test_nothing_of_it_is_saved(architecture: Architecture, tmp_path: Path) -> N
     before, after = tmp_path / "before", tmp_path / "after"
     model.save_pretrained(str(before), create_model_card=False)
     implementation = attention_of(model)
-    Encoder(model).encode(texts([3, 9], architecture))
+    SentenceEncoder(model).encode(texts([3, 9], architecture))
     assert attention_of(model) == implementation
     model.save_pretrained(str(after), create_model_card=False)
     files = sorted(path.relative_to(before) for path in before.rglob("*") if path.is_file())

@@ -14,7 +14,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from smallmodels import DIMENSIONS, exact_model, sentence, small_model
 
-from stplay.engine.packed.sentenceencoder import Encoder, Task
+from stplay.engine.packed.sentenceencoder import SentenceEncoder, Task
 
 
 @pytest.fixture(scope="module")
@@ -52,39 +52,39 @@ def test_embeddings_equal_the_librarys(
 ) -> None:
     encode = {None: model.encode, "query": model.encode_query, "document": model.encode_document}
     expected = encode[task](sentences, show_progress_bar=False)
-    found = Encoder(model).encode(sentences, task)
+    found = SentenceEncoder(model).encode(sentences, task)
     assert found.shape == (len(sentences), DIMENSIONS)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 def test_tasks_bring_their_prompts(model: SentenceTransformer) -> None:
-    encoder = Encoder(model)
+    encoder = SentenceEncoder(model)
     assert encoder.tells_tasks_apart
     plain, query, document = (
         encoder.encode(["a cat sleeps"], task) for task in (None, "query", "document")
     )
     assert not np.allclose(plain, query, atol=1e-2)
     assert not np.allclose(query, document, atol=1e-2)
-    assert not Encoder(exact_model()).tells_tasks_apart
+    assert not SentenceEncoder(exact_model()).tells_tasks_apart
 
 
 @pytest.mark.parametrize("dimensions", [1, 7, DIMENSIONS])
 def test_truncated(model: SentenceTransformer, sentences: list[str], dimensions: int) -> None:
     expected = model.encode(sentences, truncate_dim=dimensions, show_progress_bar=False)
-    found = Encoder(model, dimensions).encode(sentences)
+    found = SentenceEncoder(model, dimensions).encode(sentences)
     assert found.shape == (len(sentences), dimensions)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 def test_each_distinct_sentence_once(model: SentenceTransformer, sentences: list[str]) -> None:
     with batches_of(model) as batches:
-        Encoder(model).encode(sentences)
+        SentenceEncoder(model).encode(sentences)
     assert sum(rows for rows, _ in batches) == len(set(sentences))
 
 
 def test_batches_are_bounded_by_tokens(model: SentenceTransformer, sentences: list[str]) -> None:
-    encoder = Encoder(model)
+    encoder = SentenceEncoder(model)
     encoder.most_tokens = 256
     with batches_of(model) as batches:
         found = encoder.encode(sentences)
@@ -92,11 +92,11 @@ def test_batches_are_bounded_by_tokens(model: SentenceTransformer, sentences: li
     assert max(tokens for _, tokens in batches) <= 256
     lengths = [tokens / rows for rows, tokens in batches]
     assert lengths == sorted(lengths, reverse=True)  # what does not fit fails at once
-    np.testing.assert_allclose(found, Encoder(model).encode(sentences), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, SentenceEncoder(model).encode(sentences), rtol=0, atol=1e-5)
 
 
 def test_progress_grows_to_the_end(model: SentenceTransformer, sentences: list[str]) -> None:
-    encoder, told = Encoder(model), []
+    encoder, told = SentenceEncoder(model), []
     encoder.most_tokens = 128
     encoder.encode(sentences, progress=told.append)
     assert len(told) > 3
@@ -107,13 +107,13 @@ def test_progress_grows_to_the_end(model: SentenceTransformer, sentences: list[s
 
 def test_no_sentences(model: SentenceTransformer) -> None:
     told: list[int] = []
-    assert Encoder(model).encode([], progress=told.append).shape == (0, DIMENSIONS)
-    assert Encoder(model, 5).encode([]).shape == (0, 5)
+    assert SentenceEncoder(model).encode([], progress=told.append).shape == (0, DIMENSIONS)
+    assert SentenceEncoder(model, 5).encode([]).shape == (0, 5)
     assert told == []
 
 
 def test_one_sentence_longer_than_any_batch(model: SentenceTransformer) -> None:
-    encoder = Encoder(model)
+    encoder = SentenceEncoder(model)
     encoder.most_tokens = 4
     text = "the old house " * 2000
     np.testing.assert_allclose(
@@ -123,13 +123,13 @@ def test_one_sentence_longer_than_any_batch(model: SentenceTransformer) -> None:
 
 def test_a_model_without_token_limit(sentences: list[str]) -> None:
     model = exact_model()
-    found = Encoder(model).encode(sentences)
+    found = SentenceEncoder(model).encode(sentences)
     np.testing.assert_array_equal(found, model.encode(sentences, show_progress_bar=False))
 
 
 def test_dimensions_are_known_before_anything_is_encoded(tmp_path: Path) -> None:
     model = small_model(2, tmp_path, truncate_dim=6)
-    assert Encoder(model).dimensions == 6
-    assert Encoder(model, 12).dimensions == 12
-    assert Encoder(model, 99).dimensions == DIMENSIONS
+    assert SentenceEncoder(model).dimensions == 6
+    assert SentenceEncoder(model, 12).dimensions == 12
+    assert SentenceEncoder(model, 99).dimensions == DIMENSIONS
     assert model.truncate_dim == 6

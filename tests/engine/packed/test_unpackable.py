@@ -18,14 +18,14 @@ from unpackablemodels import (
 )
 
 from stplay.engine.packed.packedmodel import why_not
-from stplay.engine.packed.sentenceencoder import Encoder
+from stplay.engine.packed.sentenceencoder import SentenceEncoder
 
 
 def encode_both(
     model: SentenceTransformer, sentences: list[str]
 ) -> list[tuple[NDArray[np.floating], NDArray[np.floating]]]:
     """Ours and the library's embeddings, for each task."""
-    encoding = Encoder(model)
+    encoding = SentenceEncoder(model)
     return [
         (encoding.encode(sentences), model.encode(sentences)),
         (encoding.encode(sentences, "query"), model.encode_query(sentences)),
@@ -91,7 +91,7 @@ def test_what_the_library_packs_by_itself(tmp_path: Path) -> None:
 def test_what_cannot_be_packed_is_left_to_the_library(kind: str, why: str, tmp_path: Path) -> None:
     model = unpackable(kind, tmp_path)
     assert (why_not(model) or "").startswith(why)
-    encoding = Encoder(model)
+    encoding = SentenceEncoder(model)
     assert encoding.packed is None
     if kind in ("nothing after", "LSTM"):  # the library cannot encode with them either
         return

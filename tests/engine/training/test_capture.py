@@ -23,7 +23,8 @@ from torch.utils._pytree import tree_leaves
 from stplay.engine.packed.packedmodel import PackedModel
 from stplay.engine.packed.packing import Bucket, Packing
 from stplay.engine.training.capture import RECORDED_WHEN_SEEN, Capture, Embed, Recording, Sums
-from stplay.engine.training.loss import CachedMultipleNegativesRankingLoss
+from stplay.engine.training.embedder import Embedder
+from stplay.engine.training.loss import PackedRankingLoss
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import EventWriter
 from stplay.runs import recipe as recipes
@@ -75,7 +76,7 @@ def gradients_of(model: nn.Module) -> dict[str, Tensor | None]:
 
 
 def loss_of(model: Any, precision: torch.dtype = torch.float32) -> Any:
-    return CachedMultipleNegativesRankingLoss(PackedModel(model), 20.0, cos_sim, 32, precision)
+    return PackedRankingLoss(Embedder(PackedModel(model), precision), 20.0, cos_sim, 32)
 
 
 def packings_of(model: Any, sentences: Sequence[str]) -> tuple[Packing, Packing]:
@@ -138,7 +139,7 @@ def test_a_step_asks_for_nothing_that_is_on_the_device(
     for packing in packings:
         moved = packing.to(meta)
         with CpuOperations() as operations:
-            loss.calculate_loss([[loss.packed.embed(moved)]]).backward()
+            loss.calculate_loss([[loss.embed.packed.embed(moved)]]).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         assert operations.names == []
 
@@ -322,8 +323,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     from sentence_transformers.sentence_transformer import losses
 
     from stplay.engine.data.triplets import load_split
-    from stplay.engine.train import training_arguments
     from stplay.engine.training.fastpath import FastPath
+    from stplay.engine.training.trainingarguments import training_arguments
 
     folder = tmp_path_factory.mktemp("trained")
     write_triplets(folder / "train.jsonl", 160)
@@ -343,8 +344,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             patch.setenv("STPLAY_HOME", str(folder / "home"))
             split = load_split(str(folder), "train", None, NOTHING)
             fast = FastPath(chosen, model, {"train": split}, "float32", NOTHING, None)
-            writer = EventWriter(Path(os.devnull))
-            arguments, _ = training_arguments(chosen, folder / "checkpoints", writer)
+            arguments = training_arguments(chosen, model, "float32", folder / "checkpoints")
             trainer = fast.trainer(
                 model=model,
                 args=arguments,

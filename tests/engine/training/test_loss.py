@@ -24,7 +24,8 @@ from torch.overrides import TorchFunctionMode
 
 from stplay.engine.packed.packedmodel import PackedModel
 from stplay.engine.packed.packing import Packing
-from stplay.engine.training.loss import CachedMultipleNegativesRankingLoss
+from stplay.engine.training.embedder import Embedder
+from stplay.engine.training.loss import PackedRankingLoss
 
 LENGTHS = [3, 9, 5, 7, 30, 4, 12, 6, 8, 3, 20, 5]
 
@@ -46,16 +47,15 @@ class Activation:
         self.tensor = tensor.detach()  # else one that is a result would hold itself
 
 
-class CountedLoss(CachedMultipleNegativesRankingLoss):
+class CountedEmbedder(Embedder):
     """Notes of each forward whether it has gradients, and of how many others memory is held."""
 
     def __init__(self, packed: PackedModel) -> None:
-        super().__init__(packed, 20.0, cos_sim, 2, most_recalled=1 << 30)
+        super().__init__(packed)
         self.forwards: list[tuple[bool, int]] = []
-        self.products = 0  # those of second forwards
         self._held: list[weakref.WeakSet[Activation]] = []
 
-    def embed(self, packing: Packing) -> Tensor:
+    def __call__(self, packing: Packing) -> Tensor:
         self.forwards.append((torch.is_grad_enabled(), sum(map(bool, self._held))))
         held = weakref.WeakSet[Activation]()
         self._held.append(held)
@@ -66,7 +66,18 @@ class CountedLoss(CachedMultipleNegativesRankingLoss):
             return activation
 
         with torch.autograd.graph.saved_tensors_hooks(hold, lambda activation: activation.tensor):
-            return super().embed(packing)
+            return super().__call__(packing)
+
+
+class CountedLoss(PackedRankingLoss):
+    """Counts the ``products`` of second forwards; its embedder notes all ``forwards``."""
+
+    def __init__(self, packed: PackedModel) -> None:
+        embedder = CountedEmbedder(packed)
+        super().__init__(embedder, 20.0, cos_sim, 2, most_recalled=1 << 30)
+        self.packed = packed
+        self.forwards = embedder.forwards
+        self.products = 0
 
     def _embed_again(self, sentence_feature: Any, random_state: Any) -> Tensor:
         with Products() as products:

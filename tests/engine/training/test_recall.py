@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stplay.engine.training.recall import Recalling, Recording
+from stplay.engine.training.recall import OutputRecall, OutputRecorder
 
 
 def blocks(*, bias: bool = True) -> nn.Module:
@@ -27,11 +27,11 @@ def gradients(model: nn.Module, inputs: Tensor, outputs: Tensor) -> list[Tensor 
 def test_the_gradients_are_those_of_what_is_computed(shape: tuple[int, ...], bias: bool) -> None:
     model, inputs = blocks(bias=bias), torch.randn(shape).double().requires_grad_()
     expected = model(inputs)
-    with torch.no_grad(), Recording() as recording:
+    with torch.no_grad(), OutputRecorder() as recording:
         assert torch.equal(model(inputs), expected)
     assert [each.shape[-1] for each in recording.outputs] == [6, 3]  # the layers that narrow
     assert recording.nbytes == expected.numel() // 3 * (6 + 3) * 8
-    with Recalling(recording.outputs):
+    with OutputRecall(recording.outputs):
         found = model(inputs)
     assert torch.equal(found, expected)
     torch.testing.assert_close(
@@ -41,10 +41,10 @@ def test_the_gradients_are_those_of_what_is_computed(shape: tuple[int, ...], bia
 
 def test_what_is_recalled_is_not_computed() -> None:
     model, inputs = blocks(), torch.randn(5, 6).double()
-    with torch.no_grad(), Recording() as recording:
+    with torch.no_grad(), OutputRecorder() as recording:
         model(inputs)
     changed = [output + 1 for output in recording.outputs]
-    with Recalling(changed):
+    with OutputRecall(changed):
         assert torch.equal(model(inputs), changed[-1])
 
 
@@ -52,9 +52,9 @@ def test_layers_that_are_not_trained() -> None:
     model, inputs = blocks(), torch.randn(5, 6).double()
     for name, weight in model.named_parameters():
         weight.requires_grad_(name not in ("0.weight", "0.bias", "2.weight", "6.bias"))
-    with torch.no_grad(), Recording() as recording:
+    with torch.no_grad(), OutputRecorder() as recording:
         model(inputs)
-    with Recalling(recording.outputs):
+    with OutputRecall(recording.outputs):
         found = model(inputs)
     torch.testing.assert_close(
         gradients(model, inputs, found),
@@ -67,9 +67,9 @@ def test_layers_that_are_not_trained() -> None:
 def test_autocast() -> None:
     model, inputs = blocks().float(), torch.randn(5, 6).requires_grad_()
     with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
-        with torch.no_grad(), Recording() as recording:
+        with torch.no_grad(), OutputRecorder() as recording:
             model(inputs)
-        with Recalling(recording.outputs):
+        with OutputRecall(recording.outputs):
             found = model(inputs)
         expected = model(inputs)
     assert {output.dtype for output in recording.outputs} == {found.dtype} == {torch.bfloat16}

@@ -26,7 +26,7 @@ from stplay.engine.data.triplets import load_split
 from stplay.engine.models.basemodel import load_model
 from stplay.engine.models.inputmodules import input_modules
 from stplay.engine.train import train
-from stplay.engine.worker import work
+from stplay.engine.worker.stopsignal import StopSignal
 from stplay.errors import UserError
 from stplay.jobs.events import EventWriter
 from stplay.runs import recipe
@@ -74,7 +74,7 @@ def ours(folder: Path, data: Path) -> runs.Run:
         "evaluation": {"eval_strategy": "no", "test_at_end": False},
     }
     run = runs.create(recipe.build(values, "the test"), None, "small")
-    train(run, EventWriter(run.events_path), work.StopSignal())
+    train(run, EventWriter(run.events_path), StopSignal())
     return run
 
 

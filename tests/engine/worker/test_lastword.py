@@ -21,11 +21,12 @@ from stplay.runs.run import Run
 PERFORM = """
 import os, signal, sys, time
 from pathlib import Path
-from stplay.engine import worker
+from stplay.engine.worker import heartbeat, lastword
+from stplay.engine.worker import work as process
 from stplay.errors import UserError
 from stplay.jobs.events import EventWriter, Noted
 
-worker.import_libraries = lambda stages, stop: None  # seconds that nothing here needs
+process.import_libraries = lambda stages, stop: None  # seconds that nothing here needs
 folder = Path(sys.argv[1])
 me = os.getpid()
 
@@ -36,9 +37,9 @@ def clean_up():
     {clean_up}
 
 events = EventWriter(folder / "events.jsonl")
-advice = worker.Advice(disk_full="free some.", out_of_memory="take less.")
+advice = lastword.Advice(disk_full="free some.", out_of_memory="take less.")
 {before}
-sys.exit(worker.perform(events, folder, work, clean_up, advice))
+sys.exit(process.perform(events, folder, work, clean_up, advice))
 """
 
 
@@ -89,10 +90,10 @@ UNTOLD = "class Untold(Exception):\n    def __str__(self): raise ValueError('no 
         ("raise KeyboardInterrupt", "", "KeyboardInterrupt"),
         ("raise GeneratorExit", "", "GeneratorExit"),
         ("raise Untold", UNTOLD, "Untold"),
-        ("raise RuntimeError('unexpected pos 1 vs 2')", "worker.shutil = None", "RuntimeError"),
+        ("raise RuntimeError('unexpected pos 1 vs 2')", "lastword.shutil = None", "RuntimeError"),
         ("raise ValueError('\\udcff')", "", "ValueError: ?"),
-        ("raise ValueError('x')", "worker.ending = None", "ValueError"),
-        ("raise ValueError('x')", "worker.psutil.Process.memory_info = None", "ValueError: x"),
+        ("raise ValueError('x')", "lastword.ending = None", "ValueError"),
+        ("raise ValueError('x')", "heartbeat.psutil.Process.memory_info = None", "ValueError: x"),
         ("sys.stderr = None; raise ValueError('x')", "", "ValueError: x"),
         ("sys.stderr.close(); raise ValueError('x')", "", "ValueError: x"),
     ],
@@ -111,12 +112,12 @@ def test_a_full_disk_under_the_output_does_not_swallow_it(run: Run) -> None:
 
 def test_a_heartbeat_that_cannot_measure_beats_on(run: Run) -> None:
     before = (
-        "worker.HEARTBEAT_SECONDS = 0.01\n"
-        "sample, count = worker.Heartbeat._sample, iter(range(10**9))\n"
+        "heartbeat.HEARTBEAT_SECONDS = 0.01\n"
+        "sample, count = heartbeat.Heartbeat._sample, iter(range(10**9))\n"
         "def fail_at_first(self, process):\n"
         "    if next(count) == 0: raise ZeroDivisionError\n"
         "    return sample(self, process)\n"
-        "worker.Heartbeat._sample = fail_at_first"
+        "heartbeat.Heartbeat._sample = fail_at_first"
     )
     done = "while b'SystemSampled' not in (folder / 'events.jsonl').read_bytes(): time.sleep(0.01)"
     assert perform(run, done, before=before).outcome == "completed"

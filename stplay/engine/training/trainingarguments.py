@@ -1,0 +1,62 @@
+"""What a recipe is in the library's words: its arguments, and the precision they train in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+
+from stplay.engine.models.inputmodules import tasks_of_columns
+from stplay.runs.recipe import Recipe
+
+Precision = Literal["bf16", "float32"]
+
+
+def precision_of(recipe: Recipe) -> tuple[Precision, str | None]:
+    """What ``recipe`` trains in on this machine, and why that is not what it asks for."""
+    if not recipe.training.bf16:
+        return "float32", None
+    if not torch.cuda.is_available():  # also where the recipe hides it
+        return "float32", "bf16 needs a CUDA GPU"
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        return "float32", "This GPU has no bf16"
+    return "bf16", None
+
+
+def training_arguments(
+    recipe: Recipe,
+    model: SentenceTransformer,
+    precision: Precision,
+    folder: Path,
+    *,
+    resumed: bool = False,
+) -> SentenceTransformerTrainingArguments:
+    """The library's arguments to train ``model`` by ``recipe`` in ``precision``.
+
+    Checkpoints go to ``folder``. A training that is ``resumed`` has evaluated its start already.
+
+    Raises:
+        UserError: the model has routes, and none for what triplets hold.
+    """
+    evaluation = recipe.evaluation
+    values: dict[str, Any] = recipe.to_dict()["training"]
+    del values["engine"]
+    # transformers 5 takes the ratio under the name of the steps.
+    values["warmup_steps"] = values.pop("warmup_ratio")
+    values["bf16"] = precision == "bf16"
+    has_dev = recipe.data.dev is not None
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        **values,
+        eval_strategy=evaluation.eval_strategy if has_dev else "no",
+        eval_steps=evaluation.eval_steps,
+        eval_on_start=evaluation.eval_on_start and has_dev and not resumed,
+        per_device_eval_batch_size=evaluation.per_device_eval_batch_size,
+        router_mapping=tasks_of_columns(model),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        report_to="none",
+        disable_tqdm=True,
+        save_strategy="steps",
+    )
