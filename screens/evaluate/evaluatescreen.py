@@ -28,6 +28,7 @@ from stplay.screens.evaluate.evaluationwatch import EvaluationWatch
 from stplay.screens.evaluate.tripletlist import TripletList
 from stplay.screens.shared.dialog import Choice, Question
 from stplay.screens.shared.topbar import TopBar
+from stplay.sources.names import RunName
 from stplay.text import count, printable
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ class EvaluateScreen(Screen[None]):
         runs = [each.run for each in (wanted.contender, *self.view.contenders) if each.run]
         try:
             request = self.view.evaluations[0].request()
-            models = evaluations.with_checkpoints([f"run:{run}" for run in runs[:1]])
+            models = evaluations.with_checkpoints([str(RunName(run)) for run in runs[:1]])
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)
             return

@@ -19,7 +19,7 @@ from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import process
 from stplay.sources import names
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 from stplay.text import count, printable
 
 PATIENCE_SECONDS = 0.4

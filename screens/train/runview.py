@@ -19,7 +19,7 @@ from stplay.jobs.events import Evaluated, EventReader, Replaced, RunResumed, Tra
 from stplay.jobs.worklog import SIGNS, Status, memory_words, stage_words
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (
-    COLUMNS,
+    TITLES,
     TRAINING_STAGE,
     Row,
     TrainingLog,
@@ -31,7 +31,7 @@ from stplay.text import count, decimals, duration, printable, size
 POLL_SECONDS = 0.2
 PIECE = 1 << 18
 LOG_TAIL = 1 << 16
-WIDTHS = dict(zip(COLUMNS, (8, 9, 14, 10, 10, 10), strict=True))
+WIDTHS = dict(zip(TITLES, (8, 9, 14, 10, 10, 10), strict=True))
 STATUS_STYLES: dict[Status, str] = {
     "starting": "$warning",
     "running": "$success",
@@ -68,7 +68,7 @@ class TrainingTable(DataTable[Text]):
             if key not in self.rows:
                 self.add_row(*cells, key=key)
                 continue
-            for title, cell in zip(COLUMNS, cells, strict=True):
+            for title, cell in zip(TITLES, cells, strict=True):
                 self.update_cell(key, title, cell)
         if following and self.row_count:
             self.move_cursor(row=self.row_count - 1)

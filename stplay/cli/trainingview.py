@@ -29,7 +29,7 @@ from stplay.jobs.events import (
 from stplay.jobs.worklog import REPLACED, memory_words, stage_words
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (
-    COLUMNS,
+    TITLES,
     TRAINING_STAGE,
     TrainingLog,
     engine_words,
@@ -69,12 +69,12 @@ def view_for(run: Run, as_json: bool) -> View:
 def table(log: TrainingLog, most_rows: int | None = None) -> Table:
     """The training log in the card's six columns, the newest ``most_rows`` rows."""
     shown = Table(box=None, padding=(0, 2), header_style="bold")
-    for column in COLUMNS:
-        shown.add_column(column, justify="right")
+    for title in TITLES:
+        shown.add_column(title, justify="right")
     rows = log.table()
     if most_rows is not None and len(rows) > most_rows:
         rows = rows[-most_rows:]
-        shown.add_row(*("…" for _ in COLUMNS), style="dim")
+        shown.add_row(*("…" for _ in TITLES), style="dim")
     for row in rows:
         shown.add_row(*row.cells())
     return shown

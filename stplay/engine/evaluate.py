@@ -23,7 +23,7 @@ from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation
 from stplay.evaluations.results import SIMILARITIES, EvaluatedModel, Result, Summary
 from stplay.jobs.events import EventWriter
-from stplay.runs import modelsathand
+from stplay.sources.names import TINY
 from stplay.text import printable
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
         def progress(done: int, stage: str = stage, before: int = place * sentences) -> None:
             stages.progress(stage, before + done, len(request.models) * sentences, "sentences")
 
-        facts = EvaluatedModel(name, untrained=name == modelsathand.UNTRAINED)
+        facts = EvaluatedModel(name, untrained=name == TINY)
         summary.models.append(facts)
         try:
             summary.results += _judge(evaluation, facts, splits, summary, stages, progress)

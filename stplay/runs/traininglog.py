@@ -19,7 +19,7 @@ from stplay.jobs.events import (
 from stplay.jobs.worklog import Status, WorkLog, status_words
 from stplay.text import count, decimals
 
-COLUMNS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
+TITLES = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
 TRAINING_STAGE = "training"
 MOST_LEFT_OUT = 0.05  # of the rows in an epoch, without a warning
 
@@ -87,7 +87,7 @@ class Row:
     test_max_accuracy: float | None = None
 
     def cells(self) -> tuple[str, ...]:
-        """The row as shown, in the order of ``COLUMNS``."""
+        """The row as shown, in the order of ``TITLES``."""
         return (
             decimals(self.epoch, 3),
             count(self.step),

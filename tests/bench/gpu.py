@@ -30,7 +30,7 @@ from cardmodel import LAYERS, make_card_model
 from stplay.engine.worker import work as worker
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Event, Noted
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 if TYPE_CHECKING:
     from stplay.engine.training.trainer import Trainer

@@ -27,7 +27,7 @@ from stplay.jobs.events import (
 )
 from stplay.jobs.worklog import Status, stage_words, status_words
 from stplay.runs.traininglog import (
-    COLUMNS,
+    TITLES,
     TRAINING_STAGE,
     Row,
     TrainingLog,
@@ -139,7 +139,7 @@ def test_the_table_of_the_card_comes_back(card: Path):
             log.apply(evaluated(step, float(row["all_nli_test_max_accuracy"]), "test", total=6250))
     shown = [row.cells() for row in log.table()]
     assert len(shown) == len(rows) == 64
-    assert len(COLUMNS) == len(shown[0]) == 6
+    assert len(TITLES) == len(shown[0]) == 6
     assert shown[0] == ("0.000", "0", "-", "-", "0.541", "-")
     assert shown[1] == ("0.016", "100", "3.5308", "3.1817", "0.558", "-")
     assert shown[62] == ("0.992", "6,200", "0.0033", "1.0492", "0.849", "-")

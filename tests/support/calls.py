@@ -17,7 +17,7 @@ from stplay.engine.worker.work import quiet_libraries
 quiet_libraries()  # before the libraries are imported, as the workers do
 import json, sys, time
 from pathlib import Path
-from stplay.engine import hub
+from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventReader, EventWriter
@@ -32,14 +32,14 @@ def first(stages, name, rows=None, shown=3):
     return first_rows(name, rows, shown)._asdict()
 
 def folder(stages, name, allow_pickle=False):
-    from stplay.sources.names import model_source
+    from stplay.sources.modelsources import model_source
     folder, commit = hub.model_folder(model_source(name), allow_pickle, stages)
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {"files": sorted(str(path.relative_to(folder)) for path in paths), "commit": commit}
 
 def model(stages, name, **settings):
     from datasets import Dataset
-    from stplay import recipe
+    from stplay.runs import recipe
     from stplay.engine.data.triplets import COLUMNS, Split
     from stplay.engine.models.basemodel import load_model
     rows = Dataset.from_dict({column: ["A cat sleeps."] for column in COLUMNS})

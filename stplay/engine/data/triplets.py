@@ -15,7 +15,8 @@ from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventWriter
-from stplay.sources.names import COLUMNS, DATA_SUFFIXES, DataSource, data_source
+from stplay.sources.datasources import COLUMNS, DataSource, data_source
+from stplay.sources.names import DATA_SUFFIXES
 from stplay.text import printable
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from stplay.engine.packed.packedmodel import PackedModel
 from stplay.engine.packed.packing import Packing
 from stplay.engine.training.capture import Capture
 from stplay.engine.training.recall import Recalling, Recording
-
-COLUMNS = 3
+from stplay.sources.datasources import COLUMNS
 
 
 class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLoss):
@@ -112,5 +111,5 @@ class CachedMultipleNegativesRankingLoss(losses.CachedMultipleNegativesRankingLo
     ) -> Tensor:
         """The library's loss of the embeddings of all three columns, one after the other."""
         embeddings = torch.cat([part for parts in reps for part in parts])
-        columns = [[column] for column in embeddings.chunk(COLUMNS)]
+        columns = [[column] for column in embeddings.chunk(len(COLUMNS))]
         return super().calculate_loss(columns, labels, with_backward=with_backward)
