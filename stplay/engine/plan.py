@@ -1,7 +1,6 @@
 """What a recipe takes on this machine: ``python -m stplay.engine.plan < recipe.toml``.
 
-Takes a few steps of the real training. Prints how far it is, one JSON object a line, and last the
-plan or, with exit code 2, why there is none.
+Takes a few steps of the real training. Replies with how far it is, and last with the ``Plan``.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stplay.engine.worker import work
-from stplay.engine.worker.reader import end_with_reader
+from stplay.engine.worker.replies import Replies, reply
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import Engine
-from stplay.runs.plans import Choice, Plan, PlanFailed
+from stplay.runs.plans import MiniBatchChoice, Plan
 from stplay.runs.recipe import Recipe, tomllib
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def _mini_batch_sizes(recipe: Recipe, fast: FastPath) -> list[int]:
     return sorted(fitting or [1], reverse=True)
 
 
-def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
+def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> MiniBatchChoice:
     """Take steps with this size; a step is that of the training, without its reading of data."""
     import torch
     from sentence_transformers.util import cos_sim
@@ -124,7 +123,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
     together = min(most_tokens, fast.engine.largest_batch_tokens or most_tokens)
     held = together * fast.bytes_a_token + (recalled if forwards > 1 else 0)
     steps = sorted(taken[1:])  # the first takes longer
-    return Choice(
+    return MiniBatchChoice(
         mini_batch_size=mini_batch_size,
         tokens=most_tokens,
         forwards=forwards,
@@ -133,37 +132,30 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> Choice:
     )
 
 
-class PrintedEvents:
-    """Prints what is told, one JSON object a line."""
-
-    def write(self, told: msgspec.Struct) -> None:
-        """Print it at once."""
-        print(msgspec.json.encode(told).decode(), flush=True)
-
-
-def main() -> int:
-    """Print the plan of the recipe on the standard input."""
-    end_with_reader()
-    printed = PrintedEvents()
-    stages = Stages(printed)
+def _planned(replies: Replies) -> Plan:
+    """The plan of the recipe on the standard input."""
     advice = work.Advice(
         disk_full="free some room there.",
         out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
     )
+    stages = Stages(replies)
     try:
         recipe = msgspec.convert(tomllib.loads(sys.stdin.read()), Recipe)
         work.quiet_libraries()
         work.choose_gpu(use_cpu=recipe.training.use_cpu)
         stages.progress("importing the libraries")
         work.import_quickly("sentence_transformers")
-        printed.write(plan(recipe, stages))
+        return plan(recipe, stages)
     except Exception as error:
         sentence = work.user_sentence(error, Path.cwd(), advice)
         if sentence is None:
             raise
-        printed.write(PlanFailed(error=sentence))
-        return UserError.exit_code
-    return 0
+        raise UserError(sentence) from error
+
+
+def main() -> int:
+    """Reply with the plan of the recipe on the standard input."""
+    return reply(_planned)
 
 
 if __name__ == "__main__":

@@ -70,28 +70,23 @@ def handled(source: str) -> list[int]:
     """The lines of ``source`` where a name is taken apart, compared or put together."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        texts: list[ast.expr] = []
+        parts: list[ast.expr] = []
         match node:
-            case ast.Call(func=ast.Attribute(attr=method), args=arguments):
-                if method in TAKING_APART:
-                    texts = [*arguments]
-                elif isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "re":
-                    texts = arguments[:1]
+            case ast.Call(func=ast.Attribute(value=owner, attr=method)):
+                if method in TAKING_APART or ast.unparse(owner) == "re":
+                    parts = node.args
             case ast.Compare(left=left, comparators=others):
-                texts = [left, *others]
-            case ast.JoinedStr(values=[ast.Constant(value=str(first)), ast.FormattedValue(), *_]):
-                if first in MARKS[:2]:
-                    found.append(node.lineno)
+                parts = [left, *others]
             case ast.BinOp(left=left, op=ast.Add()):
-                texts = [left]
-        inner = [
-            each.elts if isinstance(each, (ast.Tuple, ast.List, ast.Set)) else [each]
-            for each in texts
+                parts = [left]
+            case ast.JoinedStr(values=[ast.Constant(value="run:" | "builtin:") as first, *_]):
+                parts = [first]
+        found += [
+            text.lineno
+            for part in parts
+            for text in (part.elts if isinstance(part, (ast.Tuple, ast.List, ast.Set)) else [part])
+            if isinstance(text, ast.Constant) and str(text.value).lstrip("^(").startswith(MARKS)
         ]
-        for each in (text for part in inner for text in part):
-            match each:
-                case ast.Constant(value=str(text)) if text.lstrip("^(").startswith(MARKS):
-                    found.append(node.lineno)
     return found
 
 

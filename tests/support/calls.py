@@ -16,6 +16,7 @@ DRIVER = """
 from stplay.engine.worker.work import quiet_libraries
 quiet_libraries()  # before the libraries are imported, as the workers do
 import json, sys, time
+import msgspec
 from pathlib import Path
 from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
@@ -29,7 +30,7 @@ def split(stages, name, split="train", rows=None):
 
 def first(stages, name, rows=None, shown=3):
     from stplay.engine.data.triplets import first_rows
-    return first_rows(name, rows, shown)._asdict()
+    return msgspec.structs.asdict(first_rows(name, rows, shown, stages))
 
 def folder(stages, name, allow_pickle=False):
     from stplay.sources.modelsources import model_source
