@@ -51,9 +51,7 @@ class PackedModel:
         """Take ``model``, of which ``why_not`` has nothing to say."""
         self.model = model
         self.transformer: Any = model[0].auto_model
-        config = self.transformer.config
-        by_padding = ARCHITECTURES[config.model_type]
-        self._padding_id = self.transformer.embeddings.padding_idx if by_padding else None
+        self._padding_id = _counted_from(self.transformer)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -155,6 +153,12 @@ def why_not(model: SentenceTransformer) -> str | None:
     return None
 
 
+def _counted_from(transformer: Any) -> int | None:
+    """The padding id where positions are counted from it, after ``ARCHITECTURES``; else nothing."""
+    by_padding = ARCHITECTURES[transformer.config.model_type]
+    return transformer.embeddings.padding_idx if by_padding else None
+
+
 def _why_not_tokenized(model: SentenceTransformer, first: Transformer) -> str | None:
     features = _tokenized(model, ["", "a"])
     if "attention_mask" not in features:  # the library attends to padding, then, and pools it
@@ -163,8 +167,7 @@ def _why_not_tokenized(model: SentenceTransformer, first: Transformer) -> str | 
         return "its tokenizer makes no token of an empty sentence"
     if any(map(any, features.get("token_type_ids", ()))):
         return "its tokenizer gives tokens a type"
-    by_padding = ARCHITECTURES[first.auto_model.config.model_type]
-    counted = first.auto_model.embeddings.padding_idx if by_padding else None  # pyright: ignore
+    counted = _counted_from(first.auto_model)
     if model.tokenizer.padding_side == "left" and model.tokenizer.pad_token_id != counted:
         # The library counts the padding as positions before a sentence's own.
         return "its tokenizer pads on the left"
