@@ -16,18 +16,18 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from stplay import home
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations import writtencards
 from stplay.evaluations.evaluation import CANCELLED, Evaluation
 from stplay.evaluations.wrongtriplets import FORMATS
-from stplay.jobs import process
 from stplay.screens.evaluate.evaluationform import EvaluationForm, earlier
 from stplay.screens.evaluate.evaluationview import EvaluationView
 from stplay.screens.evaluate.evaluationwatch import EvaluationWatch
 from stplay.screens.evaluate.tripletlist import TripletList
 from stplay.screens.shared.dialog import Choice, Question
 from stplay.screens.shared.topbar import TopBar
+from stplay.sources.names import RunName
 from stplay.text import count, printable
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ class EvaluateScreen(Screen[None]):
         runs = [each.run for each in (wanted.contender, *self.view.contenders) if each.run]
         try:
             request = self.view.evaluations[0].request()
-            models = evaluations.with_checkpoints([f"run:{run}" for run in runs[:1]])
+            models = evaluations.with_checkpoints([str(RunName(run)) for run in runs[:1]])
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)
             return
@@ -329,14 +329,9 @@ class EvaluateScreen(Screen[None]):
             return
         for evaluation in shown:
             try:
-                output = await process.answer(
-                    "stplay.engine.writecard",
-                    str(evaluation.folder),
-                    log=home.cache_folder() / "modelcard.log",
-                    title="process that writes the cards",
-                )
+                sentences = await writtencards.write(evaluation.folder)
             except UserError as error:
                 self.notify(error.sentence, severity="error", markup=False)
                 continue
-            for line in output.decode("utf-8", "replace").splitlines():
-                self.notify(printable(line), markup=False)
+            for sentence in sentences:
+                self.notify(printable(sentence), markup=False)

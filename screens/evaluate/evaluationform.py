@@ -21,11 +21,13 @@ from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.hardware import has_gpu
 from stplay.runs import modelsathand
 from stplay.screens.shared.complaint import brief
-from stplay.sources import names
+from stplay.sources.datasources import data_source
+from stplay.sources.modelsources import model_source
+from stplay.sources.names import ALL_NLI, SAMPLE
 from stplay.text import MOST_DIGITS, count, decimals, moment, printable, whole_number
 
 CARD_ROWS = 1000
-DATA = ("all-nli", "builtin:sample")
+DATA = (ALL_NLI, SAMPLE)
 NUMBERS = {"rows": "Rows", "dimensions": "Dimensions"}
 MOST_EARLIER = 50
 
@@ -66,7 +68,7 @@ class EvaluationForm(Horizontal):
             yield Label(classes="complaint")
             yield Static(id="model-complaint", classes="complaint")
             yield Label("Data")
-            first = "all-nli" if has_gpu() else "builtin:sample"
+            first = ALL_NLI if has_gpu() else SAMPLE
             yield Input(first, suggester=SuggestFromList(DATA), compact=True, id="data")
             yield Label(classes="complaint")
             yield Static(id="data-complaint", classes="complaint")
@@ -158,7 +160,7 @@ class EvaluationForm(Horizontal):
     def _check_model(self, name: str) -> None:
         complaint = ""
         try:
-            names.model_source(name)
+            model_source(name)
         except UserError as error:
             complaint = error.sentence
         self.app.call_from_thread(self._take_model, name, complaint)
@@ -173,7 +175,7 @@ class EvaluationForm(Horizontal):
     def _type_data(self, event: Input.Changed) -> None:
         complaint = ""
         try:
-            names.data_source(event.value.strip())
+            data_source(event.value.strip())
         except UserError as error:
             complaint = error.sentence
         self._complain("data", complaint)

@@ -17,7 +17,7 @@ from stplay.runs.modelsathand import OfferedModel
 from stplay.screens.shared.complaint import brief
 from stplay.screens.shared.dialog import Dialog
 from stplay.screens.shared.ramp import MUTED
-from stplay.sources import names
+from stplay.sources.modelsources import model_source
 from stplay.text import printable
 
 
@@ -80,7 +80,7 @@ class ModelChoice(ModalScreen[str | None]):
             self.dismiss(options.get_option_at_index(options.highlighted).id)
         elif typed := event.value.strip():
             try:
-                names.model_source(typed)
+                model_source(typed)
             except UserError as error:
                 self.query_one("#complaint", Static).update(Content(brief(error.sentence)))
                 return
@@ -93,7 +93,7 @@ class ModelChoice(ModalScreen[str | None]):
 
 def _names_a_model(typed: str) -> bool:
     try:
-        names.model_source(typed)
+        model_source(typed)
     except UserError:
         return False
     return True

@@ -10,6 +10,7 @@ from stplay.encoding import encoders
 from stplay.encoding.client import Encoded, Encoder, ModelFacts, Progress
 from stplay.errors import UserError
 from stplay.jobs import folders
+from stplay.sources.names import RunName
 
 MOST_CHECKPOINTS = 3
 
@@ -36,6 +37,12 @@ class ModelSlot:
         """Which kept step of its run the model is, if it is one."""
         return next((step for step, model in self.steps.items() if model == self.name), None)
 
+    @property
+    def final(self) -> str:
+        """The name of the final model where the model is a kept step of a run, else its own."""
+        name = RunName.of(self.name)
+        return str(RunName(name.run)) if name else self.name
+
     async def open(self, name: str, why: str, progress: Progress) -> None:
         """Load the model called ``name``, tell how far it is, and let it answer from now on.
 
@@ -56,7 +63,7 @@ class ModelSlot:
         self.name, self.why, self.facts, self.encoded = name, why, facts, None
         if old is not None:
             await old.close()
-        if "@" in name:
+        if (run := RunName.of(name)) and run.step is not None:
             await self._keep_few(name)
 
     async def _keep_few(self, name: str) -> None:
@@ -91,11 +98,11 @@ class ModelSlot:
 
 def kept_steps(model: str) -> dict[int, str]:
     """The names of the checkpoints that the run ``run:<id>`` or ``run:<id>@<step>`` kept."""
-    if not model.startswith("run:"):
+    name = RunName.of(model)
+    if name is None:
         return {}
-    run = model.removeprefix("run:").partition("@")[0]
     try:
-        steps = folders.checkpoints(folders.find(run))
+        steps = folders.checkpoints(folders.find(name.run))
     except UserError:
         return {}
-    return {step: f"run:{run}@{step}" for step in steps}
+    return {step: str(RunName(name.run, str(step))) for step in steps}

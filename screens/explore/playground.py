@@ -152,7 +152,7 @@ class Playground(Vertical):
         slot = self.slots[0]
         if not slot.steps:
             return
-        names = [*slot.steps.values(), slot.name.partition("@")[0]]
+        names = [*slot.steps.values(), slot.final]
         here = names.index(slot.name) if slot.name in names else len(names) - 1
         there = max(0, min(here + by, len(names) - 1))
         if there != here:

@@ -15,7 +15,7 @@ from textual.widgets import TextArea
 from stplay.encoding.sentences import sentences_of
 from stplay.errors import UserError
 from stplay.screens.explore.sentencedocument import SentenceDocument
-from stplay.sources.names import expanded, holds
+from stplay.sources.paths import expanded, holds
 from stplay.text import printable, size
 
 MOST_BYTES = 1 << 23

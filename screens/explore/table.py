@@ -12,7 +12,7 @@ from stplay.encoding.encoded import Encoded, cut_mark
 from stplay.errors import UserError
 from stplay.screens.explore import heatmapfile
 from stplay.screens.explore.matrix import Grid
-from stplay.sources.names import expanded
+from stplay.sources.paths import expanded
 from stplay.text import printable
 
 SUFFIX_WORDS = (

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
 from rich.cells import cell_len, set_cell_size
 from textual import work
 from textual.app import ComposeResult
@@ -15,11 +13,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from stplay import home
 from stplay.errors import UserError
-from stplay.jobs import process
-from stplay.sources import names
-from stplay.sources.names import COLUMNS
+from stplay.jobs.process import RefusalError
+from stplay.sources import firstrows
+from stplay.sources.datasources import COLUMNS
+from stplay.sources.firstrows import FirstRows
 from stplay.text import count, printable
 
 PATIENCE_SECONDS = 0.4
@@ -60,50 +58,38 @@ class DataPreview(Vertical):
             Content.assemble(("First rows of ", "dim"), printable(name), ("  reading", "dim"))
         )
         await asyncio.sleep(PATIENCE_SECONDS)  # a name that is still being typed is not read
-        data = names.absolute(name, Path.cwd())
-        arguments = [data] if rows is None else [data, str(rows)]
         try:
-            output = await process.answer(
-                "stplay.engine.preview",
-                *arguments,
-                log=home.cache_folder() / "preview.log",
-                title="process that reads the data",
-            )
-            found = msgspec.json.decode(output)
-        except (UserError, msgspec.DecodeError) as error:
+            self._show_found(name, await firstrows.read(name, rows))
+        except RefusalError as error:
+            self._asked = None  # the next look may fare better, as a network can come back
+            self._show_none(name, Content.styled(f"✗ {error.sentence}", "$error"))
+            self.post_message(self.Loaded(name, None, error.sentence))
+        except UserError as error:
             # A fault of ours, not of the data: the training may fare better, and tells if not.
-            title.update(Content.assemble(("First rows of ", "dim"), printable(name)))
-            reason = f" {error.sentence}" if isinstance(error, UserError) else ""
-            self.query_one("#preview-rows", Static).update(
-                Content(f"The first rows cannot be shown.{reason}")
-            )
+            self._show_none(name, Content(f"The first rows cannot be shown. {error.sentence}"))
             self.post_message(self.Loaded(name, None, None))
-            return
-        self._show_found(name, found)
 
-    def _show_found(self, name: str, found: dict[str, Any]) -> None:
-        title = self.query_one("#preview-title", Static)
-        body = self.query_one("#preview-rows", Static)
-        facts = [f"{count(found['rows'])} rows"] if found.get("rows") else []
-        if found.get("synthetic"):
+    def _show_found(self, name: str, found: FirstRows) -> None:
+        facts = [f"{count(found.rows)} rows"] if found.rows else []
+        if found.synthetic:
             facts.append("synthetic: made by a grammar, for trying out")
-        if found.get("skipped"):
-            facts.append(f"{count(found['skipped'])} with an empty sentence left out")
-        title.update(
+        if found.skipped:
+            facts.append(f"{count(found.skipped)} with an empty sentence left out")
+        self.query_one("#preview-title", Static).update(
             Content.assemble(
                 ("First rows of ", "dim"), printable(name), (f"  {', '.join(facts)}", "$warning")
             )
         )
-        error = found.get("error")
-        if error:
-            body.update(Content.assemble(("✗ ", "$error"), (printable(error), "$error")))
-        else:
-            body.update(Content("\n").join(map(self._triplet, found.get("triplets", []))))
-        if error:
-            self._asked = None  # the next look may fare better, as a network can come back
-        self.post_message(self.Loaded(name, found.get("rows"), error))
+        rows = Content("\n").join(map(self._triplet, found.triplets))
+        self.query_one("#preview-rows", Static).update(rows)
+        self.post_message(self.Loaded(name, found.rows, None))
 
-    def _triplet(self, sentences: list[str]) -> Content:
+    def _show_none(self, name: str, why: Content) -> None:
+        title = Content.assemble(("First rows of ", "dim"), printable(name))
+        self.query_one("#preview-title", Static).update(title)
+        self.query_one("#preview-rows", Static).update(why)
+
+    def _triplet(self, sentences: Sequence[str]) -> Content:
         styles = ("", "$success", "$error")
         lines = []
         for column, sentence, style in zip(COLUMNS, sentences, styles, strict=True):

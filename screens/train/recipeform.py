@@ -19,16 +19,20 @@ from stplay.hardware import has_gpu
 from stplay.runs import recipe
 from stplay.runs.recipe import Recipe
 from stplay.screens.shared.complaint import brief
-from stplay.sources import names
+from stplay.sources import minilm
+from stplay.sources.datasources import data_source
+from stplay.sources.modelfolders import check_model_folder
+from stplay.sources.modelsources import model_source
+from stplay.sources.names import ALL_NLI, DATA_SUFFIXES, MINILM, SAMPLE, TINY
 
 FILE = "recipe file"
 MODELS = (
-    "builtin:tiny",
-    *(("builtin:minilm",) if names.has_minilm() else ()),
+    TINY,
+    *((MINILM,) if minilm.is_installed() else ()),
     "sentence-transformers/all-MiniLM-L6-v2",
     "nreimers/mMiniLMv2-L12-H384-distilled-from-XLMR-Large",
 )
-DATA = ("builtin:sample", "all-nli")
+DATA = (SAMPLE, ALL_NLI)
 
 PRECISION = "training.bf16"
 BATCH = "training.per_device_train_batch_size"
@@ -215,7 +219,7 @@ class RecipeForm(VerticalScroll):
     def _follow_train(self) -> None:
         # Data with splits of its own brings them along; one file is one split.
         train = self._text("data.train")
-        if not train or train.endswith(names.DATA_SUFFIXES):
+        if not train or train.endswith(DATA_SUFFIXES):
             return
         before, self._followed = self._followed, train
         for name in DATA_FIELDS[1:]:
@@ -244,16 +248,16 @@ class RecipeForm(VerticalScroll):
             if name == "model.base":
                 self._check_model(value)
             else:
-                names.data_source(value)
+                data_source(value)
         except UserError as error:
             complaint = error.sentence
         self.app.call_from_thread(self._take_check, name, value, complaint)
 
     def _check_model(self, value: str) -> None:
-        source = names.model_source(value)
+        source = model_source(value)
         if source.kind in ("folder", "minilm"):
             trusted = bool(given(self.values, "model.allow_pickle"))
-            names.check_model_folder(Path(source.place), allow_pickle=trusted)
+            check_model_folder(Path(source.place), allow_pickle=trusted)
 
     def _take_check(self, name: str, value: str, complaint: str) -> None:
         if self._text(name) == value:

@@ -20,6 +20,7 @@ from textual.widgets import Footer
 from stplay.errors import UserError
 from stplay.screens.shared.filling import call_once_imported, fill
 from stplay.screens.shared.topbar import TopBar
+from stplay.sources.names import RunName
 from stplay.text import count, printable, size
 
 if TYPE_CHECKING:
@@ -158,9 +159,8 @@ class TrainScreen(Screen[None]):
         """Evaluate the run's final model, or the newest checkpoint where there is none yet."""
         run, log = (self._view.run, self._view.training_log) if self._view else (None, None)
         if run is not None and log is not None and log.checkpoint is not None:
-            final = log.status == "completed"
-            name = f"run:{run.id}" if final else f"run:{run.id}@{log.checkpoint.step}"
-            await self.app.evaluate(name)
+            step = None if log.status == "completed" else str(log.checkpoint.step)
+            await self.app.evaluate(str(RunName(run.id, step)))
 
     def action_leave_field(self) -> None:
         """Take the focus out of a field, so that single keys work."""

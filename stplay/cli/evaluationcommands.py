@@ -93,9 +93,9 @@ def evaluate(options: argparse.Namespace) -> int:
     from stplay.evaluations import evaluation as evaluations
     from stplay.evaluations.evaluation import CANCELLED
     from stplay.jobs.job import LaunchStoppedError
-    from stplay.sources import names as sources
+    from stplay.sources.datasources import data_source
 
-    sources.data_source(options.data)
+    data_source(options.data)
     models = options.models
     if options.checkpoints:
         models = evaluations.with_checkpoints(models)

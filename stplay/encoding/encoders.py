@@ -23,7 +23,8 @@ from stplay.encoding import protocol
 from stplay.errors import UserError
 from stplay.jobs import process
 from stplay.jobs.process import Process
-from stplay.sources import names
+from stplay.sources.modelsources import model_source
+from stplay.sources.names import MINILM, TINY, absolute
 from stplay.text import printable
 
 MODULE = "stplay.engine.encode"
@@ -55,7 +56,7 @@ def address(model: str, allow_pickle: bool = False) -> Address:
     Raises:
         UserError: the folder of the sockets is not this user's own, or ``model`` is no name.
     """
-    model = names.absolute(model, Path.cwd())
+    model = absolute(model, Path.cwd())
     try:
         name = hashlib.sha256(f"{model}\0{allow_pickle}".encode()).hexdigest()[:16]
     except UnicodeEncodeError:
@@ -107,9 +108,9 @@ def fingerprint(model: str) -> str:
     Raises:
         UserError: the name has no known form, or what it names is missing.
     """
-    if model.startswith("builtin:"):  # part of the installation
+    if model in (TINY, MINILM):  # part of the installation
         return model
-    source = names.model_source(model)
+    source = model_source(model)
     digest = hashlib.sha256(repr(source).encode(errors="replace"))
     if source.kind == "folder":
         for path in sorted(Path(source.place).rglob("*")):

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from stplay import home
 from stplay.errors import UserError
-from stplay.jobs import process
-from stplay.jobs.process import Process
-from stplay.text import printable
+from stplay.jobs.process import Asked, Reply
 
 MODULE = "stplay.engine.project"
-REQUEST = struct.Struct("!II")  # rows and dimensions, before the numbers
-ANSWER = struct.Struct("!?Q")  # whether it failed and how many bytes follow
 NEIGHBOURS = 15
 LEAST = 4  # fewer have no neighbourhoods to tell apart
 
@@ -32,12 +28,25 @@ def is_installed() -> bool:
     return True
 
 
+class Embeddings(msgspec.Struct):
+    """What is to be projected: rows of ``dimensions`` float32 numbers each."""
+
+    dimensions: int
+    numbers: bytes
+
+
+class Projected(Reply):
+    """Where the rows lie: two float32 numbers each."""
+
+    places: bytes
+
+
 class Projector:
     """Projects with UMAP in a process of its own, which is launched when it is first needed."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1)  # what was given up before its turn is never begun
-        self._process: Process | None = None
+        self._asked: Asked | None = None
         self._last: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._closed = False
         self._log = home.cache_folder() / "project.log"
@@ -60,36 +69,27 @@ class Projector:
     def _project(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         if (known := self.known(embeddings)) is not None:
             return known
-        failed, body = self._ask(embeddings)
-        if failed:
-            raise UserError(f"UMAP failed: {printable(body.decode(errors='replace').strip())}")
-        points = np.frombuffer(body, np.float32).reshape(-1, 2)
+        points = np.frombuffer(self._ask(embeddings), np.float32).reshape(-1, 2)
         self._last = embeddings, points
         return points
 
-    def _ask(self, embeddings: NDArray[np.float32]) -> tuple[bool, bytes]:
+    def _ask(self, embeddings: NDArray[np.float32]) -> bytes:
         if self._closed:
             raise UserError("The map was closed.")
-        if self._process is None or self._process.poll() is not None:
-            self._process = process.start(MODULE, log=self._log, talk=True)
-        source, target = self._process.stdout, self._process.stdin
-        assert source is not None
-        assert target is not None
+        if self._asked is None or self._asked.process.poll() is not None:
+            self._asked = Asked(MODULE, log=self._log, title="process of UMAP")
+        numbers = np.ascontiguousarray(embeddings, np.float32)
+        request = Embeddings(numbers.shape[1], numbers.tobytes())
         try:
-            numbers = np.ascontiguousarray(embeddings, np.float32)
-            target.write(REQUEST.pack(*numbers.shape) + numbers.tobytes())
-            target.flush()
-            failed, length = ANSWER.unpack(source.read(ANSWER.size))
-            return failed, source.read(length)
-        except (OSError, struct.error):
+            self._asked.say(msgspec.json.encode(request) + b"\n", last=False)
+            return self._asked.hear(Projected).places
+        except UserError:
             if self._closed:
                 raise UserError("The map was closed, and its process ended.") from None
-            code = self._process.wait()
-            raise UserError(process.failure("process of UMAP", code, self._log)) from None
+            raise
 
     def close(self) -> None:
         """End the process."""
         self._closed = True
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        if self._asked is not None:
+            self._asked.end()

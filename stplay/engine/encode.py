@@ -32,7 +32,7 @@ from stplay.engine.worker.libraries import import_quickly, quiet_libraries
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs import interrupts
-from stplay.runs.modelsathand import UNTRAINED
+from stplay.sources.names import TINY
 from stplay.text import printable
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class EncodingProcess:
             dimensions=first.shape[1],
             max_tokens=self.encoder.max_tokens,
             similarity=str(opened.model.similarity_fn_name),
-            untrained=self.model == UNTRAINED,
+            untrained=self.model == TINY,
             device=str(opened.model.device),
             tells_tasks_apart=self.encoder.tells_tasks_apart,
             precision=opened.precision,

@@ -27,8 +27,8 @@ from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation
 from stplay.evaluations.results import EvaluatedModel, EvaluatedSplit, Result, Summary
 from stplay.jobs.events import EventWriter
-from stplay.runs import modelsathand
 from stplay.similarities import SIMILARITIES
+from stplay.sources.names import TINY
 from stplay.text import printable
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
         truncate_dim=request.truncate_dim,
     )
     for name in request.models:
-        facts = EvaluatedModel(name, untrained=name == modelsathand.UNTRAINED)
+        facts = EvaluatedModel(name, untrained=name == TINY)
         summary.models.append(facts)
         try:
             summary.results += _judge(evaluation, facts, splits, summary, stages)

@@ -1,7 +1,6 @@
 """What a recipe takes on this machine: ``python -m stplay.engine.plan < recipe.toml``.
 
-Takes a few steps of the real training. Prints how far it is, one JSON object a line, and last the
-plan or, with exit code 2, why there is none.
+Takes a few steps of the real training. Replies with how far it is, and last with the ``Plan``.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ import msgspec
 from stplay.engine.worker.device import choose_gpu, device_name
 from stplay.engine.worker.lastword import Advice, user_sentence
 from stplay.engine.worker.libraries import import_quickly, quiet_libraries
-from stplay.engine.worker.reader import end_with_reader
+from stplay.engine.worker.replies import Replies, reply
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import Engine
-from stplay.runs.plans import MiniBatchChoice, Plan, PlanFailed
+from stplay.runs.plans import MiniBatchChoice, Plan
 from stplay.runs.recipe import Recipe, tomllib
 
 if TYPE_CHECKING:
@@ -134,37 +133,30 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> MiniBatchC
     )
 
 
-class PrintedEvents:
-    """Prints what is told, one JSON object a line."""
-
-    def write(self, told: msgspec.Struct) -> None:
-        """Print it at once."""
-        print(msgspec.json.encode(told).decode(), flush=True)
-
-
-def main() -> int:
-    """Print the plan of the recipe on the standard input."""
-    end_with_reader()
-    printed = PrintedEvents()
-    stages = Stages(printed)
+def _planned(replies: Replies) -> Plan:
+    """The plan of the recipe on the standard input."""
     advice = Advice(
         disk_full="free some room there.",
         out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
     )
+    stages = Stages(replies)
     try:
         recipe = msgspec.convert(tomllib.loads(sys.stdin.read()), Recipe)
         quiet_libraries()
         choose_gpu(use_cpu=recipe.training.use_cpu)
         stages.progress("importing the libraries")
         import_quickly("sentence_transformers")
-        printed.write(plan(recipe, stages))
+        return plan(recipe, stages)
     except Exception as error:
         sentence = user_sentence(error, Path.cwd(), advice)
         if sentence is None:
             raise
-        printed.write(PlanFailed(error=sentence))
-        return UserError.exit_code
-    return 0
+        raise UserError(sentence) from error
+
+
+def main() -> int:
+    """Reply with the plan of the recipe on the standard input."""
+    return reply(_planned)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,23 @@
 """The projecting process: ``python -m stplay.engine.project``.
 
-Embeddings come in by the standard input and their places on the map go out, until nobody asks.
+``Embeddings`` come in by the standard input, a line each, and are replied to with their places on
+the map, until nobody asks.
 UMAP takes half a minute to load and to compile itself, which it does here, once.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
-from typing import BinaryIO
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stplay.encoding.projector import ANSWER, NEIGHBOURS, REQUEST
-from stplay.engine.worker.reader import end_with_reader
+from stplay.encoding.projector import NEIGHBOURS, Embeddings, Projected
+from stplay.engine.worker.replies import Replies
+from stplay.jobs.process import Refused
+from stplay.text import printable
 
 FEW = 10  # for fewer, the spectral layout to begin with is not defined
 
@@ -35,21 +37,18 @@ def places(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(projection.fit_transform(embeddings), np.float32)
 
 
-def serve(source: BinaryIO, target: BinaryIO) -> None:
-    """Answer until ``source`` ends."""
-    while header := source.read(REQUEST.size):
-        rows, dimensions = REQUEST.unpack(header)
-        numbers = np.frombuffer(source.read(4 * rows * dimensions), np.float32)
-        try:
-            failed, body = False, places(numbers.reshape(rows, dimensions)).tobytes()
-        except Exception as error:
-            failed, body = True, traceback.format_exception_only(error)[-1].encode()
-        target.write(ANSWER.pack(failed, len(body)) + body)
-        target.flush()
+def projected(request: bytes) -> Projected | Refused:
+    """The reply to one line of the input."""
+    asked = msgspec.json.decode(request, type=Embeddings)
+    numbers = np.frombuffer(asked.numbers, np.float32)
+    try:
+        return Projected(places=places(numbers.reshape(-1, asked.dimensions)).tobytes())
+    except Exception as error:
+        told = printable(traceback.format_exception_only(error)[-1].strip())
+        return Refused(error=f"UMAP failed: {told}")
 
 
 if __name__ == "__main__":
-    answers = os.fdopen(os.dup(1), "wb")
-    end_with_reader(answers.fileno())
-    os.dup2(2, 1)  # what the libraries print is no answer
-    serve(sys.stdin.buffer, answers)
+    replies = Replies()
+    for line in sys.stdin.buffer:
+        replies.write(projected(line))

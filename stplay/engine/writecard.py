@@ -1,6 +1,6 @@
 """The process that writes cards: ``python -m stplay.engine.writecard EVALUATION_FOLDER``.
 
-It prints one line for each model.
+Replies with ``CardsWritten``. A card is written as a whole, whether anybody still waits or not.
 """
 
 from __future__ import annotations
@@ -9,20 +9,18 @@ import sys
 from pathlib import Path
 
 from stplay.engine.evaluation.modelcard import write_results
-from stplay.errors import UserError
+from stplay.engine.worker.replies import Replies, reply
 from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.writtencards import CardsWritten
 
 
 def main() -> int:
     """Write the figures of the evaluation folder named on the command line."""
-    try:
-        sentences = write_results(Evaluation(Path(sys.argv[1])).summary())
-    except UserError as error:
-        print(error.sentence)
-        return error.exit_code
-    for sentence in sentences:
-        print(sentence)
-    return 0
+
+    def work(replies: Replies) -> CardsWritten:
+        return CardsWritten(sentences=write_results(Evaluation(Path(sys.argv[1])).summary()))
+
+    return reply(work, outlives=True)
 
 
 if __name__ == "__main__":

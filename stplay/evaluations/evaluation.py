@@ -19,7 +19,9 @@ from stplay.jobs import folders
 from stplay.jobs.events import Event, StageProgressed
 from stplay.jobs.job import SILENCE_SECONDS, Job
 from stplay.jobs.worklog import WorkLog
-from stplay.sources import names as sources
+from stplay.sources.datasources import data_source
+from stplay.sources.modelsources import model_source
+from stplay.sources.names import RunName, absolute
 from stplay.text import printable
 
 SUMMARY = "summary.json"
@@ -218,15 +220,15 @@ def with_checkpoints(models: Sequence[str]) -> list[str]:
     """
     found = []
     for model in models:
-        run = model.removeprefix("run:").partition("@")[0]
-        if not model.startswith("run:"):
+        name = RunName.of(model)
+        if name is None:
             raise UserError(f"{printable(model)} is no run, so it has no checkpoints.")
-        folder = folders.find(run)
+        folder = folders.find(name.run)
         saved = folders.saved_checkpoints(folder).items()
-        steps = [f"run:{run}@{step}" for step, path in saved if path.is_dir()]
-        final = [f"run:{run}"] if (folder / "model").is_dir() else []
+        steps = [str(RunName(name.run, str(step))) for step, path in saved if path.is_dir()]
+        final = [str(RunName(name.run))] if (folder / "model").is_dir() else []
         if not steps and not final:
-            raise UserError(f"The run {run} has kept no checkpoint yet.")
+            raise UserError(f"The run {name.run} has kept no checkpoint yet.")
         found += steps + final
     return found
 
@@ -241,15 +243,15 @@ def create(request: Request) -> Evaluation:
         raise UserError("Name at least one model to evaluate.")
     for model in request.models:
         with suppress(folders.DamagedError):  # told beside the others' figures
-            sources.model_source(model)
+            model_source(model)
     folder = home.evaluations_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in _folders():
             _sweep(Evaluation(left))
-        label = sources.data_source(request.data).label
-        data = sources.absolute(request.data, Path.cwd())
-        models = dict.fromkeys(sources.absolute(model, Path.cwd()) for model in request.models)
+        label = data_source(request.data).label
+        data = absolute(request.data, Path.cwd())
+        models = dict.fromkeys(absolute(model, Path.cwd()) for model in request.models)
         asked = msgspec.json.encode(msgspec.structs.replace(request, data=data, models=[*models]))
         evaluation = Evaluation(folders.next_folder(folder, label))
         evaluation.request_path.write_bytes(asked)

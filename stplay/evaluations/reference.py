@@ -9,7 +9,7 @@ from importlib import resources
 import msgspec
 
 from stplay.errors import UserError
-from stplay.sources import names
+from stplay.sources.datasources import data_source
 
 
 class Card(msgspec.Struct):
@@ -31,7 +31,7 @@ def card() -> Card:
 def published(data: str, split: str) -> dict[str, float] | None:
     """The card's accuracies on ``split`` where ``data`` is the card's, else nothing."""
     try:
-        theirs, ours = names.data_source(card().data), names.data_source(data)
+        theirs, ours = data_source(card().data), data_source(data)
     except UserError:
         return None
     return card().accuracies.get(split) if theirs.place == ours.place else None

@@ -11,7 +11,7 @@ import msgspec
 
 from stplay.quantities import Moment, Seconds, Share, Whole
 from stplay.similarities import SIMILARITIES
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 if TYPE_CHECKING:
     import numpy as np

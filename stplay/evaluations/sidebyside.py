@@ -8,6 +8,7 @@ from typing import NamedTuple
 from stplay.errors import UserError
 from stplay.evaluations.evaluation import Evaluation
 from stplay.evaluations.results import Accuracy, EvaluatedModel, EvaluatedSplit, Scores, Summary
+from stplay.sources.names import RunName
 from stplay.text import count, printable, whole_number
 
 
@@ -35,14 +36,14 @@ class Contender(NamedTuple):
     @property
     def run(self) -> str | None:
         """The run it comes from, where it does."""
-        name, _, rest = self.model.name.partition(":")
-        return rest.partition("@")[0] if name == "run" else None
+        name = RunName.of(self.model.name)
+        return name.run if name else None
 
     @property
     def step(self) -> int | None:
         """The step of its checkpoint, where it is one."""
-        _, at, step = self.model.name.partition("@")
-        return whole_number(step) if self.run and at else None
+        name = RunName.of(self.model.name)
+        return whole_number(name.step) if name and name.step else None
 
 
 def contenders(evaluations: Sequence[Evaluation]) -> list[Contender]:

@@ -1,4 +1,4 @@
-"""THE way to start ``python -m stplay.engine.X``: for work that leaves a log, or for an answer."""
+"""THE way to start ``python -m stplay.engine.X``: for work that leaves a log, or for a reply."""
 
 from __future__ import annotations
 
@@ -8,76 +8,210 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+
+import msgspec
 
 from stplay import home
 from stplay.errors import UserError
-from stplay.text import printable
+from stplay.jobs.events import StageProgressed
+from stplay.text import duration, printable
 
 Process = subprocess.Popen[bytes]
+Tell = Callable[[StageProgressed], None]
 
 MOST_LOG_BYTES = 4 << 20
 TAIL_BYTES = 1 << 16
 HEAD = "=== python -m "  # parts the output of one process in a log from that of the next
 ERROR = re.compile(r"(?:[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b|Fatal Python error:)")
+REPLIES = "STPLAY_REPLIES"  # tells a process the number of the descriptor that it replies on
 
 
-def start(module: str, *arguments: str, log: Path, talk: bool = False) -> Process:
+class Reply(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
+    """What a process was asked for: one line, after those that tell how far it is."""
+
+
+class Refused(Reply):
+    """Why it cannot be had, in one sentence."""
+
+    error: str
+
+
+class RefusalError(UserError):
+    """The process was able to say why there is no reply."""
+
+
+Kind = TypeVar("Kind", bound=Reply)
+
+
+def start(module: str, *arguments: str, log: Path) -> Process:
     """Start ``python -m module`` in a session of its own, so that it outlives this process.
 
     What it prints is appended to ``log``. It works in that file's folder, for Python looks for
-    modules in the working folder first: not in the user's. Its input is empty; with ``talk``, input
-    and output are pipes, and only its errors go to ``log``.
+    modules in the working folder first: not in the user's. Its input is empty.
 
     Raises:
         UserError: the log cannot be written, or the system starts no process.
     """
-    pipe = subprocess.PIPE if talk else None
-    with _told(module), _appended(log, module) as output:
-        return subprocess.Popen(
-            _command(module, *arguments),
-            stdin=pipe or subprocess.DEVNULL,
-            stdout=pipe or output,
-            stderr=output,
-            cwd=log.parent,
-            env=_environment(),
-            start_new_session=True,
-        )
+    return _launch(module, arguments, log)
 
 
-async def answer(module: str, *arguments: str, log: Path, title: str) -> bytes:
-    """What ``python -m module`` prints until it ends; its errors are appended to ``log``.
+def _unheard(stage: StageProgressed) -> None:
+    """Take no notice."""
 
-    It ends with exit code 0, or with that of a ``UserError``, which is then part of the answer.
-    Whoever gives up waiting ends it.
+
+def ask(
+    module: str,
+    *arguments: str,
+    kind: type[Kind],
+    log: Path,
+    title: str,
+    given: bytes = b"",
+    tell: Tell = _unheard,
+    seconds: float | None = None,
+) -> Kind:
+    """What ``python -m module``, which gets ``given`` as its input, replies; then it is ended.
 
     Raises:
-        UserError: it cannot be started, or it ended in another way.
+        UserError: as ``Asked``, as ``Asked.hear``.
     """
-    with _told(module), _appended(log, module) as output:
-        process = await asyncio.create_subprocess_exec(
-            *_command(module, *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            cwd=log.parent,
-            env=_environment(),
-            start_new_session=True,  # ctrl+c is the caller's
-        )
-    try:
-        answered, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode not in (0, UserError.exit_code):
-        raise UserError(failure(title, process.returncode or 0, log))
-    return answered
+    with Asked(module, *arguments, log=log, title=title) as asked:
+        asked.say(given, last=True)
+        return asked.hear(kind, tell, seconds)
+
+
+async def ask_async(
+    module: str,
+    *arguments: str,
+    kind: type[Kind],
+    log: Path,
+    title: str,
+    tell: Tell = _unheard,
+    seconds: float | None = None,
+) -> Kind:
+    """As ``ask``, of a process without input. Whoever gives up waiting ends it.
+
+    Raises:
+        UserError: as ``ask``.
+    """
+    loop = asyncio.get_running_loop()
+
+    def tell_soon(stage: StageProgressed) -> None:
+        loop.call_soon_threadsafe(tell, stage)
+
+    with Asked(module, *arguments, log=log, title=title) as asked:
+        asked.say(b"", last=True)
+        return await asyncio.to_thread(asked.hear, kind, tell_soon, seconds)
+
+
+class Asked:
+    """A process that replies, one JSON object a line, on a pipe of its own.
+
+    What it and its libraries print goes to ``log``, as with ``start``. People call it ``title``.
+
+    Raises:
+        UserError: the log cannot be written, or the system starts no process.
+    """
+
+    def __init__(self, module: str, *arguments: str, log: Path, title: str) -> None:
+        self.title, self.log = title, log
+        reading, writing = os.pipe()
+        self._replies = os.fdopen(reading, "rb")
+        try:
+            self.process = _launch(module, arguments, log, writing)
+        except BaseException:
+            self._replies.close()
+            raise
+        finally:
+            os.close(writing)
+        self._hearing = threading.Lock()
+        self._is_late = False
+
+    def __enter__(self) -> Asked:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def say(self, given: bytes, *, last: bool) -> None:
+        """Put ``given`` into its input, which ends where it is the ``last``."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # it ended: how is told to whoever hears
+            self.process.stdin.write(given)
+            self.process.stdin.flush()
+            if last:
+                self.process.stdin.close()
+
+    def hear(self, kind: type[Kind], tell: Tell = _unheard, seconds: float | None = None) -> Kind:
+        """The next reply; until it comes, ``tell`` hears how far the process is.
+
+        Raises:
+            RefusalError: the process says why there is none.
+            UserError: it ended without one, or took longer than ``seconds`` and was ended.
+        """
+        known = kind | Refused | StageProgressed
+        decoder: msgspec.json.Decoder[Reply | StageProgressed] = msgspec.json.Decoder(known)
+        with self._hearing, self._limited(seconds):
+            while not self._replies.closed and (line := self._replies.readline()).endswith(b"\n"):
+                match self._decoded(decoder, line):
+                    case StageProgressed() as stage:
+                        tell(stage)
+                    case Refused(error=error):
+                        raise RefusalError(error)
+                    case reply:
+                        assert isinstance(reply, kind)
+                        return reply
+            code = self.process.wait()
+        if seconds is not None and self._is_late:
+            raise UserError(
+                f"The {self.title} took longer than {duration(seconds)} and was ended; "
+                f"{output_words(self.log)}"
+            )
+        raise UserError(failure(self.title, code, self.log))
+
+    def _decoded(
+        self, decoder: msgspec.json.Decoder[Reply | StageProgressed], line: bytes
+    ) -> Reply | StageProgressed:
+        try:
+            return decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise UserError(
+                f"The {self.title} replied what no stplay of this version can read; "
+                f"{output_words(self.log)}"
+            ) from None
+
+    @contextmanager
+    def _limited(self, seconds: float | None) -> Iterator[None]:
+        """Kill the process once ``seconds`` are over."""
+        if seconds is None:
+            yield
+            return
+        timer = threading.Timer(seconds, self._kill_late)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _kill_late(self) -> None:
+        self._is_late = True
+        self.process.kill()
+
+    def end(self) -> None:
+        """End the process; whoever waits for a reply is told so."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        with self._hearing:  # a file must not be closed while another thread reads it
+            self._replies.close()
 
 
 def exit_code(child: Process, seconds: float) -> int | None:
@@ -131,12 +265,22 @@ def last_output(log: Path) -> str:
     return last.partition("\n")[2] if head else text
 
 
-def _command(module: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", module, *arguments]
-
-
-def _environment() -> dict[str, str]:
-    return {**home.environment(), "PYTHONFAULTHANDLER": "1"}  # a crash leaves its name in the log
+def _launch(
+    module: str, arguments: tuple[str, ...], log: Path, replies: int | None = None
+) -> Process:
+    asked = replies is not None
+    environment = {**home.environment(), "PYTHONFAULTHANDLER": "1"}  # a crash is named in the log
+    with _told(module), _appended(log, module) as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=log.parent,
+            env=environment | ({REPLIES: str(replies)} if asked else {}),
+            pass_fds=(replies,) if asked else (),
+            start_new_session=True,  # ctrl+c is the starter's
+        )
 
 
 @contextmanager

@@ -14,12 +14,11 @@ from stplay.jobs import folders
 from stplay.runs import run as runs
 from stplay.runs.recipe import Recipe
 from stplay.runs.traininglog import TrainingLog
-from stplay.sources import names
+from stplay.sources import minilm
+from stplay.sources.names import MINILM, TINY, RunName
 
 CARD_MODEL = "mics-nlp/xlm-roberta-small-all-nli-triplet"
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-PACKAGED = "builtin:minilm"
-UNTRAINED = "builtin:tiny"
+PUBLISHED_MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MOST_RUNS = 5
 SYNTHETIC = "synthetic data"
 DAMAGED = "its model is damaged"
@@ -71,12 +70,12 @@ def _best(finished: Iterable[_FinishedRun]) -> BestModel:
         passed.append(run)
     real = any(run.unfit != SYNTHETIC for run in passed)
     why = f"no finished run on real data is {'fit' if real else 'here'}{_reason(passed)}"
-    if names.has_minilm():
-        return BestModel(PACKAGED, why)
-    why += f", {PACKAGED} is not installed"
+    if minilm.is_installed():
+        return BestModel(MINILM, why)
+    why += f", {MINILM} is not installed"
     if cached := cached_hub_models():
         return BestModel(cached[0], why)
-    return BestModel(UNTRAINED, f"{why}, and the Hub's cache has no sentence encoder")
+    return BestModel(TINY, f"{why}, and the Hub's cache has no sentence encoder")
 
 
 def _reason(passed: list[_FinishedRun]) -> str:
@@ -86,7 +85,7 @@ def _reason(passed: list[_FinishedRun]) -> str:
 
 def answering(model: str, why: str) -> str:
     """The sentence that tells which model answers, and why that one."""
-    shown = f"{model} (all-MiniLM-L6-v2)" if model == PACKAGED else model
+    shown = f"{model} (all-MiniLM-L6-v2)" if model == MINILM else model
     return f"{shown} answers{', ' if why == AS_ASKED else ': '}{why}."
 
 
@@ -99,11 +98,11 @@ def _finished() -> Iterator[_FinishedRun]:
         try:
             run.model_folder()
         except folders.DamagedError:
-            yield _FinishedRun(f"run:{run.id}", DAMAGED)
+            yield _FinishedRun(str(RunName(run.id)), DAMAGED)
         except UserError:  # it is gone
             continue
         else:
-            yield _FinishedRun(f"run:{run.id}", _unfit(log))
+            yield _FinishedRun(str(RunName(run.id)), _unfit(log))
 
 
 def _unfit(log: TrainingLog) -> str | None:
@@ -163,14 +162,17 @@ def offered() -> list[OfferedModel]:
         for place, run in enumerate(finished)
         if place < MOST_RUNS or run.name == first
     ]
-    if names.has_minilm():
-        found.append(OfferedModel(PACKAGED, "all-MiniLM-L6-v2, packaged"))
+    if minilm.is_installed():
+        found.append(OfferedModel(MINILM, "all-MiniLM-L6-v2, packaged"))
     found += [OfferedModel(name, "in the Hub cache") for name in cached]
-    found.append(OfferedModel(UNTRAINED, "built in, untrained"))
+    found.append(OfferedModel(TINY, "built in, untrained"))
     found.sort(key=lambda model: model.name != first)
     return found + [
         OfferedModel(name, words)
-        for name, words in ((CARD_MODEL, "the card's own, a download"), (MINILM, "a download"))
+        for name, words in (
+            (CARD_MODEL, "the card's own, a download"),
+            (PUBLISHED_MINILM, "a download"),
+        )
         if name not in cached
     ]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import msgspec
 
 from stplay import home
-from stplay.errors import UserError
 from stplay.jobs import process
 from stplay.jobs.events import Engine, Epoch, StageProgressed
+from stplay.jobs.process import Reply
 from stplay.runs.recipe import Recipe
 from stplay.runs.traininglog import epoch_warning, epoch_words
 from stplay.text import count, decimals, duration, printable, size
@@ -32,7 +31,7 @@ class MiniBatchChoice(msgspec.Struct, kw_only=True):
     seconds_a_step: float
 
 
-class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
+class Plan(Reply):
     """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``.
 
     A step takes ``batch_size`` triplets, and ``epoch`` tells how many of them an epoch gets to see.
@@ -49,8 +48,8 @@ class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
     epoch: Epoch | None = None
     longest_tokens: int | None = None
     fitting_tokens: int | None = None
-    choices: list[MiniBatchChoice] = []
-    notes: list[str] = []
+    choices: list[MiniBatchChoice] = msgspec.field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
 
     @property
     def best(self) -> MiniBatchChoice | None:
@@ -60,49 +59,20 @@ class Plan(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
         return min(near, key=lambda choice: choice.memory_bytes, default=None)
 
 
-class PlanFailed(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
-    """Why there is no plan, in one sentence."""
-
-    error: str
-
-
-_decoder = msgspec.json.Decoder(Plan | PlanFailed | StageProgressed)
-
-
 def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
     """Measure what ``recipe`` takes, in a process of its own; ``tell`` hears how far it is.
 
     Raises:
         UserError: the recipe, its data or its model cannot be used.
     """
-    log = home.cache_folder() / "plan.log"
-    child = process.start(MODULE, log=log, talk=True)
-    try:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        with suppress(BrokenPipeError):  # it ended: how is told below
-            child.stdin.write(recipe.to_toml().encode())
-            child.stdin.close()
-        for line in child.stdout:
-            match _word(line):
-                case Plan() as plan:
-                    return plan
-                case PlanFailed(error=error):
-                    raise UserError(error)
-                case StageProgressed() as stage:
-                    tell(stage)
-        raise UserError(process.failure("planning process", child.wait(), log))
-    finally:
-        child.kill()
-        child.wait()
-
-
-def _word(line: bytes) -> Plan | PlanFailed | StageProgressed | None:
-    """What the process told with a line; nothing where a library of its printed it."""
-    try:
-        return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    return process.ask(
+        MODULE,
+        kind=Plan,
+        log=home.cache_folder() / "plan.log",
+        title="planning process",
+        given=recipe.to_toml().encode(),
+        tell=tell,
+    )
 
 
 def lines(plan: Plan) -> Iterator[str]:

@@ -20,7 +20,11 @@ import tomli_w
 from msgspec import Meta
 
 from stplay.errors import UserError
-from stplay.sources import names as sources
+from stplay.sources.datasources import data_source
+from stplay.sources.modelfolders import check_model_folder
+from stplay.sources.modelsources import model_source
+from stplay.sources.names import SAMPLE, TINY, absolute
+from stplay.sources.paths import expanded, holds
 from stplay.text import clipped, printable
 
 if sys.version_info >= (3, 11):
@@ -51,7 +55,7 @@ class ModelSection(Section):
     ``allow_new_weights`` trains it also where its files lack weights, or hold some it has not.
     """
 
-    base: Name = "builtin:tiny"
+    base: Name = TINY
     max_seq_length: Count | None = None
     dropout: Fraction | None = None
     allow_pickle: bool = False
@@ -61,7 +65,7 @@ class ModelSection(Section):
 class DataSection(Section):
     """Triplets by name; ``*_rows`` takes the first rows only."""
 
-    train: Name = "builtin:sample"
+    train: Name = SAMPLE
     dev: Name | None = None
     test: Name | None = None
     train_rows: Count | None = None
@@ -158,12 +162,12 @@ class Recipe(Section):
         Raises:
             UserError: a name has no known form, or names what is missing, damaged or refused.
         """
-        model = sources.model_source(self.model.base)
+        model = model_source(self.model.base)
         if model.kind in ("folder", "minilm"):
-            sources.check_model_folder(Path(model.place), allow_pickle=self.model.allow_pickle)
+            check_model_folder(Path(model.place), allow_pickle=self.model.allow_pickle)
         for name in (self.data.train, self.data.dev, self.data.test):
             if name is not None:
-                sources.data_source(name)
+                data_source(name)
 
     def to_toml(self) -> str:
         """The recipe as TOML text."""
@@ -306,7 +310,7 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             found += [f"--set {mistake}" for mistake in wrong]
             continue
         if isinstance(value, str) and name in _PATHS.get(section, ()):
-            value = sources.absolute(value, Path.cwd())
+            value = absolute(value, Path.cwd())
         table = values.setdefault(section, {})
         if isinstance(table, dict):
             table[name] = value
@@ -343,7 +347,7 @@ def _make_absolute(values: dict[str, Any], folder: Path) -> None:
         table = values.get(section)
         for name in names:
             if isinstance(table, dict) and isinstance(table.get(name), str):
-                table[name] = sources.absolute(table[name], folder)
+                table[name] = absolute(table[name], folder)
 
 
 def stem(source: str) -> str:
@@ -365,9 +369,9 @@ def _read(source: str) -> tuple[dict[str, Any], str]:
             encoding="utf-8"
         )
         return tomllib.loads(text), f"preset {source}"
-    path = sources.expanded(source)
+    path = expanded(source)
     shown = printable(source)
-    if path.suffix != ".toml" and not sources.holds(path.is_file):
+    if path.suffix != ".toml" and not holds(path.is_file):
         raise UserError(
             f"There is no preset or recipe file {shown!r}; presets are "
             f"{', '.join(presets())}, and a recipe is a .toml file."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 LAYERS, WIDTH, INNER, HEADS = 12, 384, 1536, 12
 

@@ -31,7 +31,7 @@ from stplay.engine.worker.device import choose_gpu, device_name
 from stplay.engine.worker.libraries import quiet_libraries, versions
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Event, Noted
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 if TYPE_CHECKING:
     from stplay.engine.training.trainer import CountingTrainer

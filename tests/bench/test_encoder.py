@@ -39,9 +39,9 @@ def told(seconds: list[float]) -> str:
 async def test_a_typed_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from stplay.sources.names import minilm_folder
+    from stplay.sources import minilm
 
-    bare = SentenceTransformer(str(minilm_folder()), device="cpu")
+    bare = SentenceTransformer(str(minilm.checked_folder()), device="cpu")
     client = Encoder(MODEL)
     text = [f"Sentence number {number} stays as it is." for number in range(9)]
     await client.encode(text)
@@ -67,7 +67,7 @@ async def test_a_typed_sentence(capsys: pytest.CaptureFixture[str]) -> None:
 async def test_a_corpus(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from stplay.sources.names import minilm_folder
+    from stplay.sources import minilm
 
     found: dict[str, None] = {}
     with (snli / "dev.jsonl").open(encoding="utf-8") as file:
@@ -88,7 +88,7 @@ async def test_a_corpus(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixtur
     begun = time.perf_counter()
     await client.load_corpus(str(path), None, lambda *_: None)
     again = time.perf_counter() - begun
-    bare = SentenceTransformer(str(minilm_folder()), device="cpu")
+    bare = SentenceTransformer(str(minilm.checked_folder()), device="cpu")
     begun, used = time.perf_counter(), time.process_time()
     bare.encode(sentences, show_progress_bar=False)
     theirs, theirs_used = time.perf_counter() - begun, time.process_time() - used

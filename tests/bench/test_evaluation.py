@@ -17,7 +17,8 @@ from conftest import write_triplets
 from stplay import home
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Request
-from stplay.sources import names
+from stplay.sources import minilm
+from stplay.sources.datasources import COLUMNS
 
 ROWS = 1000
 RUNS = 3
@@ -27,7 +28,7 @@ TIMES = 20
 
 def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All four similarities, kept on disk, against the library's defaults: cosine alone."""
-    if not names.has_minilm():
+    if not minilm.is_installed():
         pytest.skip("stplay[offline] is not installed")
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.evaluation import TripletEvaluator
@@ -38,11 +39,11 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
     from stplay.engine.worker.stages import Stages
     from stplay.jobs.events import EventWriter
 
-    model = SentenceTransformer(str(names.minilm_folder())).eval()
+    model = SentenceTransformer(str(minilm.checked_folder())).eval()
     stages = Stages(EventWriter(Path(os.devnull)))
     lines = (snli / "dev.jsonl").read_text(encoding="utf-8").splitlines()[:ROWS]
     rows = [json.loads(line) for line in lines]
-    anchors, positives, negatives = ([row[name] for row in rows] for name in names.COLUMNS)
+    anchors, positives, negatives = ([row[name] for row in rows] for name in COLUMNS)
     data = str(snli / "dev.jsonl")
 
     def ours() -> float:

@@ -59,9 +59,9 @@ async def test_key_to_matrix(
 ) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from stplay.sources import names
+    from stplay.sources import minilm
 
-    model = SentenceTransformer(str(names.minilm_folder()), device="cpu")
+    model = SentenceTransformer(str(minilm.checked_folder()), device="cpu")
     clock = PaintClock(monkeypatch)
     keyed: list[float] = []
     bare: list[float] = []

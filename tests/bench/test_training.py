@@ -23,7 +23,8 @@ from stplay import home as homes
 from stplay.jobs.events import Evaluated, EventReader, TrainLogged
 from stplay.runs import recipe
 from stplay.runs import run as runs
-from stplay.sources import names as sources
+from stplay.sources import minilm
+from stplay.sources.datasources import COLUMNS
 
 # As on a user's machine: the tests have one thread each.
 os.environ.pop("OMP_NUM_THREADS", None)
@@ -146,7 +147,7 @@ def tokenizing_seconds(base: Path, rows: list[dict[str, str]]) -> float:
     from stplay.engine.packed.packedmodel import PackedModel
 
     packed = PackedModel(SentenceTransformer(str(base), device="cpu"))
-    sentences = [row[column] for row in rows for column in sources.COLUMNS]
+    sentences = [row[column] for row in rows for column in COLUMNS]
     begun = time.perf_counter()
     packed.tokenize(sentences)
     return (time.perf_counter() - begun) / len(rows)
@@ -246,13 +247,13 @@ def test_dev_evaluation(
 
 
 def test_encoding(snli: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if not sources.has_minilm():
+    if not minilm.is_installed():
         pytest.skip("stplay[offline] is not installed")
     from sentence_transformers import SentenceTransformer
 
     from stplay.engine.packed.sentenceencoder import SentenceEncoder
 
-    model = SentenceTransformer(str(sources.minilm_folder()), device="cpu")
+    model = SentenceTransformer(str(minilm.checked_folder()), device="cpu")
     sentences = real_sentences(snli)[:ENCODED]
     encoder = SentenceEncoder(model)
     model.encode(sentences[:64])

@@ -27,7 +27,8 @@ from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import CANCELLED, Evaluation
 from stplay.evaluations.results import METRICS
 from stplay.jobs.events import EventReader, StageProgressed, WorkerStarted
-from stplay.sources import names as sources
+from stplay.sources import minilm
+from stplay.sources.datasources import ALL_NLI_REPOSITORY, ALL_NLI_REVISION
 
 Process = subprocess.Popen[str]
 
@@ -88,7 +89,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 # the figures of SOURCES.md
 
 
-@pytest.mark.skipif(not sources.has_minilm(), reason="stplay[offline] is not installed")
+@pytest.mark.skipif(not minilm.is_installed(), reason="stplay[offline] is not installed")
 def test_the_figures_of_minilm_on_real_triplets(shared_home: Path, snli: Path) -> None:
     expected = {
         "dev": (0.948, 0.948, 0.945, 0.948, 0.948),
@@ -196,9 +197,9 @@ def test_all_nli_stands_beside_the_card(shared_home: Path, tmp_path: Path) -> No
     ]
     with Hub() as hub:
         hub.add_dataset(
-            sources.ALL_NLI,
+            ALL_NLI_REPOSITORY,
             parquet_dataset({"triplet": {"train": rows, "dev": rows, "test": rows}}),
-            sha=sources.ALL_NLI_REVISION,
+            sha=ALL_NLI_REVISION,
         )
         env = hub_environment(hub, tmp_path) | {"COLUMNS": "120"}
         good = start("eval", "builtin:tiny", "--limit", "5", env=env)
@@ -211,7 +212,7 @@ def test_all_nli_stands_beside_the_card(shared_home: Path, tmp_path: Path) -> No
     assert "card (1,000 rows)" in done.stdout
     assert "dot accuracy is inverted" in done.stdout
     (kept,) = [each for each in evaluations.every() if each.id.startswith("all-nli")]
-    assert {split.revision for split in kept.summary().splits} == {sources.ALL_NLI_REVISION}
+    assert {split.revision for split in kept.summary().splits} == {ALL_NLI_REVISION}
     assert failed.returncode == 2
     assert "has no split validation2; it has train, dev, test." in failed.stderr
 

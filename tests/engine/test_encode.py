@@ -25,7 +25,7 @@ from stplay.engine.models.seentokens import SeenTokens
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import EventWriter
 from stplay.similarities import SIMILARITIES
-from stplay.sources.names import minilm_folder
+from stplay.sources.minilm import checked_folder
 
 MODEL = "builtin:minilm"
 CARD = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("warm_home")
 
 @pytest.fixture(scope="module")
 def minilm() -> SentenceTransformer:
-    return SentenceTransformer(str(minilm_folder()), device="cpu")
+    return SentenceTransformer(str(checked_folder()), device="cpu")
 
 
 @pytest.mark.parametrize("metric", SIMILARITIES)
@@ -74,7 +74,7 @@ def make_wide(folder: Path) -> Path:
         hidden_size=768, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64
     )
     BertModel(config).save_pretrained(str(folder / "bert"))
-    AutoTokenizer.from_pretrained(str(minilm_folder())).save_pretrained(str(folder / "bert"))
+    AutoTokenizer.from_pretrained(str(checked_folder())).save_pretrained(str(folder / "bert"))
     modules = [Transformer(str(folder / "bert")), Pooling(768)]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder / "wide"))
     return folder / "wide"
@@ -131,7 +131,7 @@ def test_the_corpus_of_data_by_name(tmp_path: Path):
 
 
 def test_a_model_without_a_tokenizer_of_transformers_tells_its_own():
-    tokenizer = AutoTokenizer.from_pretrained(str(minilm_folder()))
+    tokenizer = AutoTokenizer.from_pretrained(str(checked_folder()))
     model = SentenceTransformer(
         modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu"
     )

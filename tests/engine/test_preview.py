@@ -1,4 +1,4 @@
-"""The first rows of data by name, as the form asks for them: one command, one JSON object."""
+"""The first rows of data by name, as the form asks for them: one command, one reply."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SENTENCES = 60_000
 def preview(
     *arguments: str, env: dict[str, str] | None = None, code: int = 0
 ) -> tuple[dict[str, Any], set[str]]:
-    """What the command prints, and the packages that it imported for that."""
+    """What the command replies, and the packages that it imported for that."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "stplay.engine.preview", *arguments],
         env=env or os.environ,
@@ -31,8 +31,9 @@ def preview(
         timeout=60,
     )
     assert done.returncode == code, done.stderr[-2000:]
-    assert done.stdout.count("\n") == 1
-    return json.loads(done.stdout), set(re.findall(r"\| +(\w+)\n", done.stderr))
+    *progress, reply = map(json.loads, done.stdout.splitlines())
+    assert {told["type"] for told in progress} <= {"StageProgressed"}
+    return reply, set(re.findall(r"\| +(\w+)\n", done.stderr))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_a_file_is_shown_and_its_mistakes_are_told(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write("[]\n")
     found, _ = preview(str(path), code=2)
-    assert list(found) == ["error"]
+    assert list(found) == ["type", "error"]
     assert f"{path}: line 32 is not a JSON object" in found["error"]
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 from keptresults import summary_of
@@ -14,6 +15,8 @@ from samplerun import finished_run
 
 from stplay.engine.evaluation.modelcard import write_results
 from stplay.evaluations.results import METRICS, Summary
+from stplay.evaluations.writtencards import CardsWritten
+from stplay.jobs.process import Refused
 
 TEXT = """---
 language: en
@@ -139,7 +142,8 @@ def test_an_evaluation_that_has_gone_is_told_in_a_sentence(tmp_path: Path) -> No
         timeout=120,
     )
     assert done.returncode == 2
-    assert done.stdout == "The evaluation gone-1 has no summary.json; evaluate again.\n"
+    reply = msgspec.json.decode(done.stdout, type=CardsWritten | Refused)
+    assert reply == Refused(error="The evaluation gone-1 has no summary.json; evaluate again.")
 
 
 def test_the_newest_figure_stands_and_others_stay(folder: Path) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import os
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from checkout import ROOT
 
@@ -117,52 +115,6 @@ def test_a_started_process_is_on_its_own_and_leaves_a_log(made: Path) -> None:
     assert sorted(log.read_text().splitlines()) == sorted([*first.splitlines(), "aside"])
     assert process.start(MODULE, log=log).wait(30) == 0
     assert log.read_text().count("=== python -m madeup, ") == 1, "the next one's begins anew"
-
-
-def test_a_talking_process(made: Path) -> None:
-    log = write(made, "import sys\nprint(input()[::-1])\nsys.exit('ValueError: no more')\n")
-    child = process.start(MODULE, log=log, talk=True)
-    assert child.communicate(b"abc\n", 30) == (b"cba\n", None)
-    assert child.returncode == 1
-    assert process.failure("odd process", 1, log) == (
-        "The odd process ended with exit code 1; the last error in its output is "
-        f"ValueError: no more; its output is in {log}"
-    )
-
-
-async def test_an_answer_is_what_was_printed(made: Path) -> None:
-    log = write(made, "import sys\nprint('yes')\nprint('aside', file=sys.stderr)\nsys.exit(2)\n")
-    assert await process.answer(MODULE, log=log, title="odd process") == b"yes\n"
-    assert log.read_text() == "aside\n"
-
-
-@pytest.mark.parametrize(
-    ("code", "told"),
-    [
-        ("raise KeyError('x')", "ended with exit code 1; the last error .* is KeyError: 'x'; its"),
-        ("import os; os._exit(7)", "odd process ended with exit code 7; its output is in"),
-        (
-            "import os; os.kill(os.getpid(), 9)",
-            "was killed .by a person, or by the system when memory ran out.; its output",
-        ),
-        ("import os; os.kill(os.getpid(), 15)", "was ended by SIGTERM; its output is in"),
-    ],
-)
-async def test_an_answer_that_fails_is_told(made: Path, code: str, told: str) -> None:
-    with pytest.raises(UserError, match=told):
-        await process.answer(MODULE, log=write(made, code), title="odd process")
-
-
-async def test_an_answer_nobody_waits_for_is_ended(made: Path) -> None:
-    log = write(made, "import sys, time\nprint('on', file=sys.stderr, flush=True)\ntime.sleep(600)")
-    asked = asyncio.ensure_future(process.answer(MODULE, log=log, title="odd process"))
-    while not (log.is_file() and log.read_text()):
-        await asyncio.sleep(0.01)
-    (child,) = [each for each in psutil.Process().children() if MODULE in each.cmdline()]
-    asked.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asked
-    assert not child.is_running()
 
 
 def test_what_the_system_refuses_is_a_sentence(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

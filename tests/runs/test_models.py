@@ -22,14 +22,14 @@ from stplay.runs import modelsathand
 from stplay.runs import run as runs
 from stplay.runs.run import Run
 from stplay.similarities import SIMILARITIES
-from stplay.sources import names as sources
+from stplay.sources import minilm
 
 MINILM = "builtin:minilm"
 
 
 @pytest.fixture(autouse=True)
 def _packaged(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "has_minilm", lambda: True)
+    monkeypatch.setattr(minilm, "is_installed", lambda: True)
 
 
 def trained(
@@ -157,7 +157,7 @@ def test_a_run_that_has_no_model_any_more_is_none() -> None:
 def test_where_nothing_is_installed_the_cache_and_then_the_untrained_one_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sources, "has_minilm", lambda: False)
+    monkeypatch.setattr(minilm, "is_installed", lambda: False)
     monkeypatch.setattr(modelsathand, "cached_hub_models", lambda: ["org/one", "org/two"])
     assert modelsathand.best() == (
         "org/one",

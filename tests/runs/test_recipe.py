@@ -13,7 +13,7 @@ from checkout import ROOT
 
 from stplay.errors import UserError
 from stplay.runs import recipe
-from stplay.sources import names as sources
+from stplay.sources.datasources import data_source
 from stplay.text import printable
 
 PRESETS = ("all-nli", "sample")
@@ -491,7 +491,7 @@ def test_the_all_nli_preset_is_the_cards_run():
     data = loaded.data
     for name in (data.train, data.dev, data.test):
         assert name is not None
-        source = sources.data_source(name)
+        source = data_source(name)
         assert (source.kind, source.place) == ("hub", "sentence-transformers/all-nli")
         assert source.revision == "d482672c8e74ce18da116f430137434ba2e52fab"
         assert source.configuration == "triplet"

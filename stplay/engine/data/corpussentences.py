@@ -9,7 +9,9 @@ from stplay import lines
 from stplay.engine.data import hub, triplets
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.sources.names import DATA_SUFFIXES, data_source, expanded, holds
+from stplay.sources.datasources import data_source
+from stplay.sources.names import DATA_SUFFIXES
+from stplay.sources.paths import expanded, holds
 from stplay.text import printable
 
 STAGE = "reading the corpus"

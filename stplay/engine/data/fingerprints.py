@@ -8,7 +8,9 @@ from pathlib import Path
 from stplay.engine.data.sample import SAMPLE_VERSION
 from stplay.engine.data.triplets import Split
 from stplay.jobs.manifest import MANIFEST
-from stplay.sources.names import COLUMNS, model_parts, model_source
+from stplay.sources.datasources import COLUMNS
+from stplay.sources.modelfolders import model_parts
+from stplay.sources.modelsources import model_source
 
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model*.bin")
 PIECE = 1 << 20

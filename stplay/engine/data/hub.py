@@ -30,7 +30,10 @@ from huggingface_hub.utils import validate_repo_id
 from stplay.engine.data.repofiles import READABLE, Layout, layout, model_files
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.sources.names import DATA_SUFFIXES, PICKLE_WEIGHTS, DataSource, ModelSource
+from stplay.sources.datasources import DataSource
+from stplay.sources.modelfolders import pickle_refusal
+from stplay.sources.modelsources import ModelSource
+from stplay.sources.names import DATA_SUFFIXES, MINILM, SAMPLE, TINY
 from stplay.text import printable
 
 ANSWER_SECONDS = 5.0
@@ -43,8 +46,8 @@ NETWORK_ERRORS: tuple[type[Exception], ...] = (errors.HfHubHTTPError.__bases__[0
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _INSTEAD = {
-    "model": "builtin:tiny, builtin:minilm or a model folder",
-    "dataset": f"builtin:sample or a {', '.join(DATA_SUFFIXES)} file or folder",
+    "model": f"{TINY}, {MINILM} or a model folder",
+    "dataset": f"{SAMPLE} or a {', '.join(DATA_SUFFIXES)} file or folder",
 }
 
 
@@ -60,11 +63,7 @@ def model_folder(source: ModelSource, allow_pickle: bool, stages: Stages) -> tup
     names, pickles = model_files(repository.sizes)
     # Stricter than the library, which reads a pickle wherever there is nothing safer.
     if pickles and not allow_pickle:
-        raise UserError(
-            f"The Hub model {source.place} has only a pickle checkpoint ({PICKLE_WEIGHTS}), which "
-            "can run code when it is read. If you trust it, allow it with "
-            "--allow-pickle; for a training, with --set model.allow_pickle=true"
-        )
+        raise pickle_refusal(f"The Hub model {source.place}")
     # What the library loads has weights in one of these forms, but for a bag of words.
     if not pickles and not any(re.search(r"\.safetensors$|^0_BoW/", name) for name in names):
         raise repository.lacks(f"The Hub model {source.place} has no weights.")

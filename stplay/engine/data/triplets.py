@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
@@ -14,8 +13,9 @@ from stplay import lines
 from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.jobs.events import EventWriter
-from stplay.sources.names import COLUMNS, DATA_SUFFIXES, DataSource, data_source
+from stplay.sources.datasources import COLUMNS, DataSource, data_source
+from stplay.sources.firstrows import FirstRows
+from stplay.sources.names import DATA_SUFFIXES
 from stplay.text import printable
 
 if TYPE_CHECKING:
@@ -61,22 +61,13 @@ class OpenSplit(NamedTuple):
     revision: str | None
 
 
-class FirstRows(NamedTuple):
-    """The first triplets of a split; ``rows`` is the number of all, where that is known."""
-
-    triplets: Sequence[tuple[str, ...]]
-    rows: int | None
-    skipped: int
-    synthetic: bool
-
-
-def first_rows(name: str, rows: int | None, shown: int) -> FirstRows:
+def first_rows(name: str, rows: int | None, shown: int, stages: Stages) -> FirstRows:
     """The first ``shown`` training triplets of data ``name``, of which ``rows`` would be used.
 
     Raises:
         UserError: as ``load_split``; a Hub data set is only looked into, not downloaded.
     """
-    source, stages = data_source(name), Stages(EventWriter(Path(os.devnull)))
+    source = data_source(name)
     files = hub.data_files(source, ("train",), stages) if source.kind == "hub" else None
     if files is None:
         there = local_rows(source, "train", triplet_columns)
@@ -98,11 +89,12 @@ def first_rows(name: str, rows: int | None, shown: int) -> FirstRows:
     if source.kind == "sample":
         from stplay.engine.data.sample import ROWS
 
-        return FirstRows(found, min(rows or ROWS["train"], ROWS["train"]), skipped, True)
+        total = min(rows or ROWS["train"], ROWS["train"])
+        return FirstRows(triplets=found, rows=total, skipped=skipped, synthetic=True)
     if files is None:
-        return FirstRows(found, kept, skipped, False)
+        return FirstRows(triplets=found, rows=kept, skipped=skipped)
     total = files.rows if rows is None or files.rows is None else min(rows, files.rows)
-    return FirstRows(found, total, skipped, False)
+    return FirstRows(triplets=found, rows=total, skipped=skipped)
 
 
 def load_split(name: str, split: str, rows: int | None, stages: Stages) -> Split:

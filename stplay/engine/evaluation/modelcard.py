@@ -10,7 +10,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from stplay.errors import UserError
 from stplay.evaluations.results import METRICS, EvaluatedModel, Summary
-from stplay.sources.names import model_source, public_name
+from stplay.sources.modelsources import model_source
+from stplay.sources.paths import public_name
 from stplay.text import printable
 
 

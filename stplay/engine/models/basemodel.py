@@ -24,7 +24,10 @@ from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.runs import recipe
-from stplay.sources.names import COLUMNS, check_model_folder, model_parts, model_source
+from stplay.sources.datasources import COLUMNS
+from stplay.sources.modelfolders import check_model_folder, model_parts
+from stplay.sources.modelsources import model_source
+from stplay.sources.names import HubName, RunName
 from stplay.text import printable
 
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
@@ -74,7 +77,7 @@ def open_model(name: str, *, allow_pickle: bool, stages: Stages) -> OpenedModel:
     else:
         folder = Path(source.place)
     check_model_folder(folder, allow_pickle=allow_pickle)
-    if name.startswith("run:"):
+    if RunName.of(name):
         folders.check_whole(folder)
     stages.progress(f"loading {printable(name)}")
     settings = recipe.ModelSection(base=name, allow_pickle=allow_pickle)
@@ -100,7 +103,7 @@ def load_model(
         loaded = _load(checkpoint, settings, shown, "resume")
         return BaseModel(loaded.model, settings.base, _notes(loaded, "checkpoint"))
     source = model_source(settings.base)
-    name = settings.base
+    name, revision = settings.base, None
     with TemporaryDirectory(prefix="stplay-") as temporary:
         if source.kind == "tiny" and train.synthetic:
             folder = tiny_folder(stages)
@@ -109,11 +112,11 @@ def load_model(
             folder = _make_tiny(sentences, Path(temporary), stages)
         elif source.kind == "hub":
             folder, revision = hub.model_folder(source, settings.allow_pickle, stages)
-            name = f"{source.place}@{revision}"
+            name = str(HubName(source.place, revision))
         else:
             folder = Path(source.place)
         check_model_folder(folder, allow_pickle=settings.allow_pickle)
-        if settings.base.startswith("run:"):
+        if RunName.of(settings.base):
             folders.check_whole(folder)
         stages.progress(STAGE)
         shown = f"model {printable(settings.base)}"
@@ -122,7 +125,7 @@ def load_model(
     if source.kind == "hub":
         # The library's own setter asks the Hub first.
         model.model_card_data.base_model = source.place
-        model.model_card_data.base_model_revision = name.rpartition("@")[2]
+        model.model_card_data.base_model_revision = revision
     return BaseModel(model, name, _notes(loaded, "base model"))
 
 

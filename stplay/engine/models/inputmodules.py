@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from stplay.errors import UserError
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 Task = Literal["query", "document"]
 

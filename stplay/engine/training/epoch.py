@@ -14,7 +14,7 @@ from stplay.engine.data.triplets import Split
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Epoch
 from stplay.runs.recipe import TrainingSection
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 MOST_SECONDS = 2.0
 

@@ -20,7 +20,7 @@ from stplay.engine.training.capture import Capture
 from stplay.engine.training.embedder import Embedder
 from stplay.engine.training.recall import OutputRecall, OutputRecorder
 from stplay.runs.recipe import LossSection
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 LIBRARY_MINI_BATCH = 32
 

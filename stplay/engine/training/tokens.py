@@ -15,7 +15,7 @@ from stplay import home
 from stplay.engine.data.triplets import Split
 from stplay.engine.packed.packedmodel import TOKENIZED_TOGETHER, PackedModel
 from stplay.engine.worker.stages import Stages
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 FEATURES = datasets.Features({column: datasets.List(datasets.Value("int32")) for column in COLUMNS})
 MOST_FILES = 16

@@ -22,7 +22,7 @@ from stplay.engine.packed.packing import GPU_MOST_WASTED_CELLS, Bucket, Packing,
 from stplay.engine.training.loss import PackedRankingLoss
 from stplay.engine.training.tokens import TokenizedSplit
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 
 class CountingTrainer(SentenceTransformerTrainer):

@@ -21,7 +21,7 @@ from conftest import require_program
 from hubstandin import Hub, hub_environment, parquet_dataset
 
 from stplay.engine.data.repofiles import layout, model_files
-from stplay.sources.names import ALL_NLI, ALL_NLI_REVISION
+from stplay.sources.datasources import ALL_NLI_REPOSITORY, ALL_NLI_REVISION
 
 DATA_INSTEAD = "use builtin:sample or a .jsonl, .csv, .tsv, .parquet file or folder."
 MODEL_INSTEAD = "use builtin:tiny, builtin:minilm or a model folder."
@@ -132,14 +132,19 @@ def test_a_pinned_revision_is_what_comes(
 
 
 def test_all_nli_is_the_triplets_of_its_pinned_revision(hub: Hub, engine: Engine) -> None:
-    assert hub.add_dataset(ALL_NLI, nli("right"), sha=ALL_NLI_REVISION) == ALL_NLI_REVISION
-    hub.add_dataset(ALL_NLI, nli("newer"))
+    assert (
+        hub.add_dataset(ALL_NLI_REPOSITORY, nli("right"), sha=ALL_NLI_REVISION) == ALL_NLI_REVISION
+    )
+    hub.add_dataset(ALL_NLI_REPOSITORY, nli("newer"))
     assert words(engine.call("split", "all-nli", split="dev")) == [
         f"right dev anchor {i}" for i in range(3)
     ]
-    assert downloaded(hub, ALL_NLI) == ["README.md", "triplet/dev-00000-of-00001.parquet"]
-    assert hub.revisions(ALL_NLI) == {ALL_NLI_REVISION}
-    assert words(engine.call("split", ALL_NLI, split="dev"))[0] == "newer dev anchor 0"
+    assert downloaded(hub, ALL_NLI_REPOSITORY) == [
+        "README.md",
+        "triplet/dev-00000-of-00001.parquet",
+    ]
+    assert hub.revisions(ALL_NLI_REPOSITORY) == {ALL_NLI_REVISION}
+    assert words(engine.call("split", ALL_NLI_REPOSITORY, split="dev"))[0] == "newer dev anchor 0"
 
 
 def test_a_warm_cache_needs_no_network_in_a_new_process(hub: Hub, tmp_path: Path) -> None:
@@ -362,7 +367,7 @@ from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
 from stplay.jobs import interrupts
 from stplay.jobs.events import EventWriter
-from stplay.sources.names import model_source
+from stplay.sources.modelsources import model_source
 stop = StopSignal()
 stop.deferred = False
 stages = Stages(EventWriter(Path(sys.argv[1])))

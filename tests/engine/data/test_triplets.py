@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from stplay.errors import UserError
 from stplay.jobs.events import EventReader, EventWriter, StageProgressed
 
 Triplet = tuple[object, ...]
+SILENT = Stages(EventWriter(Path(os.devnull)))
 
 # What sentences can hold: quotes, separators, line ends, controls, right-to-left, emoji, no ASCII.
 TRIPLETS: list[Triplet] = [
@@ -62,7 +64,7 @@ def sentence(load: Callable[..., Split], path: Path, split: str = "train") -> st
     told = raised.value.sentence
     if split == "train":
         with pytest.raises(UserError) as raised:
-            first_rows(str(path), None, 5)
+            first_rows(str(path), None, 5, SILENT)
         assert raised.value.sentence == told
     assert str(path) in told or f"{path.stem}-{split}" in told
     assert "\n" not in str(raised.value)
@@ -82,10 +84,10 @@ def test_every_format_gives_the_same_split(suffix: str, tmp_path: Path, load) ->
     more = [(number, *reversed(row), "rest") for number, row in enumerate(TRIPLETS)]
     write(path, more, ("id", *reversed(COLUMNS), "label"))
     assert triplets(load(path)) == TRIPLETS
-    found = first_rows(str(path), None, 3)
+    found = first_rows(str(path), None, 3, SILENT)
     assert (found.triplets, found.rows, found.skipped) == (TRIPLETS[:3], 4, 0)
-    assert first_rows(str(path), 2, 3).triplets == TRIPLETS[:2]
-    assert first_rows(str(path), 2, 3).rows == 2
+    assert first_rows(str(path), 2, 3, SILENT).triplets == TRIPLETS[:2]
+    assert first_rows(str(path), 2, 3, SILENT).rows == 2
 
 
 def test_a_folder_holds_one_file_per_split(tmp_path: Path, load) -> None:
@@ -111,7 +113,7 @@ def test_rows_with_an_empty_sentence_are_left_out_and_counted(tmp_path: Path, lo
         split = load(write(tmp_path / f"some{suffix}", rows))
         assert triplets(split) == [rows[0], rows[3]]
         assert split.skipped == 2
-        found = first_rows(str(tmp_path / f"some{suffix}"), None, 5)
+        found = first_rows(str(tmp_path / f"some{suffix}"), None, 5, SILENT)
         assert (found.triplets, found.rows, found.skipped) == ([rows[0], rows[3]], 2, 2)
     for suffix in (".jsonl", ".parquet"):
         nulls = write(tmp_path / f"null{suffix}", [("a", "b", "c"), ("a", None, "c")])

@@ -23,7 +23,7 @@ from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventReader, EventWriter
 from stplay.runs import recipe
-from stplay.sources.names import has_minilm
+from stplay.sources import minilm
 
 TEXT = "A cat sleeps."
 # What makes a transformers model a sentence encoder.
@@ -139,7 +139,7 @@ def test_tiny_learns_its_words_from_other_training_data(tiny: Path, homes: list[
     assert [path.name for path in tiny.parent.iterdir()] == [tiny.name]
 
 
-@pytest.mark.skipif(not has_minilm(), reason="builtin:minilm is not installed")
+@pytest.mark.skipif(not minilm.is_installed(), reason="builtin:minilm is not installed")
 def test_minilm_gives_its_vectors() -> None:
     model = load("builtin:minilm").model
     vectors = model.encode(["A cat sleeps.", "A cat is asleep.", "Stocks fell."])

@@ -35,7 +35,7 @@ from torch import nn
 from stplay.engine.models.basemodel import open_model
 from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.errors import UserError
-from stplay.sources.names import WITHOUT_WEIGHTS
+from stplay.sources.modelfolders import WITHOUT_WEIGHTS
 
 
 def short_static(folder: Path) -> None:

@@ -17,7 +17,7 @@ from stplay.engine.packed.packedmodel import PackedModel
 from stplay.engine.training.tokens import MOST_FILES, TokenizedSplit
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import EventReader, EventWriter, StageProgressed
-from stplay.sources.names import COLUMNS
+from stplay.sources.datasources import COLUMNS
 
 
 def split_of(seed: int, rows: int = 40) -> Split:

@@ -29,7 +29,7 @@ from stplay.screens.explore.explorescreen import CARD_SENTENCES
 from stplay.screens.explore.matrix import Matrix
 from stplay.screens.explore.modelchoice import ModelChoice
 from stplay.screens.explore.playground import Playground
-from stplay.sources import names as sources
+from stplay.sources import minilm
 
 pytestmark = pytest.mark.usefixtures("warm_home")
 
@@ -299,10 +299,10 @@ def kept_run(warm_home: Path) -> Iterator[str]:
     writer = EventWriter(run.events_path)
     for step in (100, 200):
         path = f"checkpoints/step-{step}"
-        (run.folder / path).symlink_to(sources.minilm_folder())
+        (run.folder / path).symlink_to(minilm.checked_folder())
         writer.write(CheckpointSaved(time=20.0, step=step, path=path, kept=1, disk_bytes=1))
     writer.close()
-    (run.folder / "model").symlink_to(sources.minilm_folder())
+    (run.folder / "model").symlink_to(minilm.checked_folder())
     yield run.id
     shutil.rmtree(run.folder)
 

@@ -1,0 +1,77 @@
+"""Where triplets come from: data by name, found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from stplay.errors import UserError
+from stplay.sources import names
+from stplay.sources.names import DATA_SUFFIXES, HubName, PathName, Reserved, parse
+from stplay.sources.paths import holds
+from stplay.text import printable
+
+ALL_NLI_REPOSITORY = "sentence-transformers/all-nli"
+ALL_NLI_REVISION = "d482672c8e74ce18da116f430137434ba2e52fab"
+COLUMNS = ("anchor", "positive", "negative")
+SPLIT_NAMES = ("train", "dev", "validation", "val", "test")
+
+
+class DataSource(NamedTuple):
+    """Where triplets come from. ``place`` is a path or a Hub repository's name."""
+
+    kind: Literal["sample", "hub", "file", "folder"]
+    place: str
+    revision: str | None = None
+    configuration: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The short name under which figures of this data are shown."""
+        if self.kind == "sample":
+            return "sample"
+        path = Path(self.place)
+        if self.kind != "file":
+            return path.name
+        # A file that is called after its split says nothing; its folder does.
+        return path.parent.name if path.stem in SPLIT_NAMES else path.stem
+
+    def split_label(self, split: str) -> str:
+        """The short name under which figures of a split of this data are shown."""
+        return self.label if split == self.label else f"{self.label}-{split}"
+
+
+def data_source(name: str) -> DataSource:
+    """Where the triplets called ``name`` come from.
+
+    Raises:
+        UserError: the name has no known form, or what it names is missing.
+    """
+    match parse(name):
+        case Reserved(name=names.SAMPLE):
+            return DataSource("sample", name)
+        case Reserved(name=names.ALL_NLI):
+            return DataSource("hub", ALL_NLI_REPOSITORY, ALL_NLI_REVISION, "triplet")
+        case PathName(path):
+            return _on_disk(name, path)
+        case HubName(repository, revision):
+            configuration = "triplet" if repository == ALL_NLI_REPOSITORY else None
+            return DataSource("hub", repository, revision, configuration)
+    raise UserError(
+        f"{printable(name)!r} names no data; data is {names.SAMPLE}, {names.ALL_NLI}, a Hub name "
+        f"such as org/name or org/name@revision, a {', '.join(DATA_SUFFIXES)} file, or a folder of "
+        "them."
+    )
+
+
+def _on_disk(name: str, path: Path) -> DataSource:
+    if holds(path.is_dir):
+        return DataSource("folder", str(path.absolute()))
+    if not holds(path.is_file):
+        raise UserError(f"There is no data file or folder {printable(name)}.")
+    if path.suffix not in DATA_SUFFIXES:
+        raise UserError(
+            f"{printable(name)} is not a {', '.join(DATA_SUFFIXES[:-1])} or {DATA_SUFFIXES[-1]} "
+            "file."
+        )
+    return DataSource("file", str(path.absolute()))
