@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import ProgressBar, Static
 
 from stplay.evaluations.evaluation import Evaluation, EvaluationLog
-from stplay.jobs.events import EventReader
+from stplay.jobs.eventlog import EventReader
 from stplay.jobs.worklog import SIGNS, stage_words
 from stplay.text import duration, printable
 

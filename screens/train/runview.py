@@ -15,7 +15,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
-from stplay.jobs.events import Evaluated, EventReader, Replaced, RunResumed, TrainLogged
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import Evaluated, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, Status, memory_words, stage_words
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (

@@ -22,7 +22,7 @@ from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation
 from stplay.evaluations.results import SIMILARITIES, EvaluatedModel, Result, Summary
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.runs import modelsathand
 from stplay.text import printable
 

@@ -17,7 +17,8 @@ from stplay.engine.worker import work
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
-from stplay.jobs.events import Engine, EventWriter, Fingerprints, RunResumed, RunStarted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Engine, Fingerprints, RunResumed, RunStarted
 from stplay.jobs.job import LOCK
 from stplay.runs.recipe import Loss, Recipe
 from stplay.runs.run import Run

@@ -15,7 +15,8 @@ import psutil
 
 from stplay.errors import UserError
 from stplay.jobs import folders, interrupts, process
-from stplay.jobs.events import Event, EventReader, EventWriter, RunFinished, WorkerStarted
+from stplay.jobs.eventlog import EventReader, EventWriter
+from stplay.jobs.events import Event, RunFinished, WorkerStarted
 from stplay.jobs.worklog import WorkLog
 from stplay.text import duration, printable
 

@@ -13,7 +13,8 @@ import msgspec
 from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import folders
-from stplay.jobs.events import EventReader, RunFinished
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import RunFinished
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.jobs.worklog import Status
 from stplay.runs import recipe

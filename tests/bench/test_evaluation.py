@@ -36,7 +36,7 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
     from stplay.engine.packed.sentenceencoder import Encoder
     from stplay.engine.worker.stages import Stages
     from stplay.engine.worker.work import device_name
-    from stplay.jobs.events import EventWriter
+    from stplay.jobs.eventlog import EventWriter
 
     model = SentenceTransformer(str(names.minilm_folder())).eval()
     stages = Stages(EventWriter(Path(os.devnull)))

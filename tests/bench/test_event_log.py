@@ -10,7 +10,8 @@ from statistics import median, quantiles
 
 import pytest
 
-from stplay.jobs.events import EventReader, EventWriter, RunStarted, TrainLogged
+from stplay.jobs.eventlog import EventReader, EventWriter
+from stplay.jobs.events import RunStarted, TrainLogged
 from stplay.runs import recipe
 from stplay.runs import run as runs
 from stplay.runs.traininglog import TrainingLog

@@ -20,7 +20,8 @@ import pytest
 from cardmodel import HEADS, INNER, LAYERS, WIDTH, make_card_model, real_sentences
 
 from stplay import home as homes
-from stplay.jobs.events import Evaluated, EventReader, TrainLogged
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import Evaluated, TrainLogged
 from stplay.runs import recipe
 from stplay.runs import run as runs
 from stplay.sources import names as sources

@@ -26,7 +26,8 @@ from terminal import Terminal
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import CANCELLED, Evaluation
 from stplay.evaluations.results import METRICS
-from stplay.jobs.events import EventReader, StageProgressed, WorkerStarted
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import StageProgressed, WorkerStarted
 from stplay.sources import names as sources
 
 Process = subprocess.Popen[str]

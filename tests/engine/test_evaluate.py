@@ -32,15 +32,8 @@ from stplay.evaluations.breakdown import by_source, histogram
 from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.evaluations.results import METRICS, SIMILARITIES
 from stplay.evaluations.significance import compare
-from stplay.jobs.events import (
-    Event,
-    EventReader,
-    EventWriter,
-    Noted,
-    RunFinished,
-    StageProgressed,
-    WorkerStarted,
-)
+from stplay.jobs.eventlog import EventReader, EventWriter
+from stplay.jobs.events import Event, Noted, RunFinished, StageProgressed, WorkerStarted
 
 ROWS, EMPTY, REPEATED = 60, 3, 4
 

@@ -19,7 +19,8 @@ from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.jobs import manifest
-from stplay.jobs.events import EventWriter, Noted, RunFinished, StageProgressed, WorkerStarted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted, RunFinished, StageProgressed, WorkerStarted
 
 DAMAGE = [b"", b"PAR1", b"{", b"\xff\xfe", b"[1]", b'{"models": 3}']
 

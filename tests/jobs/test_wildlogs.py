@@ -25,13 +25,11 @@ from stplay.cli.evaluationreport import EvaluationProgress
 from stplay.cli.trainingview import PlainView, TerminalView
 from stplay.evaluations.evaluation import EvaluationLog
 from stplay.jobs import folders
+from stplay.jobs.eventlog import MOST_LINE_BYTES, EventReader, EventWriter, decode_events
 from stplay.jobs.events import (
-    MOST_LINE_BYTES,
     CheckpointSaved,
     Damaged,
     Event,
-    EventReader,
-    EventWriter,
     Replaced,
     RunFinished,
     RunResumed,
@@ -39,7 +37,6 @@ from stplay.jobs.events import (
     TrainLogged,
     Unknown,
     WorkerStarted,
-    decode_events,
 )
 from stplay.jobs.worklog import REPLACED, WorkLog
 from stplay.quantities import MOST_CHARACTERS

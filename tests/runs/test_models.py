@@ -11,14 +11,8 @@ from samplerun import finished_run
 
 from stplay.evaluations.results import SIMILARITIES
 from stplay.jobs import manifest
-from stplay.jobs.events import (
-    Evaluated,
-    Event,
-    EventReader,
-    EventWriter,
-    RunStarted,
-    TrainLogged,
-)
+from stplay.jobs.eventlog import EventReader, EventWriter
+from stplay.jobs.events import Evaluated, Event, RunStarted, TrainLogged
 from stplay.runs import modelsathand
 from stplay.runs import run as runs
 from stplay.runs.run import Run

@@ -134,7 +134,7 @@ def events():
 
 
 def told(run, stop_asked):
-    from stplay.jobs.events import EventWriter
+    from stplay.jobs.eventlog import EventWriter
     from stplay.runs.traininglog import TrainingLog
 
     writer = EventWriter(run.events_path)
@@ -164,7 +164,8 @@ def planned(tell):
 
 
 def evaluated(evaluation, stop_asked):
-    from stplay.jobs.events import EventWriter, Noted, RunFinished, StageProgressed
+    from stplay.jobs.eventlog import EventWriter
+    from stplay.jobs.events import Noted, RunFinished, StageProgressed
 
     evaluation.summary_path.write_bytes(msgspec.json.encode(summary()))
     writer = EventWriter(evaluation.events_path)

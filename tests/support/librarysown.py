@@ -23,7 +23,7 @@ from stplay.engine.models.inputmodules import prompt
 from stplay.engine.packed.sentenceencoder import Encoder, Task
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 
 STAGES = Stages(EventWriter(Path(os.devnull)))
 ALL: tuple[Task | None, ...] = (None, "query", "document")

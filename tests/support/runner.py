@@ -8,7 +8,8 @@ from pathlib import Path
 
 from conftest import run_stplay, write_triplets
 
-from stplay.jobs.events import CheckpointSaved, Event, EventReader, TrainLogged
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import CheckpointSaved, Event, TrainLogged
 from stplay.runs import run as runs
 from stplay.runs.run import Run
 

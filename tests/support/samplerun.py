@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import (
     CheckpointSaved,
     Engine,
     Evaluated,
     Event,
-    EventWriter,
     RunFinished,
     RunStarted,
     StageProgressed,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from stplay.engine.train import train
 from stplay.engine.worker import work
-from stplay.jobs.events import CheckpointSaved, Event, EventWriter
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import CheckpointSaved, Event
 from stplay.runs.run import Run
 
 

@@ -14,7 +14,7 @@ from stplay import lines
 from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.sources.names import COLUMNS, DATA_SUFFIXES, DataSource, data_source
 from stplay.text import printable
 

@@ -19,7 +19,8 @@ from stplay.engine.training.trainer import Trainer
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.work import StopSignal, note
 from stplay.jobs import manifest
-from stplay.jobs.events import CheckpointSaved, Evaluated, EventWriter, TrainLogged
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import CheckpointSaved, Evaluated, TrainLogged
 from stplay.runs.traininglog import TRAINING_STAGE
 
 RESUME_FILES = (

@@ -25,14 +25,8 @@ from stplay import __version__
 from stplay.engine.worker.stages import Stages, Writes
 from stplay.errors import UserError
 from stplay.jobs import interrupts
-from stplay.jobs.events import (
-    EventWriter,
-    Noted,
-    RunFinished,
-    StageProgressed,
-    SystemSampled,
-    WorkerStarted,
-)
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted, RunFinished, StageProgressed, SystemSampled, WorkerStarted
 
 if TYPE_CHECKING:
     import torch

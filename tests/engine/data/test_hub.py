@@ -359,7 +359,7 @@ import sys
 from pathlib import Path
 from stplay.engine import hub, worker
 from stplay.engine.worker.stages import Stages
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.sources.names import model_source
 stop = worker.StopSignal()
 stop.deferred = False

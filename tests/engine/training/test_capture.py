@@ -25,7 +25,7 @@ from stplay.engine.packed.packing import Bucket, Packing
 from stplay.engine.training.capture import RECORDED_WHEN_SEEN, Capture, Embed, Recording, Sums
 from stplay.engine.training.loss import CachedMultipleNegativesRankingLoss
 from stplay.engine.worker.stages import Stages
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.runs import recipe as recipes
 
 LENGTHS = {

@@ -20,7 +20,8 @@ from smallmodels import small_model
 from stplay.engine.data import fingerprints
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
-from stplay.jobs.events import EventReader, RunStarted
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import RunStarted
 from stplay.runs import recipe
 from stplay.runs import run as runs
 from stplay.runs.run import Run

@@ -28,7 +28,7 @@ from stplay.engine.models.inputmodules import input_modules
 from stplay.engine.train import train
 from stplay.engine.worker import work
 from stplay.errors import UserError
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.runs import recipe
 from stplay.runs import run as runs
 

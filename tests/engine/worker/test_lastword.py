@@ -23,7 +23,8 @@ import os, signal, sys, time
 from pathlib import Path
 from stplay.engine import worker
 from stplay.errors import UserError
-from stplay.jobs.events import EventWriter, Noted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted
 
 worker.import_libraries = lambda stages, stop: None  # seconds that nothing here needs
 folder = Path(sys.argv[1])

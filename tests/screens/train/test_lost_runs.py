@@ -15,7 +15,8 @@ from textual.widgets import Button
 from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.jobs import job as jobs
-from stplay.jobs.events import EventWriter, RunFinished, SystemSampled, WorkerStarted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import RunFinished, SystemSampled, WorkerStarted
 from stplay.runs import run as runs
 from stplay.runs.run import Run
 from stplay.screens.app import StplayApp

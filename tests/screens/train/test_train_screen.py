@@ -13,7 +13,8 @@ from samplerun import finished_run
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
-from stplay.jobs.events import EventWriter, Noted, TrainLogged
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted, TrainLogged
 from stplay.runs import run as runs
 from stplay.screens.app import StplayApp
 from stplay.screens.train.recipeform import RecipeForm
