@@ -28,9 +28,9 @@ def add_to(add: AddCommand) -> None:
 
 def delete(options: argparse.Namespace) -> int:
     """Remove the runs that are named: all of them, or, where one cannot be, none."""
-    from stplay.runs import run as runs
+    from stplay.runs.run import Run
 
-    chosen = [runs.find_folder(name) for name in dict.fromkeys(options.runs)]
+    chosen = [Run.find_folder(name) for name in dict.fromkeys(options.runs)]
     for run in chosen:
         run.check_deletable(options.force)
     if not options.yes and not _confirmed([run.id for run in chosen]):

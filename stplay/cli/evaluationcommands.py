@@ -12,8 +12,7 @@ from stplay.jobs.interrupts import INTERRUPTED
 from stplay.text import MOST_DIGITS, clipped, printable, whole_number
 
 if TYPE_CHECKING:
-    from stplay.evaluations.evaluation import Evaluation, EvaluationLog
-    from stplay.jobs.interrupts import Interrupts
+    from stplay.evaluations.evaluation import Evaluation
 
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
 
@@ -91,17 +90,17 @@ def evaluate(options: argparse.Namespace) -> int:
     from stplay.jobs.interrupts import Interrupts
 
     interrupts = Interrupts()  # from now on nothing is left half-made
-    from stplay.evaluations import evaluation as evaluations
-    from stplay.evaluations.evaluation import CANCELLED
+    from stplay.cli.evaluationreport import EvaluationProgress
+    from stplay.evaluations.evaluation import CANCELLED, Evaluation, Request, with_checkpoints
     from stplay.jobs.job import LaunchStoppedError
     from stplay.sources import names as sources
 
     sources.data_source(options.data)
     models = options.models
     if options.checkpoints:
-        models = evaluations.with_checkpoints(models)
-    evaluation = evaluations.create(
-        evaluations.Request(
+        models = with_checkpoints(models)
+    evaluation = Evaluation.create(
+        Request(
             models=models,
             data=options.data,
             splits=options.splits,
@@ -112,11 +111,15 @@ def evaluate(options: argparse.Namespace) -> int:
         )
     )
     try:
-        log = _follow(evaluation, interrupts)
+        follower = evaluation.launch(lambda: interrupts.count > 0)
     except LaunchStoppedError:
         evaluation.discard()
         output.remark(f"stplay: {CANCELLED}")
         return INTERRUPTED
+    interrupts.let_hang_up()
+    if not follower.show_until_end(EvaluationProgress(), interrupts):
+        return INTERRUPTED
+    log = follower.log
     for noted in log.notes:
         output.remark(f"stplay: {noted.text}")
     assert log.finished is not None
@@ -134,29 +137,6 @@ def evaluate(options: argparse.Namespace) -> int:
     return UserError.exit_code if any(m.error for m in evaluation.summary().models) else 0
 
 
-def _follow(evaluation: Evaluation, interrupts: Interrupts) -> EvaluationLog:
-    """The log of the evaluation once it has ended; Ctrl+C cancels it."""
-    from stplay.cli.evaluationreport import EvaluationProgress
-
-    log, offset = evaluation.launch(lambda: interrupts.count > 0)
-    interrupts.let_hang_up()
-    progress, asked = EvaluationProgress(), False
-    try:
-        for events, _ in evaluation.follow(offset):
-            for event in events:
-                log.apply(event)
-            if not events:
-                evaluation.check_worker(log)
-            progress.show(log)
-            if interrupts.count and not asked:
-                asked = evaluation.request_stop()
-            if not events and not log.active:
-                break
-    finally:
-        progress.close()
-    return log
-
-
 def _print(evaluation: Evaluation, as_json: bool) -> None:
     summary = evaluation.summary()
     if as_json:
@@ -170,13 +150,13 @@ def _print(evaluation: Evaluation, as_json: bool) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """List the finished evaluations, or show the one named again."""
-    from stplay.evaluations import evaluation as evaluations
+    from stplay.evaluations.evaluation import Evaluation
 
     if options.evaluation is not None:
-        _print(evaluations.find(options.evaluation), options.json)
+        _print(Evaluation.find(options.evaluation), options.json)
         return 0
     found, exit_code = [], 0
-    for evaluation in evaluations.every():
+    for evaluation in Evaluation.every():
         try:
             found.append((evaluation.id, evaluation.summary()))
         except UserError as error:  # a damaged one does not hide the others
@@ -225,10 +205,10 @@ def show(options: argparse.Namespace) -> int:
 
 def wrong(options: argparse.Namespace) -> int:
     """Print the triplets a model gets wrong."""
-    from stplay.evaluations import evaluation as evaluations
+    from stplay.evaluations.evaluation import Evaluation
     from stplay.evaluations.wrongtriplets import WrongTriplets
 
-    evaluation = evaluations.find(options.evaluation)
+    evaluation = Evaluation.find(options.evaluation)
     summary = evaluation.summary()
     model = options.model or summary.rated()[0].name
     split = options.split or summary.splits[0].split

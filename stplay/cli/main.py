@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ from stplay.jobs.interrupts import INTERRUPTED
 if TYPE_CHECKING:
     from stplay.jobs.interrupts import Interrupts
     from stplay.runs.run import Run
-    from stplay.runs.traininglog import TrainingLog
 
 FINISHED, FAILED, WRONG_INPUT = 0, 1, 2
 
@@ -198,11 +196,11 @@ def train(options: argparse.Namespace) -> int:
     interrupts = Interrupts()  # from now on nothing is left half-made
     from stplay.jobs.job import LaunchStoppedError
     from stplay.runs import recipe
-    from stplay.runs import run as runs
+    from stplay.runs.run import Run
 
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
-    run = runs.create(chosen, options.name, recipe.stem(options.recipe))
+    run = Run.create(chosen, options.name, recipe.stem(options.recipe))
     try:
         return _launch(run, options, interrupts)
     except LaunchStoppedError:
@@ -233,9 +231,9 @@ def resume(options: argparse.Namespace) -> int:
 
     interrupts = Interrupts()
     from stplay.jobs.job import LaunchStoppedError
-    from stplay.runs import run as runs
+    from stplay.runs.run import Run
 
-    run = runs.find(options.run)
+    run = Run.find(options.run)
     run.check_resumable(options.force)
     try:
         return _launch(run, options, interrupts)
@@ -246,27 +244,26 @@ def resume(options: argparse.Namespace) -> int:
 
 def stop(options: argparse.Namespace) -> int:
     """Ask a run to stop, and wait until it has."""
-    from stplay.runs import run as runs
-    from stplay.runs.traininglog import stopping_words
+    from stplay.jobs.follower import Follower
+    from stplay.runs.run import Run
 
-    run = runs.find(options.run)
+    run = Run.find(options.run)
     if not run.request_stop():
         if run.read_log().active:
             raise UserError(f"The run {run.id} is only about to start; stop it in a moment.")
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")
-    output.say(f"{run.id}: {stopping_words(run.read_log())}")
-    while (log := run.read_log()).active:
-        time.sleep(0.2)
+    output.say(f"{run.id}: {run.stopping_words(run.read_log())}")
+    log = Follower(run).await_end()
     output.say(f"{run.id}: {log.state}" + (f": {log.error}" if log.error else ""))
     return FINISHED if log.status in ("stopped", "completed") else FAILED
 
 
 def list_runs(options: argparse.Namespace) -> int:
     """List the runs."""
-    from stplay.runs import run as runs
+    from stplay.runs.run import Run
 
     if options.json:
-        for summary in runs.summaries():
+        for summary in Run.summaries():
             output.json(summary)
         return FINISHED
 
@@ -276,7 +273,7 @@ def list_runs(options: argparse.Namespace) -> int:
 
     from stplay.text import count, decimals, moment
 
-    found = runs.summaries()
+    found = Run.summaries()
     if not found:
         output.say("There are no runs yet; start one with: stplay train sample")
         return FINISHED
@@ -354,7 +351,7 @@ def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> in
             output.remark("stplay: Stopping; the training is only about to begin.")
         return told
 
-    log, offset = run.launch(stop_asked)
+    follower = run.launch(stop_asked)
     interrupts.let_hang_up()
     detached = options.detach and not interrupts.count
     if detached and options.json:
@@ -363,34 +360,12 @@ def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> in
     if detached:
         output.say(run.id)
         return FINISHED
-    return _follow(run, log, offset, options.json, interrupts)
-
-
-def _follow(run: Run, log: TrainingLog, offset: int, as_json: bool, interrupts: Interrupts) -> int:
     from stplay.cli.trainingview import view_for
-    from stplay.runs.traininglog import stopping_words
 
-    view = view_for(run, as_json)
-    asked = False
-    try:
-        for events, lines in run.follow(offset):
-            for event in events:
-                log.apply(event)
-            if not events:
-                run.check_worker(log)
-            view.show(log, events, lines)
-            if interrupts.count and not asked:
-                asked = True
-                if run.request_stop():
-                    view.say(stopping_words(log))
-            if interrupts.presses > 1:
-                view.say(f"{run.id} was asked to stop and does so by itself; see: stplay runs")
-                return INTERRUPTED
-            if not events and not log.active:
-                break
-    finally:
-        view.close()
+    if not follower.show_until_end(view_for(run, options.json), interrupts):
+        return INTERRUPTED
     run.await_exit()
+    log = follower.log
     assert log.finished is not None
     if log.error:
         more = f" The whole story is in {run.worker_log_path}" if log.finished.details else ""

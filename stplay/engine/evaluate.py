@@ -19,8 +19,7 @@ import msgspec
 from stplay.engine.worker import work as worker
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.evaluations import evaluation as evaluations
-from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.evaluation import ENCODING_STAGE, Evaluation
 from stplay.evaluations.results import SIMILARITIES, EvaluatedModel, Result, Summary
 from stplay.jobs.eventlog import EventWriter
 from stplay.runs import modelsathand
@@ -87,7 +86,7 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
     )
     sentences = sum(len(split.sentences) for split in splits)
     for place, name in enumerate(request.models):
-        stage = f"{evaluations.ENCODING_STAGE}{printable(name)}"
+        stage = f"{ENCODING_STAGE}{printable(name)}"
 
         def progress(done: int, stage: str = stage, before: int = place * sentences) -> None:
             stages.progress(stage, before + done, len(request.models) * sentences, "sentences")

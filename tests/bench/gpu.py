@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cardmodel import LAYERS, make_card_model
 
-from stplay.engine.worker import work as worker
+from stplay.engine.worker import work
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Event, Noted
 from stplay.sources.names import COLUMNS
@@ -378,8 +378,8 @@ def main() -> int:
     parser.add_argument("folder", nargs="?", type=Path, help="triplets: dev.jsonl and test.jsonl")
     parser.add_argument("--cpu", action="store_true", help="a tiny version, without a GPU")
     options = parser.parse_args()
-    worker.choose_gpu(use_cpu=options.cpu)
-    worker.quiet_libraries()
+    work.choose_gpu(use_cpu=options.cpu)
+    work.quiet_libraries()
     import torch
 
     if not torch.cuda.is_available() and not options.cpu:
@@ -389,8 +389,8 @@ def main() -> int:
     capability = "nothing is recorded here"
     if not options.cpu:
         capability = "capability {}.{}".format(*torch.cuda.get_device_capability())
-    show(f"{worker.device_name(device)}, {capability}")
-    show("  ".join(f"{name} {version}" for name, version in worker.versions().items()))
+    show(f"{work.device_name(device)}, {capability}")
+    show("  ".join(f"{name} {version}" for name, version in work.versions().items()))
     show("  ".join(machine()))
     half = not options.cpu and torch.cuda.is_bf16_supported(including_emulation=False)
     with tempfile.TemporaryDirectory(prefix="stplay-bench-") as temporary:

@@ -18,20 +18,24 @@ from checkout import ROOT
 ENGINE = ROOT / "stplay" / "engine"
 # How each is started, and a library that it imports at its work.
 STARTED = {
-    "train": ("runs.create(recipe.load('sample'), 'mine', 'sample').launch()", "torch"),
-    "evaluate": ("evaluations.create(evaluations.Request([MODEL], DATA)).launch()", "torch"),
+    "train": ("Run.create(recipe.load('sample'), 'mine', 'sample').launch()", "torch"),
+    "evaluate": ("Evaluation.create(Request([MODEL], DATA)).launch()", "torch"),
     "encode": ("encoders.launch(encoders.address(MODEL), 'x')", "sentence_transformers"),
     "plan": ("plans.make(recipe.load('sample'), lambda stage: None)", "sentence_transformers"),
     "preview": ("asyncio.run(process.answer(MODULE, DATA, log=LOG, title='x'))", "pyarrow"),
     "project": ("asyncio.run(projector.Projector().project(np.eye(8)))", "umap"),
-    "modelcard": ("asyncio.run(process.answer(MODULE, HOME, log=LOG, title='x'))", "yaml"),
+    "writecard": ("asyncio.run(process.answer(MODULE, HOME, log=LOG, title='x'))", "yaml"),
 }
-OUTLIVING = {"train", "evaluate", "encode", "modelcard"}  # a card is written as a whole, or not
+OUTLIVING = {"train", "evaluate", "encode", "writecard"}  # a card is written as a whole, or not
 STARTER = """
 import asyncio, os, sys, time
 import numpy as np
 from pathlib import Path
-from stplay import encoders, evaluations, plans, process, projector, recipe, runs
+from stplay.encoding import encoders, projector
+from stplay.evaluations.evaluation import Evaluation, Request
+from stplay.jobs import process
+from stplay.runs import plans, recipe
+from stplay.runs.run import Run
 HOME, DATA, MODULE, MODEL = *sys.argv[1:], "builtin:tiny"
 LOG = Path(HOME) / "x.log"
 {start}

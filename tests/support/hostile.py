@@ -88,16 +88,16 @@ def main() -> None:
     home.mkdir()
     os.environ["STPLAY_HOME"] = str(home)
     from stplay.cli import main as cli
-    from stplay.evaluations import evaluation as evaluations
+    from stplay.evaluations.evaluation import Evaluation
     from stplay.runs import plans
-    from stplay.runs import run as runs
+    from stplay.runs.run import Run
 
     write_evaluation()
     write_corpus()
     threading.Thread(target=greet, args=(listen(),), daemon=True).start()
     for place, name, stand_in in (
-        (runs.Run, "launch", told),
-        (evaluations.Evaluation, "launch", evaluated),
+        (Run, "launch", told),
+        (Evaluation, "launch", evaluated),
         (plans, "make", lambda recipe, tell: planned(tell)),
     ):
         setattr(place, name, stand_in)

@@ -10,7 +10,6 @@ import psutil
 
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import Event, RunFinished, RunStarted, WorkerStarted
-from stplay.runs import run as runs
 from stplay.runs.recipe import Recipe
 from stplay.runs.run import Run
 
@@ -29,7 +28,7 @@ STARTED = RunStarted(
 
 
 def create(name: str | None = None) -> Run:
-    return runs.create(Recipe(), name, "sample")
+    return Run.create(Recipe(), name, "sample")
 
 
 def write(run: Run, *events: Event) -> Run:

@@ -26,7 +26,7 @@ from stplay.engine.training.capture import RECORDED_WHEN_SEEN, Capture, Embed, R
 from stplay.engine.training.loss import CachedMultipleNegativesRankingLoss
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.eventlog import EventWriter
-from stplay.runs import recipe as recipes
+from stplay.runs import recipe
 
 LENGTHS = {
     "all equal": [9] * 6,
@@ -334,7 +334,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             "data": {"train": str(folder), "dev": None, "test": None},
             "training": common | {"learning_rate": 1e-3} | training,
         }
-        chosen, record = recipes.build(values, "test"), Rerun()
+        chosen, record = recipe.build(values, "test"), Rerun()
         model = small_model(3, folder / "transformer")
         for module in model.modules():
             if isinstance(module, nn.Dropout):

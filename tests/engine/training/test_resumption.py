@@ -23,7 +23,6 @@ from stplay.jobs import folders, manifest
 from stplay.jobs.eventlog import EventReader
 from stplay.jobs.events import RunStarted
 from stplay.runs import recipe
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 
@@ -277,7 +276,7 @@ def _begin(folder: Path, name: str, engine: str) -> Given:
     settings |= {"training.max_steps": "18", "training.engine": engine}
     settings |= {"model.base": str(place / "base")}
     chosen = recipe.load("sample", [f"{field}={value}" for field, value in settings.items()])
-    return Given(runs.create(chosen, name, "sample"), place)
+    return Given(Run.create(chosen, name, "sample"), place)
 
 
 def _copy(folder: Path, given: Given, case: str) -> Given:
