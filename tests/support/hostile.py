@@ -135,7 +135,7 @@ def events():
 
 def told(run, stop_asked):
     from stplay.jobs.eventlog import EventWriter
-    from stplay.runs.traininglog import TrainingLog
+    from stplay.jobs.follower import Follower
 
     writer = EventWriter(run.events_path)
     for event in events():
@@ -143,7 +143,7 @@ def told(run, stop_asked):
     writer.close()
     with run.events_path.open("ab") as file:
         file.write(f'{{"type": "Newer", "text": "{TEXT[-30:]}"}}\n{OSC}\n'.encode())
-    return TrainingLog(), 0
+    return Follower(run)
 
 
 def planned(tell):
@@ -166,6 +166,7 @@ def planned(tell):
 def evaluated(evaluation, stop_asked):
     from stplay.jobs.eventlog import EventWriter
     from stplay.jobs.events import Noted, RunFinished, StageProgressed
+    from stplay.jobs.follower import Follower
 
     evaluation.summary_path.write_bytes(msgspec.json.encode(summary()))
     writer = EventWriter(evaluation.events_path)
@@ -173,7 +174,7 @@ def evaluated(evaluation, stop_asked):
     writer.write(Noted(level="warning", text=TEXT))
     writer.write(RunFinished(outcome="completed", exit_code=0))
     writer.close()
-    return evaluation.log_type(), 0
+    return Follower(evaluation)
 
 
 def summary():
