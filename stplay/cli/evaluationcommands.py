@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from stplay.cli import output
+from stplay.cli.grammar import AddCommand, number
 from stplay.errors import UserError
-from stplay.jobs.interrupts import INTERRUPTED
-from stplay.text import MOST_DIGITS, clipped, printable, whole_number
+from stplay.exitcodes import FINISHED, INTERRUPTED, WRONG_INPUT
+from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.evaluations.evaluation import Evaluation
 
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean")
-
-
-class AddCommand(Protocol):
-    """Adds a command to the command line."""
-
-    def __call__(
-        self, name: str, command: Callable[[argparse.Namespace], int], text: str
-    ) -> argparse.ArgumentParser:
-        """The parser of the command's own arguments."""
-        ...
 
 
 def add_to(add: AddCommand) -> None:
@@ -69,20 +59,6 @@ def add_to(add: AddCommand) -> None:
     wrong_.add_argument("--search", default="", metavar="TEXT", help="only those with this text")
     wrong_.add_argument("--similarity", choices=SIMILARITIES, default=SIMILARITIES[0])
     wrong_.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
-
-
-def number(text: str) -> int:
-    """A number on the command line.
-
-    Raises:
-        ArgumentTypeError: it is none.
-    """
-    if (found := whole_number(text)) is None:
-        raise argparse.ArgumentTypeError(
-            f"{clipped(printable(text), 40)!r} is no whole number above 0, of at most "
-            f"{MOST_DIGITS} digits"
-        )
-    return found
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -134,7 +110,7 @@ def evaluate(options: argparse.Namespace) -> int:
             output.remark(f"stplay: {log.error}{more}")
         return log.finished.exit_code
     _print(evaluation, options.json)
-    return UserError.exit_code if any(m.error for m in evaluation.summary().models) else 0
+    return WRONG_INPUT if any(m.error for m in evaluation.summary().models) else FINISHED
 
 
 def _print(evaluation: Evaluation, as_json: bool) -> None:
@@ -154,14 +130,14 @@ def show(options: argparse.Namespace) -> int:
 
     if options.evaluation is not None:
         _print(Evaluation.find(options.evaluation), options.json)
-        return 0
-    found, exit_code = [], 0
+        return FINISHED
+    found, exit_code = [], FINISHED
     for evaluation in Evaluation.every():
         try:
             found.append((evaluation.id, evaluation.summary()))
         except UserError as error:  # a damaged one does not hide the others
             output.remark(f"stplay: {error.sentence}")
-            exit_code = error.exit_code
+            exit_code = WRONG_INPUT
     if options.json:
         for name, summary in found:
             for line in summary.lines():
@@ -221,4 +197,4 @@ def wrong(options: argparse.Namespace) -> int:
         options.search,
     )
     found.write(output.Data(options.format), options.format)
-    return 0
+    return FINISHED

@@ -14,6 +14,7 @@ from typing import ClassVar, Generic, TypeVar
 import psutil
 
 from stplay.errors import UserError
+from stplay.exitcodes import FAILED
 from stplay.jobs import folders, interrupts, process
 from stplay.jobs.eventlog import EventReader, EventWriter
 from stplay.jobs.events import RunFinished, WorkerStarted
@@ -177,7 +178,7 @@ class Job(Generic[Log]):
             newest, _ = self._fold()
             if newest.active and newest.worker == worker:
                 events = EventWriter(self.events_path)
-                events.write(RunFinished(outcome="failed", exit_code=1, error=sentence))
+                events.write(RunFinished(outcome="failed", exit_code=FAILED, error=sentence))
                 events.close()
 
     def launch(self, stop_asked: Callable[[], bool] = lambda: False) -> Follower[Log]:

@@ -19,7 +19,7 @@ from sampleevaluation import finished_evaluation
 from samplerun import finished_run
 from wildlogs import WILD, examples, logs
 
-from stplay.cli import main
+from stplay.cli import runcommands
 from stplay.cli.console import SafeConsole
 from stplay.cli.evaluationreport import EvaluationProgress
 from stplay.cli.trainingview import PlainView, TerminalView
@@ -101,7 +101,7 @@ def test_whatever_stands_in_a_log_is_listed(home: Path, text: bytes):
     run.folder.mkdir(parents=True, exist_ok=True)
     run.events_path.write_bytes(text)
     with contextlib.redirect_stdout(io.StringIO()) as shown:
-        main.list_runs(argparse.Namespace(json=False))
+        runcommands.list_runs(argparse.Namespace(json=False))
     assert "mine" in shown.getvalue()
     assert printable_lines(shown.getvalue()) == shown.getvalue()
     for path in folders.checkpoints(run.folder).values():

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from stplay import __version__
+from stplay import __version__, exitcodes
 from stplay.engine.worker.stages import Stages, Writes
 from stplay.errors import UserError
 from stplay.jobs import interrupts
@@ -104,7 +104,7 @@ def last_word(error: BaseException | None, folder: Path, advice: Advice) -> RunF
         return ending(error, folder, advice)
     except BaseException as fault:
         print_error(fault)
-        return RunFinished(outcome="failed", exit_code=1, error=type(error).__name__)
+        return RunFinished(outcome="failed", exit_code=exitcodes.FAILED, error=type(error).__name__)
 
 
 def print_error(error: BaseException) -> None:
@@ -244,17 +244,17 @@ def ending(error: BaseException | None, folder: Path, advice: Advice) -> RunFini
     """
     match error:
         case None:
-            return RunFinished(outcome="completed", exit_code=0)
+            return RunFinished(outcome="completed", exit_code=exitcodes.FINISHED)
         case Stopped():
-            return RunFinished(outcome="stopped", exit_code=interrupts.INTERRUPTED)
+            return RunFinished(outcome="stopped", exit_code=exitcodes.INTERRUPTED)
     sentence = user_sentence(error, folder, advice)
     details = "".join(traceback.format_exception(error))
     if not isinstance(error, UserError):
         print_error(error)
     if sentence is not None:
-        return RunFinished(outcome="failed", exit_code=UserError.exit_code, error=sentence)
+        return RunFinished(outcome="failed", exit_code=exitcodes.WRONG_INPUT, error=sentence)
     summary = traceback.format_exception_only(error)[0].strip().rstrip(":")
-    return RunFinished(outcome="failed", exit_code=1, error=summary, details=details)
+    return RunFinished(outcome="failed", exit_code=exitcodes.FAILED, error=summary, details=details)
 
 
 def user_sentence(error: BaseException, folder: Path, advice: Advice) -> str | None:
