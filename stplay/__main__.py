@@ -2,14 +2,14 @@
 
 import sys
 
-INTERRUPTED = 130  # as stplay.jobs.interrupts has it, of which nothing is imported yet
-
 
 def main() -> int:
     """Run the command line and return its exit code."""
     try:
         from stplay.cli import main as cli
     except KeyboardInterrupt:  # before anything was begun
+        from stplay.exitcodes import INTERRUPTED
+
         return INTERRUPTED
     return cli.main()
 

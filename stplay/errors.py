@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stplay import exitcodes
 from stplay.text import printable
 
 
@@ -11,7 +12,7 @@ class UserError(Exception):
     The sentence says what is wrong and what to do; it is shown without a traceback.
     """
 
-    exit_code = 2
+    exit_code = exitcodes.WRONG_INPUT
 
     @property
     def sentence(self) -> str:

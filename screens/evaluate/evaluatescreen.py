@@ -17,9 +17,8 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from stplay.errors import UserError
-from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations import writtencards
-from stplay.evaluations.evaluation import CANCELLED, Evaluation
+from stplay.evaluations.evaluation import CANCELLED, Evaluation, Request, with_checkpoints
 from stplay.evaluations.wrongtriplets import FORMATS
 from stplay.screens.evaluate.evaluationform import EvaluationForm, earlier
 from stplay.screens.evaluate.evaluationview import EvaluationView
@@ -87,7 +86,7 @@ class EvaluateScreen(Screen[None]):
         self.form.focus_start()
         if self._wanted is not None:
             self.form.choose(self._wanted)
-        elif not self._afresh and (active := evaluations.running()) is not None:
+        elif not self._afresh and (active := Evaluation.running()) is not None:
             self.show_work(active)
 
     def choose_model(self, name: str) -> None:
@@ -146,9 +145,9 @@ class EvaluateScreen(Screen[None]):
         self._launch(event.request)
 
     @work(exclusive=True, group="launch")
-    async def _launch(self, request: evaluations.Request) -> None:
+    async def _launch(self, request: Request) -> None:
         try:
-            evaluation = await asyncio.to_thread(evaluations.create, request)
+            evaluation = await asyncio.to_thread(Evaluation.create, request)
             self.show_work(evaluation)
             await asyncio.to_thread(evaluation.launch)
         except UserError as error:
@@ -160,6 +159,10 @@ class EvaluateScreen(Screen[None]):
         self.watch_.open(evaluation)
         self._show(self.watch_)
         self.set_focus(None)
+
+    def on_job_watch_status_changed(self) -> None:
+        """Offer the keys that work now."""
+        self.refresh_bindings()
 
     def on_evaluation_watch_ended(self, event: EvaluationWatch.Ended) -> None:
         """Show what was found, or why nothing was."""
@@ -229,7 +232,7 @@ class EvaluateScreen(Screen[None]):
             return None
         chosen = await self.app.push_screen_wait(Choice(title, options))
         try:
-            return evaluations.find(chosen) if chosen is not None else None
+            return Evaluation.find(chosen) if chosen is not None else None
         except UserError as error:  # removed meanwhile
             self.notify(error.sentence, severity="error", markup=False)
             return None
@@ -273,7 +276,7 @@ class EvaluateScreen(Screen[None]):
         runs = [each.run for each in (wanted.contender, *self.view.contenders) if each.run]
         try:
             request = self.view.evaluations[0].request()
-            models = evaluations.with_checkpoints([str(RunName(run)) for run in runs[:1]])
+            models = with_checkpoints([str(RunName(run)) for run in runs[:1]])
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)
             return

@@ -16,7 +16,6 @@ from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
 from stplay.errors import UserError
-from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.hardware import has_gpu
 from stplay.runs import modelsathand
@@ -233,7 +232,7 @@ class EvaluationForm(Horizontal):
         if event.option.id is None:
             return
         try:
-            self.post_message(self.Reopened(evaluations.find(event.option.id)))
+            self.post_message(self.Reopened(Evaluation.find(event.option.id)))
         except UserError as error:  # removed meanwhile
             self.notify(error.sentence, severity="error", markup=False)
 
@@ -241,7 +240,7 @@ class EvaluationForm(Horizontal):
 def earlier(most: int | None = None) -> dict[str, Content]:
     """The newest finished evaluations in a few lines each, by their names; a damaged one is not."""
     found = {}
-    for evaluation in evaluations.every()[:most]:
+    for evaluation in Evaluation.every()[:most]:
         with suppress(UserError):
             found[evaluation.id] = earlier_words(evaluation)
     return found

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import ProgressBar, Static
 
 from stplay.evaluations.evaluation import Evaluation, EvaluationLog
-from stplay.jobs.events import EventReader
+from stplay.jobs.events import Event
 from stplay.jobs.worklog import SIGNS, stage_words
+from stplay.screens.shared.jobwatch import JobWatch
 from stplay.text import duration, printable
 
-POLL_SECONDS = 0.1
-CHECK_SECONDS = 1.0
 
-
-class EvaluationWatch(Vertical):
+class EvaluationWatch(JobWatch[EvaluationLog]):
     """Follows an evaluation's event log until its end."""
 
     class Ended(Message):
@@ -29,11 +27,8 @@ class EvaluationWatch(Vertical):
             self.log = log
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(EvaluationLog())
         self.evaluation: Evaluation | None = None
-        self.evaluation_log = EvaluationLog()
-        self._reader: EventReader | None = None
-        self._offered = False
 
     def compose(self) -> ComposeResult:
         """The state, the bar, and what is being done."""
@@ -44,48 +39,26 @@ class EvaluationWatch(Vertical):
         yield Static(id="watch-stage")
         yield Static(id="watch-notes")
 
-    def on_mount(self) -> None:
-        """Look for news several times a second."""
-        self.set_interval(POLL_SECONDS, self._poll)
-        self.set_interval(CHECK_SECONDS, self._check_worker)
-
     def open(self, evaluation: Evaluation) -> None:
         """Follow ``evaluation`` from its first event on."""
         self.evaluation = evaluation
-        self.evaluation_log = EvaluationLog()
-        self._reader = EventReader(evaluation.events_path)
-        self._poll()
+        self.follow(evaluation)
 
     @property
     def active(self) -> bool:
         """Whether an evaluation is at work here, as far as is known."""
-        return self._reader is not None and self.evaluation_log.status != "lost"
+        return self.follower is not None and self.job_log.status != "lost"
 
-    def _poll(self) -> None:
-        if self._reader is None:
-            return
-        for event in self._reader.read():
-            self.evaluation_log.apply(event)
-        self._show()
-        self._tell_end()
-        if self.active != self._offered:  # lost, or heard of again: other keys work
-            self._offered = self.active
-            self.screen.refresh_bindings()
+    def show_events(self, events: list[Event]) -> None:
+        """Show where the evaluation stands; once it is over, follow it no more, and say so."""
+        self.refresh_view()
+        if self.evaluation is not None and self.follower is not None and self.follower.over:
+            self.leave()
+            self.post_message(self.Ended(self.evaluation, self.job_log))
 
-    def _check_worker(self) -> None:
-        if self._reader is None or self.evaluation is None:
-            return
-        self.evaluation.check_worker(self.evaluation_log)
-        self._tell_end()
-
-    def _tell_end(self) -> None:
-        if self.evaluation is not None and not self.evaluation_log.active:
-            self._reader = None
-            self._show()
-            self.post_message(self.Ended(self.evaluation, self.evaluation_log))
-
-    def _show(self) -> None:
-        log, evaluation = self.evaluation_log, self.evaluation
+    def refresh_view(self) -> None:
+        """Paint everything from what is known."""
+        log, evaluation = self.job_log, self.evaluation
         if evaluation is None:
             return
         self.query_one("#watch-state", Static).update(

@@ -13,7 +13,6 @@ from textual.message import Message
 
 from stplay.errors import UserError
 from stplay.runs import recipe
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 from stplay.screens.train.datapreview import DataPreview
 from stplay.screens.train.recipeform import RecipeForm
@@ -71,7 +70,7 @@ class NewRun(Horizontal):
     @on(RecipeForm.StartPressed)
     async def _start(self, event: RecipeForm.StartPressed) -> None:
         try:
-            run = runs.create(event.chosen, None, event.stem)
+            run = Run.create(event.chosen, None, event.stem)
             await asyncio.to_thread(run.launch)
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)

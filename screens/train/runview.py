@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
-from stplay.jobs.events import Evaluated, EventReader, Replaced, RunResumed, TrainLogged
+from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, Status, memory_words, stage_words
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (
@@ -26,11 +24,10 @@ from stplay.runs.traininglog import (
     engine_words,
     started_epoch_words,
 )
+from stplay.screens.shared.jobwatch import JobWatch
 from stplay.text import count, decimals, duration, printable, size
 
-POLL_SECONDS = 0.2
-PIECE = 1 << 18
-LOG_TAIL = 1 << 16
+OUTPUT_SECONDS = 1.0
 WIDTHS = dict(zip(HEADINGS, (8, 9, 14, 10, 10, 10), strict=True))
 STATUS_STYLES: dict[Status, str] = {
     "starting": "$warning",
@@ -85,24 +82,13 @@ def packed(facts: Iterable[str], width: int) -> list[str]:
     return lines
 
 
-class RunView(Vertical):
+class RunView(JobWatch[TrainingLog]):
     """Follows a run's event log and shows it."""
 
-    class StatusChanged(Message):
-        """The run that is shown has another status now."""
-
-        def __init__(self, log: TrainingLog) -> None:
-            super().__init__()
-            self.log = log
-
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(TrainingLog())
         self.run: Run | None = None
-        self.training_log = TrainingLog()
-        self._reader: EventReader | None = None
-        self._status: Status | None = None
-        self._worker_log_size = -1
-        self._caught_up = False
+        self._output: bytes | None = None
         self._told: dict[str, Content] = {}
 
     def compose(self) -> ComposeResult:
@@ -118,79 +104,53 @@ class RunView(Vertical):
         yield RichLog(id="worker-log", max_lines=2000, min_width=20, wrap=True, markup=False)
 
     def on_mount(self) -> None:
-        """Look for news a few times a second."""
+        """Begin without the training process's log."""
         self.query_one("#worker-log").display = False
-        self.set_interval(POLL_SECONDS, self.poll)
-        self.set_interval(1.0, self._check_worker)
+        self.set_interval(OUTPUT_SECONDS, self._show_output)
 
     def open(self, run: Run) -> None:
         """Show ``run`` from its first event on."""
         self.run = run
-        self.training_log = TrainingLog()
-        self._reader = EventReader(run.events_path, piece=PIECE)
-        self._caught_up = False
-        self._status = None
-        self._worker_log_size = -1
+        self._output = None
         self.query_one(TrainingTable).clear()
         self.query_one("#worker-log", RichLog).clear()
-        self.poll()
+        self.follow(run)
 
     def focus_table(self) -> None:
         """Put the focus on the table."""
         self.query_one(TrainingTable).focus()
 
-    def poll(self) -> None:
-        """Fold in what came since the last look, a bounded piece at a time, and show it."""
-        if self._reader is None:
-            return
-        events = self._reader.read()
-        if not events:
-            self._caught_up = True
-            return
+    def show_events(self, events: list[Event]) -> None:
+        """Show the rows that have come or changed, and paint everything else from what is known."""
         changed: set[int] = set()
         afresh = False
         for event in events:
-            self.training_log.apply(event)
             match event:
                 case TrainLogged() | Evaluated():
                     changed.add(event.step)
                 case RunResumed() | Replaced():
                     afresh = True
-        self.query_one(TrainingTable).show(self.training_log.rows, changed, afresh=afresh)
+        if events:
+            self.query_one(TrainingTable).show(self.job_log.rows, changed, afresh=afresh)
         self.refresh_view()
-        self.call_later(self.poll)
-
-    def _check_worker(self) -> None:
-        if self.run is None or not self._caught_up:  # half a log would say that it is at work
-            return
-        before = self.training_log.status
-        self.run.check_worker(self.training_log)
-        if self.training_log.status != before or self._status is None:
-            self.refresh_view()
-        if self.query_one("#worker-log").display:
-            self._read_worker_log(self.run.worker_log_path)
 
     def toggle_worker_log(self) -> None:
         """Show the training process's log, or hide it."""
         panel = self.query_one("#worker-log", RichLog)
         panel.display = not panel.display
-        if panel.display and self.run is not None:
-            self._read_worker_log(self.run.worker_log_path)
+        self._show_output()
 
-    def _read_worker_log(self, path: Path) -> None:
-        try:
-            length = path.stat().st_size
-            if length == self._worker_log_size:
-                return
-            with path.open("rb") as file:
-                file.seek(max(0, length - LOG_TAIL))
-                text = file.read(LOG_TAIL).decode("utf-8", "replace")
-        except OSError:
-            return
-        self._worker_log_size = length
+    def _show_output(self) -> None:
         panel = self.query_one("#worker-log", RichLog)
+        if self.run is None or not panel.display:
+            return
+        output = self.run.output()
+        if output == self._output:
+            return
+        self._output = output
         panel.clear()
         # A progress bar of a library's rewrites its line; only its last state is worth showing.
+        text = output.decode("utf-8", "replace")
         lines = [line.rstrip().rpartition("\r")[2] for line in text.split("\n")]
         for line in lines:
             if line.strip():
@@ -200,7 +160,7 @@ class RunView(Vertical):
 
     def refresh_view(self) -> None:
         """Paint everything from what is known."""
-        log, run = self.training_log, self.run
+        log, run = self.job_log, self.run
         if run is None:
             return
         style = "$error" if log.diverged else STATUS_STYLES[log.status]
@@ -218,9 +178,6 @@ class RunView(Vertical):
         self._tell("facts", self._facts(log))
         self._tell("stage", self._stage(log))
         self._tell("notes", self._notes(log))
-        if log.status != self._status:
-            self._status = log.status
-            self.post_message(self.StatusChanged(log))
 
     def _tell(self, line: str, content: Content) -> None:
         # An update lays the screen out anew: it is saved where nothing changed.

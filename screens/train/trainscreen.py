@@ -70,9 +70,9 @@ class TrainScreen(Screen[None]):
 
     async def _fill(self) -> None:
         # A run that is at work is shown at once, unless it may be what broke the screen.
-        from stplay.runs import run as runs
+        from stplay.runs.run import Run
 
-        running = None if self._afresh else await asyncio.to_thread(runs.running)
+        running = None if self._afresh else await asyncio.to_thread(Run.running)
         if running is not None:
             await self.show_run(running)
         else:
@@ -117,14 +117,14 @@ class TrainScreen(Screen[None]):
         view = self._shown
         match action:
             case "stop":
-                return view is not None and view.training_log.active
+                return view is not None and view.job_log.active
             case "resume":
                 resumable = ("stopped", "failed", "lost")
-                return view is not None and view.training_log.status in resumable
+                return view is not None and view.job_log.status in resumable
             case "delete":
-                return view is not None and not view.training_log.active
+                return view is not None and not view.job_log.active
             case "evaluate":
-                return view is not None and view.training_log.checkpoint is not None
+                return view is not None and view.job_log.checkpoint is not None
             case "toggle_log" | "new_run":
                 return view is not None
             case "toggle_data":
@@ -135,11 +135,12 @@ class TrainScreen(Screen[None]):
         """Watch what was started."""
         await self.show_run(event.run)
 
-    def on_run_view_status_changed(self, event: RunView.StatusChanged) -> None:
+    def on_job_watch_status_changed(self) -> None:
         """Name the run's machine, and offer the keys that work now."""
-        if self._shown is None:
+        view = self._shown
+        if view is None:
             return
-        worker, started = event.log.worker, event.log.started
+        worker, started = view.job_log.worker, view.job_log.started
         parts = [worker.host if worker else platform.node()]
         if started is not None:
             parts += [started.device, started.precision]
@@ -157,7 +158,7 @@ class TrainScreen(Screen[None]):
 
     async def action_evaluate(self) -> None:
         """Evaluate the run's final model, or the newest checkpoint where there is none yet."""
-        run, log = (self._view.run, self._view.training_log) if self._view else (None, None)
+        run, log = (self._view.run, self._view.job_log) if self._view else (None, None)
         if run is not None and log is not None and log.checkpoint is not None:
             step = None if log.status == "completed" else str(log.checkpoint.step)
             await self.app.evaluate(str(RunName(run.id, step)))
@@ -169,11 +170,11 @@ class TrainScreen(Screen[None]):
     @work
     async def action_open_run(self) -> None:
         """Choose among all runs."""
-        from stplay.runs import run as runs
+        from stplay.runs.run import Run
         from stplay.screens.shared.dialog import Choice
 
         options = {}
-        for summary in await asyncio.to_thread(runs.summaries):
+        for summary in await asyncio.to_thread(Run.summaries):
             step = f"step {count(summary.step)}" if summary.step else ""
             options[summary.run] = Content.assemble(
                 (f"{printable(summary.run)}  ", "bold"), summary.state, f"  {step}"
@@ -185,14 +186,13 @@ class TrainScreen(Screen[None]):
         if chosen is None:
             return
         try:
-            await self.show_run(runs.find(chosen))
+            await self.show_run(Run.find(chosen))
         except UserError as error:  # removed meanwhile
             self.notify(error.sentence, severity="error", markup=False)
 
     @work
     async def action_stop(self) -> None:
         """Stop the run that is shown, once the person has confirmed it."""
-        from stplay.runs.traininglog import stopping_words
         from stplay.screens.shared.dialog import Question
 
         run = self._view.run if self._view is not None else None
@@ -206,7 +206,7 @@ class TrainScreen(Screen[None]):
         if await self.app.push_screen_wait(question):
             try:
                 if run.request_stop():
-                    self.notify(stopping_words(run.read_log()))
+                    self.notify(run.stopping_words(run.read_log()))
             except UserError as error:
                 self.notify(error.sentence, severity="error", markup=False)
 
@@ -239,7 +239,7 @@ class TrainScreen(Screen[None]):
         """Go on with the run that is shown; a lost one once the person has said that it is dead."""
         from stplay.screens.shared.dialog import Question
 
-        run, log = (self._view.run, self._view.training_log) if self._view else (None, None)
+        run, log = (self._view.run, self._view.job_log) if self._view else (None, None)
         if run is None or log is None:
             return
         lost = log.status == "lost"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from stplay.cli import output
+from stplay.cli.grammar import AddCommand
 from stplay.errors import UserError
+from stplay.exitcodes import FINISHED
 from stplay.text import size
-
-if TYPE_CHECKING:
-    from stplay.cli.evaluationcommands import AddCommand
 
 
 def add_to(add: AddCommand) -> None:
@@ -28,17 +26,17 @@ def add_to(add: AddCommand) -> None:
 
 def delete(options: argparse.Namespace) -> int:
     """Remove the runs that are named: all of them, or, where one cannot be, none."""
-    from stplay.runs import run as runs
+    from stplay.runs.run import Run
 
-    chosen = [runs.find_folder(name) for name in dict.fromkeys(options.runs)]
+    chosen = [Run.find_folder(name) for name in dict.fromkeys(options.runs)]
     for run in chosen:
         run.check_deletable(options.force)
     if not options.yes and not _confirmed([run.id for run in chosen]):
         output.remark("Nothing was deleted.")
-        return 0
+        return FINISHED
     for run in chosen:
         output.say(f"{run.id}: deleted, {size(run.delete())} freed")
-    return 0
+    return FINISHED
 
 
 def _confirmed(names: list[str]) -> bool:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from stplay.cli import output
+from stplay.cli.grammar import AddCommand, number
 from stplay.errors import UserError
-from stplay.jobs.interrupts import INTERRUPTED
+from stplay.exitcodes import FINISHED, INTERRUPTED, WRONG_INPUT
 from stplay.similarities import SIMILARITIES
-from stplay.text import MOST_DIGITS, clipped, printable, whole_number
+from stplay.text import printable
 
 if TYPE_CHECKING:
-    from stplay.evaluations.evaluation import Evaluation, EvaluationLog
-    from stplay.jobs.interrupts import Interrupts
-
-
-class AddCommand(Protocol):
-    """Adds a command to the command line."""
-
-    def __call__(
-        self, name: str, command: Callable[[argparse.Namespace], int], text: str
-    ) -> argparse.ArgumentParser:
-        """The parser of the command's own arguments."""
-        ...
+    from stplay.evaluations.evaluation import Evaluation
 
 
 def add_to(add: AddCommand) -> None:
@@ -71,36 +60,22 @@ def add_to(add: AddCommand) -> None:
     wrong_.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
 
 
-def number(text: str) -> int:
-    """A number on the command line.
-
-    Raises:
-        ArgumentTypeError: it is none.
-    """
-    if (found := whole_number(text)) is None:
-        raise argparse.ArgumentTypeError(
-            f"{clipped(printable(text), 40)!r} is no whole number above 0, of at most "
-            f"{MOST_DIGITS} digits"
-        )
-    return found
-
-
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate, show the progress, and print what was found."""
     from stplay.jobs.interrupts import Interrupts
 
     interrupts = Interrupts()  # from now on nothing is left half-made
-    from stplay.evaluations import evaluation as evaluations
-    from stplay.evaluations.evaluation import CANCELLED
+    from stplay.cli.evaluationreport import EvaluationProgress
+    from stplay.evaluations.evaluation import CANCELLED, Evaluation, Request, with_checkpoints
     from stplay.jobs.job import LaunchStoppedError
     from stplay.sources.datasources import data_source
 
     data_source(options.data)
     models = options.models
     if options.checkpoints:
-        models = evaluations.with_checkpoints(models)
-    evaluation = evaluations.create(
-        evaluations.Request(
+        models = with_checkpoints(models)
+    evaluation = Evaluation.create(
+        Request(
             models=models,
             data=options.data,
             splits=options.splits,
@@ -111,11 +86,15 @@ def evaluate(options: argparse.Namespace) -> int:
         )
     )
     try:
-        log = _follow(evaluation, interrupts)
+        follower = evaluation.launch(lambda: interrupts.count > 0)
     except LaunchStoppedError:
         evaluation.discard()
         output.remark(f"stplay: {CANCELLED}")
         return INTERRUPTED
+    interrupts.let_hang_up()
+    if not follower.show_until_end(EvaluationProgress(), interrupts):
+        return INTERRUPTED
+    log = follower.log
     for noted in log.notes:
         output.remark(f"stplay: {noted.text}")
     assert log.finished is not None
@@ -130,30 +109,7 @@ def evaluate(options: argparse.Namespace) -> int:
             output.remark(f"stplay: {log.error}{more}")
         return log.finished.exit_code
     _print(evaluation, options.json)
-    return UserError.exit_code if any(m.error for m in evaluation.summary().models) else 0
-
-
-def _follow(evaluation: Evaluation, interrupts: Interrupts) -> EvaluationLog:
-    """The log of the evaluation once it has ended; Ctrl+C cancels it."""
-    from stplay.cli.evaluationreport import EvaluationProgress
-
-    log, offset = evaluation.launch(lambda: interrupts.count > 0)
-    interrupts.let_hang_up()
-    progress, asked = EvaluationProgress(), False
-    try:
-        for events, _ in evaluation.follow(offset):
-            for event in events:
-                log.apply(event)
-            if not events:
-                evaluation.check_worker(log)
-            progress.show(log)
-            if interrupts.count and not asked:
-                asked = evaluation.request_stop()
-            if not events and not log.active:
-                break
-    finally:
-        progress.close()
-    return log
+    return WRONG_INPUT if any(m.error for m in evaluation.summary().models) else FINISHED
 
 
 def _print(evaluation: Evaluation, as_json: bool) -> None:
@@ -169,18 +125,18 @@ def _print(evaluation: Evaluation, as_json: bool) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """List the finished evaluations, or show the one named again."""
-    from stplay.evaluations import evaluation as evaluations
+    from stplay.evaluations.evaluation import Evaluation
 
     if options.evaluation is not None:
-        _print(evaluations.find(options.evaluation), options.json)
-        return 0
-    found, exit_code = [], 0
-    for evaluation in evaluations.every():
+        _print(Evaluation.find(options.evaluation), options.json)
+        return FINISHED
+    found, exit_code = [], FINISHED
+    for evaluation in Evaluation.every():
         try:
             found.append((evaluation.id, evaluation.summary()))
         except UserError as error:  # a damaged one does not hide the others
             output.remark(f"stplay: {error.sentence}")
-            exit_code = error.exit_code
+            exit_code = WRONG_INPUT
     if options.json:
         for name, summary in found:
             for line in summary.lines():
@@ -224,10 +180,10 @@ def show(options: argparse.Namespace) -> int:
 
 def wrong(options: argparse.Namespace) -> int:
     """Print the triplets a model gets wrong."""
-    from stplay.evaluations import evaluation as evaluations
+    from stplay.evaluations.evaluation import Evaluation
     from stplay.evaluations.wrongtriplets import WrongTriplets
 
-    evaluation = evaluations.find(options.evaluation)
+    evaluation = Evaluation.find(options.evaluation)
     summary = evaluation.summary()
     model = options.model or summary.rated()[0].name
     split = options.split or summary.splits[0].split
@@ -240,4 +196,4 @@ def wrong(options: argparse.Namespace) -> int:
         options.search,
     )
     found.write(output.Data(options.format), options.format)
-    return 0
+    return FINISHED

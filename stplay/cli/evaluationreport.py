@@ -14,6 +14,7 @@ from stplay.evaluations import reference
 from stplay.evaluations.evaluation import Evaluation, EvaluationLog
 from stplay.evaluations.results import METRICS, Accuracy, EvaluatedModel, EvaluatedSplit, Summary
 from stplay.evaluations.significance import compare
+from stplay.jobs.events import Event
 from stplay.jobs.worklog import stage_words
 from stplay.text import count, decimals, duration, printable, shortened
 
@@ -42,7 +43,7 @@ class EvaluationProgress:
             self._task = self._bar.add_task("starting", total=None, left="")
             self._bar.start()
 
-    def show(self, log: EvaluationLog) -> None:
+    def show(self, log: EvaluationLog, events: list[Event], lines: bytes) -> None:
         """Show where ``log`` stands."""
         stage = log.stage
         if stage is None:
@@ -62,6 +63,13 @@ class EvaluationProgress:
         if stage.stage != self._stage or share >= self._share + PLAIN_STAGE_SHARE:
             self._stage, self._share = stage.stage, share
             output.remark(f"{stage_words(stage)}  {words}".rstrip())
+
+    def say(self, sentence: str) -> None:
+        """Tell the person, above the bar where there is one."""
+        if self._bar is not None:
+            self._bar.console.print(Text(sentence))
+        else:
+            output.remark(sentence)
 
     def close(self) -> None:
         """Leave nothing behind."""

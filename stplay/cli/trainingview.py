@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -26,6 +24,7 @@ from stplay.jobs.events import (
     TrainLogged,
     WorkerStarted,
 )
+from stplay.jobs.follower import JobView
 from stplay.jobs.worklog import REPLACED, memory_words, stage_words
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (
@@ -42,20 +41,7 @@ PLAIN_SILENCE_SECONDS = 10.0
 PLAIN_WIDTH = 80
 
 
-class View(Protocol):
-    """Something that shows a run while it is at work."""
-
-    def show(self, log: TrainingLog, events: list[Event], lines: bytes) -> None:
-        """Show the ``events`` that just came; ``log`` has them folded in already."""
-
-    def say(self, sentence: str) -> None:
-        """Tell the person something that is no event."""
-
-    def close(self) -> None:
-        """Leave the last picture standing."""
-
-
-def view_for(run: Run, as_json: bool) -> View:
+def view_for(run: Run, as_json: bool) -> JobView[TrainingLog]:
     """The view that fits where the output goes."""
     if as_json:
         return JsonView()

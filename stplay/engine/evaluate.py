@@ -23,10 +23,9 @@ from stplay.engine.worker.libraries import versions
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.work import perform
 from stplay.errors import UserError
-from stplay.evaluations import evaluation as evaluations
-from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.evaluation import ENCODING_STAGE, Evaluation
 from stplay.evaluations.results import EvaluatedModel, EvaluatedSplit, Result, Summary
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.similarities import SIMILARITIES
 from stplay.sources.names import TINY
 from stplay.text import printable
@@ -192,7 +191,7 @@ def _judge(
     summary.device = device_name(opened.model.device)
     facts.precision = opened.precision
     results, place = [], len(summary.models) - 1
-    stage = f"{evaluations.ENCODING_STAGE}{printable(facts.name)}"
+    stage = f"{ENCODING_STAGE}{printable(facts.name)}"
     sentences = sum(len(split.sentences) for split in splits)
     total, before = len(request.models) * sentences, place * sentences
     for number, split in enumerate(splits):

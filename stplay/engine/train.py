@@ -20,7 +20,8 @@ from stplay.engine.worker.stopsignal import StopSignal
 from stplay.engine.worker.work import perform
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
-from stplay.jobs.events import EventWriter, RunResumed
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import RunResumed
 from stplay.jobs.job import LOCK
 from stplay.runs.run import Run
 

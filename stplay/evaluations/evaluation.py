@@ -93,6 +93,69 @@ class Evaluation(Job[EvaluationLog]):
         self.work_folder = folder / "embeddings"
         self._summary: Summary | None = None
 
+    @classmethod
+    def create(cls, request: Request) -> Evaluation:
+        """A new evaluation folder; what those that failed have left is swept.
+
+        Raises:
+            UserError: the folder cannot be made, or there is no model, or none of such a name.
+        """
+        if not request.models:
+            raise UserError("Name at least one model to evaluate.")
+        for model in request.models:
+            with suppress(folders.DamagedError):  # told beside the others' figures
+                model_source(model)
+        folder = home.evaluations_folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for left in _folders():
+                _sweep(cls(left))
+            label = data_source(request.data).label
+            data = absolute(request.data, Path.cwd())
+            models = dict.fromkeys(absolute(model, Path.cwd()) for model in request.models)
+            asked = msgspec.structs.replace(request, data=data, models=[*models])
+            request_json = msgspec.json.encode(asked)
+            evaluation = cls(folders.next_folder(folder, label))
+            evaluation.request_path.write_bytes(request_json)
+            evaluation.events_path.touch()
+        except UnicodeEncodeError:
+            raise UserError("The name of a model, data or split is not UTF-8 text.") from None
+        except OSError as error:
+            raise UserError(f"No evaluation can be made in {folder}: {error.strerror}.") from None
+        return evaluation
+
+    @classmethod
+    def find(cls, id_: str) -> Evaluation:
+        """The finished evaluation called ``id_``.
+
+        Raises:
+            UserError: there is none; names those that are.
+        """
+        found = cls.every()
+        for evaluation in found:
+            if evaluation.id == id_:
+                return evaluation
+        names = ", ".join(evaluation.id for evaluation in found[:5])
+        there = f"The newest: {names}." if names else "There are none yet."
+        raise UserError(f"There is no finished evaluation {printable(id_)!r}. {there}")
+
+    @classmethod
+    def every(cls) -> list[Evaluation]:
+        """All finished evaluations, the newest first."""
+        dated = [
+            ((path / SUMMARY).stat().st_mtime, path)
+            for path in _folders()
+            if (path / SUMMARY).is_file()
+        ]
+        return [cls(path) for _, path in sorted(dated, reverse=True)]
+
+    @classmethod
+    def running(cls) -> Evaluation | None:
+        """An evaluation that is known to be at work, where there is one."""
+        unfinished = [cls(path) for path in _folders() if not (path / SUMMARY).is_file()]
+        known = ("starting", "running")
+        return next((each for each in unfinished if each.read_log().status in known), None)
+
     @property
     def title(self) -> str:
         """What people call this evaluation."""
@@ -102,6 +165,10 @@ class Evaluation(Job[EvaluationLog]):
     def advice(self) -> str:
         """What to do where its process is gone."""
         return "nothing else is lost: try again"
+
+    def stopping_words(self, log: EvaluationLog) -> str:
+        """What to tell whoever asked it to stop."""
+        return "Cancelling the evaluation."
 
     def request(self) -> Request:
         """What was asked for.
@@ -284,38 +351,6 @@ def _sweep(left: Evaluation) -> None:
         left.discard()
     elif silence > SILENCE_SECONDS:
         left.remove_partial_results()
-
-
-def find(id_: str) -> Evaluation:
-    """The finished evaluation called ``id_``.
-
-    Raises:
-        UserError: there is none; names those that are.
-    """
-    found = every()
-    for evaluation in found:
-        if evaluation.id == id_:
-            return evaluation
-    names = ", ".join(evaluation.id for evaluation in found[:5])
-    there = f"The newest: {names}." if names else "There are none yet."
-    raise UserError(f"There is no finished evaluation {printable(id_)!r}. {there}")
-
-
-def every() -> list[Evaluation]:
-    """All finished evaluations, the newest first."""
-    dated = [
-        ((path / SUMMARY).stat().st_mtime, path)
-        for path in _folders()
-        if (path / SUMMARY).is_file()
-    ]
-    return [Evaluation(path) for _, path in sorted(dated, reverse=True)]
-
-
-def running() -> Evaluation | None:
-    """An evaluation that is known to be at work, where there is one."""
-    unfinished = [Evaluation(path) for path in _folders() if not (path / SUMMARY).is_file()]
-    known = ("starting", "running")
-    return next((each for each in unfinished if each.read_log().status in known), None)
 
 
 def _folders() -> list[Path]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import manifest
-from stplay.jobs.events import CheckpointSaved, EventReader, RunResumed
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import CheckpointSaved, RunResumed
 from stplay.text import clipped, count, printable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

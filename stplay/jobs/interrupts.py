@@ -10,7 +10,6 @@ from types import FrameType
 # was asked for, USR1 or USR2 as a rule, Grid Engine both; and the system's at a soft time limit.
 STOPPING = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGXCPU")
 HANG_UP = "SIGHUP"
-INTERRUPTED = 130  # the exit code of whoever was asked to stop
 
 Handler = Callable[[int, FrameType | None], None]
 

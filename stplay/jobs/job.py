@@ -6,7 +6,7 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -14,14 +14,19 @@ from typing import ClassVar, Generic, TypeVar
 import psutil
 
 from stplay.errors import UserError
+from stplay.exitcodes import FAILED
 from stplay.jobs import folders, interrupts, process
-from stplay.jobs.events import Event, EventReader, EventWriter, RunFinished, WorkerStarted
+from stplay.jobs.eventlog import EventReader, EventWriter
+from stplay.jobs.events import RunFinished, WorkerStarted
+from stplay.jobs.follower import Follower
 from stplay.jobs.worklog import WorkLog
 from stplay.text import duration, printable
 
 LAUNCH_SECONDS = 30.0
 SILENCE_SECONDS = 60.0
 EXIT_SECONDS = 5.0
+PIECE_BYTES = 1 << 18  # so much is folded and shown without a pause that is felt
+OUTPUT_BYTES = 1 << 16
 
 LOCK = "worker.lock"  # held by the process that is at work
 
@@ -35,7 +40,10 @@ class LaunchStoppedError(Exception):
 
 
 class Job(Generic[Log]):
-    """Work that goes on without whoever started it: a run or an evaluation."""
+    """Work that goes on without whoever started it: a run or an evaluation.
+
+    It is the source of its events: those of a folder on this disk.
+    """
 
     module: ClassVar[str]
     process_title: ClassVar[str]
@@ -64,6 +72,28 @@ class Job(Generic[Log]):
         """What to do where nothing is heard of its process, and it is known to be gone."""
         return self.advice
 
+    @property
+    def parting_words(self) -> str:
+        """What to tell whoever asked it to stop and does not wait for it."""
+        return f"{self.id} was asked to stop and does so by itself"
+
+    def stopping_words(self, log: Log) -> str:
+        """What to tell whoever asked it to stop."""
+        raise NotImplementedError
+
+    def events(self, offset: int = 0) -> EventReader:
+        """Its events from the byte ``offset`` on."""
+        return EventReader(self.events_path, offset, PIECE_BYTES)
+
+    def output(self) -> bytes:
+        """The end of what its processes have printed; nothing where there is none of it."""
+        try:
+            with self.worker_log_path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - OUTPUT_BYTES))
+                return file.read(OUTPUT_BYTES)
+        except OSError:
+            return b""
+
     def read_log(self) -> Log:
         """All events so far, folded; a job whose process is gone is told as failed."""
         log, _ = self._fold()
@@ -71,7 +101,7 @@ class Job(Generic[Log]):
         return log
 
     def _fold(self) -> tuple[Log, int]:
-        log, reader = self.log_type(), EventReader(self.events_path)
+        log, reader = self.log_type(), self.events()
         while events := reader.read():
             for event in events:
                 log.apply(event)
@@ -148,14 +178,14 @@ class Job(Generic[Log]):
             newest, _ = self._fold()
             if newest.active and newest.worker == worker:
                 events = EventWriter(self.events_path)
-                events.write(RunFinished(outcome="failed", exit_code=1, error=sentence))
+                events.write(RunFinished(outcome="failed", exit_code=FAILED, error=sentence))
                 events.close()
 
-    def launch(self, stop_asked: Callable[[], bool] = lambda: False) -> tuple[Log, int]:
+    def launch(self, stop_asked: Callable[[], bool] = lambda: False) -> Follower[Log]:
         """Start the process in a session of its own, so that it outlives this one.
 
-        Comes back once the process has said that it is at work. Returns what happened before and
-        the byte offset at which its events begin. As soon as ``stop_asked``, it is asked to stop.
+        Comes back once the process has said that it is at work. Returns who follows its events and
+        knows what happened before. As soon as ``stop_asked``, it is asked to stop.
 
         Raises:
             UserError: the process ended before it said anything; the log says so too.
@@ -172,7 +202,7 @@ class Job(Generic[Log]):
             raise UserError(f"{self.events_path} cannot be written: {error.strerror}.") from None
         child = process.start(self.module, str(self.folder), log=self.worker_log_path)
         _children[self.folder, child.pid] = child
-        reader, begun = EventReader(self.events_path, offset), time.monotonic()
+        reader, begun = self.events(offset), time.monotonic()
         asked = False
         while True:
             code = child.poll()  # asked before the log is read: then all it said is there
@@ -194,7 +224,7 @@ class Job(Generic[Log]):
             if time.monotonic() - begun > LAUNCH_SECONDS:
                 break  # it may yet come; whoever follows the run is told if it does not
             time.sleep(0.02)
-        return log, offset
+        return Follower(self, log, offset)
 
     def await_exit(self) -> None:
         """Wait, a moment at most, for a process that was started here and is at its end.
@@ -227,18 +257,6 @@ class Job(Generic[Log]):
         except PermissionError:
             raise UserError(f"{self.title} is another user's; they can stop it.") from None
         return True
-
-    def follow(self, offset: int = 0, interval: float = 0.1) -> Iterator[tuple[list[Event], bytes]]:
-        """The events as they come, and their lines as they stand, until the caller stops asking.
-
-        Yields at least every ``interval`` seconds, with nothing where nothing came.
-        """
-        reader = EventReader(self.events_path, offset)
-        while True:
-            events = reader.read()
-            yield events, reader.text
-            if not events:
-                time.sleep(interval)
 
 
 def _await_exit(child: process.Process) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from stplay.exitcodes import FAILED
 from stplay.jobs.events import (
     Damaged,
     Event,
@@ -73,7 +74,7 @@ class WorkLog:
     def lose_worker(self, sentence: str) -> None:
         """Tell the job as failed: its process is gone and left no last word."""
         self._heard, self.status = self.status, "failed"
-        self.finished = RunFinished(outcome="failed", exit_code=1, error=sentence)
+        self.finished = RunFinished(outcome="failed", exit_code=FAILED, error=sentence)
 
     def lose_sight(self, sentence: str) -> None:
         """Tell the job as lost: nobody can tell whether its process is still at work."""

@@ -11,8 +11,8 @@ import msgspec
 
 from stplay.errors import UserError
 from stplay.jobs import folders
-from stplay.runs import run as runs
 from stplay.runs.recipe import Recipe
+from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 from stplay.sources import minilm
 from stplay.sources.names import MINILM, TINY, RunName
@@ -91,7 +91,7 @@ def answering(model: str, why: str) -> str:
 
 def _finished() -> Iterator[_FinishedRun]:
     """The finished runs that have their final model, the newest first."""
-    for run in runs.every():
+    for run in Run.every():
         log = run.read_log()
         if log.status != "completed":
             continue

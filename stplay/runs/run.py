@@ -13,7 +13,7 @@ import msgspec
 from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import folders
-from stplay.jobs.events import EventReader, RunFinished
+from stplay.jobs.events import RunFinished
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.jobs.worklog import Status
 from stplay.runs import recipe
@@ -57,6 +57,87 @@ class Run(Job[TrainingLog]):
         super().__init__(folder)
         self.recipe_path = folder / "recipe.toml"
 
+    @classmethod
+    def create(cls, recipe_: Recipe, name: str | None, stem: str) -> Run:
+        """A new run folder with its recipe; without a ``name``, the next free ``<stem>-<number>``.
+
+        The name of a run that never began is free.
+
+        Raises:
+            UserError: the name is taken or unfit, or the folder cannot be made.
+        """
+        folder = home.runs_folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
+        try:
+            if name is None:
+                path = folders.next_folder(folder, stem)
+            else:
+                if not folders.NAME.fullmatch(name):
+                    raise UserError(
+                        f"{printable(name)!r} cannot name a run; use letters, digits, '.', '_' and "
+                        "'-', at most 80, starting with a letter or digit."
+                    )
+                path = folder / name
+                _free(path)
+                path.mkdir()
+                with suppress(FileExistsError):  # of a run of this name that was removed
+                    folders.take(path)
+            run = cls(path)
+            try:
+                run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")
+                run.events_path.touch()
+            except OSError:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
+        except FileExistsError:
+            raise UserError(
+                f"There is a run named {name} already; choose another --name, remove it with "
+                f"stplay delete {name}, or go on with it: stplay resume {name}"
+            ) from None
+        except OSError as error:
+            raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
+        return run
+
+    @classmethod
+    def find(cls, id_: str) -> Run:
+        """The run called ``id_``.
+
+        Raises:
+            UserError: there is none; names those that are.
+        """
+        return cls(folders.find(id_))
+
+    @classmethod
+    def find_folder(cls, id_: str) -> Run:
+        """The run called ``id_``, even where its event log is gone.
+
+        Raises:
+            UserError: there is none; names those that are.
+        """
+        folder = home.runs_folder() / id_
+        there = folders.NAME.fullmatch(id_) and folder.is_dir()
+        return cls(folder) if there else cls.find(id_)
+
+    @classmethod
+    def running(cls) -> Run | None:
+        """The run that is known to be at work, the one that changed last of several."""
+        return next(
+            (run for run in cls.every() if run.read_log().status in ("starting", "running")), None
+        )
+
+    @classmethod
+    def summaries(cls) -> list[RunSummary]:
+        """The lines of the list of runs."""
+        return [run.summary() for run in cls.every()]
+
+    @classmethod
+    def every(cls) -> list[Run]:
+        """All runs, the one that changed last first."""
+        return [cls(folder) for folder in folders.every()]
+
     @property
     def title(self) -> str:
         """What people call this run."""
@@ -71,6 +152,17 @@ class Run(Job[TrainingLog]):
     def lost_advice(self) -> str:
         """How to go on where nothing is heard of its process, and it is known to be gone."""
         return f"{self.advice} --force"
+
+    @property
+    def parting_words(self) -> str:
+        """What to tell whoever asked it to stop and does not wait for it."""
+        return f"{super().parting_words}; see: stplay runs"
+
+    def stopping_words(self, log: TrainingLog) -> str:
+        """What to tell whoever asked it to stop."""
+        if log.started is None:
+            return "Stopping; there is no step to save yet."
+        return "Finishing the step and saving a checkpoint."
 
     def model_folder(self) -> Path:
         """The folder of the final model.
@@ -159,50 +251,6 @@ class Run(Job[TrainingLog]):
             lock.release()
 
 
-def create(recipe_: Recipe, name: str | None, stem: str) -> Run:
-    """A new run folder with its recipe; without a ``name``, the next free ``<stem>-<number>``.
-
-    The name of a run that never began is free.
-
-    Raises:
-        UserError: the name is taken or unfit, or the folder cannot be made.
-    """
-    folder = home.runs_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
-    try:
-        if name is None:
-            path = folders.next_folder(folder, stem)
-        else:
-            if not folders.NAME.fullmatch(name):
-                raise UserError(
-                    f"{printable(name)!r} cannot name a run; use letters, digits, '.', '_' and "
-                    "'-', at most 80, starting with a letter or digit."
-                )
-            path = folder / name
-            _free(path)
-            path.mkdir()
-            with suppress(FileExistsError):  # of a run of this name that was removed
-                folders.take(path)
-        run = Run(path)
-        try:
-            run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")
-            run.events_path.touch()
-        except OSError:
-            shutil.rmtree(path, ignore_errors=True)
-            raise
-    except FileExistsError:
-        raise UserError(
-            f"There is a run named {name} already; choose another --name, remove it with stplay "
-            f"delete {name}, or go on with it: stplay resume {name}"
-        ) from None
-    except OSError as error:
-        raise UserError(f"No run can be made in {folder}: {error.strerror}.") from None
-    return run
-
-
 def _free(path: Path) -> None:
     """Remove the folder of a run that never began, so that its name can be taken again."""
     from filelock import FileLock
@@ -220,40 +268,5 @@ def _never_began(run: Run) -> bool:
     if not run.events_path.is_file():
         # A folder is made before its log: another start may be at it right now.
         return time.time() - run.folder.stat().st_mtime > LAUNCH_SECONDS
-    words = EventReader(run.events_path).read()
+    words = run.events().read()
     return all(isinstance(word, RunFinished) for word in words) and not run.read_log().active
-
-
-def find(id_: str) -> Run:
-    """The run called ``id_``.
-
-    Raises:
-        UserError: there is none; names those that are.
-    """
-    return Run(folders.find(id_))
-
-
-def find_folder(id_: str) -> Run:
-    """The run called ``id_``, even where its event log is gone.
-
-    Raises:
-        UserError: there is none; names those that are.
-    """
-    folder = home.runs_folder() / id_
-    there = folders.NAME.fullmatch(id_) and folder.is_dir()
-    return Run(folder) if there else find(id_)
-
-
-def running() -> Run | None:
-    """The run that is known to be at work, the one that changed last of several."""
-    return next((run for run in every() if run.read_log().status in ("starting", "running")), None)
-
-
-def summaries() -> list[RunSummary]:
-    """The lines of the list of runs."""
-    return [run.summary() for run in every()]
-
-
-def every() -> list[Run]:
-    """All runs, the one that changed last first."""
-    return [Run(folder) for folder in folders.every()]

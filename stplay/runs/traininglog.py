@@ -219,10 +219,3 @@ class TrainingLog(WorkLog):
         self.checkpoints = {at: event for at, event in self.checkpoints.items() if at <= step}
         if self.train is not None and self.train.step > step:
             self.train = None
-
-
-def stopping_words(log: TrainingLog) -> str:
-    """What a run that was asked to stop does now."""
-    if log.started is None:
-        return "Stopping; there is no step to save yet."
-    return "Finishing the step and saving a checkpoint."

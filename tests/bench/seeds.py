@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from scipy import stats
 
 from stplay.runs import recipe
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 from stplay.similarities import SIMILARITIES
 
 SEEDS = range(1, 21)
@@ -40,13 +40,8 @@ def dev_accuracies(data: Path, engine: str, seed: int) -> dict[str, float]:
         "training.save_steps": 10_000,
     }
     chosen = recipe.load("sample", [f"{name}={value}" for name, value in settings.items()])
-    run = runs.create(chosen, None, f"{engine}-{seed}")
-    log, offset = run.launch()
-    for events, _ in run.follow(offset):
-        for event in events:
-            log.apply(event)
-        if not events and not log.active:
-            break
+    run = Run.create(chosen, None, f"{engine}-{seed}")
+    log = run.launch().await_end()
     assert log.error is None, log.error
     evaluation = log.evaluations["dev", log.step]
     return {name: getattr(evaluation, f"{name}_accuracy") for name in ACCURACIES}

@@ -15,8 +15,7 @@ import pytest
 from conftest import write_triplets
 
 from stplay import home
-from stplay.evaluations import evaluation as evaluations
-from stplay.evaluations.evaluation import Request
+from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.sources import minilm
 from stplay.sources.datasources import COLUMNS
 
@@ -37,7 +36,7 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
     from stplay.engine.packed.sentenceencoder import SentenceEncoder
     from stplay.engine.worker.device import device_name
     from stplay.engine.worker.stages import Stages
-    from stplay.jobs.events import EventWriter
+    from stplay.jobs.eventlog import EventWriter
 
     model = SentenceTransformer(str(minilm.checked_folder())).eval()
     stages = Stages(EventWriter(Path(os.devnull)))
@@ -77,7 +76,7 @@ def test_speed(tmp_path: Path, snli: Path, capsys: pytest.CaptureFixture[str]) -
 
 def peak_memory(data: Path) -> tuple[int, float]:
     """The most memory, in bytes, and the time that the evaluation process takes for ``data``."""
-    evaluation = evaluations.create(Request(["builtin:tiny"], str(data)))
+    evaluation = Evaluation.create(Request(["builtin:tiny"], str(data)))
     start, most = time.perf_counter(), 0
     process = subprocess.Popen(
         [sys.executable, "-m", "stplay.engine.evaluate", str(evaluation.folder)],

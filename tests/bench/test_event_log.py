@@ -10,9 +10,10 @@ from statistics import median, quantiles
 
 import pytest
 
-from stplay.jobs.events import EventReader, EventWriter, RunStarted, TrainLogged
+from stplay.jobs.eventlog import EventReader, EventWriter
+from stplay.jobs.events import RunStarted, TrainLogged
 from stplay.runs import recipe
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 from stplay.screens.app import StplayApp
 
@@ -63,7 +64,7 @@ async def test_keys_are_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("STPLAY_HOME", str(tmp_path))
-    run = runs.create(recipe.load("sample"), "busy", "sample")
+    run = Run.create(recipe.load("sample"), "busy", "sample")
     writer = EventWriter(run.events_path)
     begin(writer, EVENTS)
     over = threading.Event()

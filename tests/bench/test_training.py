@@ -20,9 +20,10 @@ import pytest
 from cardmodel import HEADS, INNER, LAYERS, WIDTH, make_card_model, real_sentences
 
 from stplay import home as homes
-from stplay.jobs.events import Evaluated, EventReader, TrainLogged
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import Evaluated, TrainLogged
 from stplay.runs import recipe
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 from stplay.sources import minilm
 from stplay.sources.datasources import COLUMNS
 
@@ -70,7 +71,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, snli: Path) -> dict[int, Pa
     }
 
 
-def run_process(run: runs.Run) -> int:
+def run_process(run: Run) -> int:
     """Do the training of ``run`` in its own process; the most memory it took, in bytes."""
     with run.worker_log_path.open("wb") as log:
         process = subprocess.Popen(
@@ -84,7 +85,7 @@ def run_process(run: runs.Run) -> int:
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def train(base: Path, snli: Path, engine: str, batch: int, steps: int, **more: Any) -> runs.Run:
+def train(base: Path, snli: Path, engine: str, batch: int, steps: int, **more: Any) -> Run:
     """A run of a few steps on the real triplets."""
     values: dict[str, dict[str, Any]] = {
         "model": {"base": str(base)},
@@ -100,7 +101,7 @@ def train(base: Path, snli: Path, engine: str, batch: int, steps: int, **more: A
         },
         "evaluation": {"test_at_end": False} | more,
     }
-    return runs.create(recipe.build(values, "the benchmark"), None, f"bench-{engine}")
+    return Run.create(recipe.build(values, "the benchmark"), None, f"bench-{engine}")
 
 
 def measure_steps(base: Path, snli: Path, engine: str, shape: Shape) -> Measured:

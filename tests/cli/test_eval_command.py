@@ -23,10 +23,10 @@ from keptresults import summary_of
 from mistakes import assert_mistake
 from terminal import Terminal
 
-from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import CANCELLED, Evaluation
 from stplay.evaluations.results import METRICS
-from stplay.jobs.events import EventReader, StageProgressed, WorkerStarted
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import StageProgressed, WorkerStarted
 from stplay.sources import minilm
 from stplay.sources.datasources import ALL_NLI_REPOSITORY, ALL_NLI_REVISION
 
@@ -137,7 +137,7 @@ def test_cancelled_half_way(shared_home: Path, tmp_path: Path) -> None:
 
 
 def test_killed_and_tried_again_in_a_terminal(shared_home: Path, tmp_path: Path) -> None:
-    before = [each.id for each in evaluations.every()]
+    before = [each.id for each in Evaluation.every()]
     process = start(
         "eval", "builtin:tiny", "--data", str(write_triplets(tmp_path / "big.jsonl", 8_000))
     )
@@ -151,7 +151,7 @@ def test_killed_and_tried_again_in_a_terminal(shared_home: Path, tmp_path: Path)
         "out); nothing else is lost: try again"
     ]
     assert "Traceback" not in done.stderr
-    assert [each.id for each in evaluations.every()] == before
+    assert [each.id for each in Evaluation.every()] == before
     assert (evaluation.folder / "embeddings").is_dir()
 
     data = write_triplets(tmp_path / "few.jsonl", 40)
@@ -165,7 +165,7 @@ def test_killed_and_tried_again_in_a_terminal(shared_home: Path, tmp_path: Path)
     assert "384 dimensions" in screen
     assert re.search(r"cosine_accuracy +0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)", screen)
     assert "importing" not in screen  # the progress is gone
-    assert [each.id for each in evaluations.every()] == ["few-1", *before]
+    assert [each.id for each in Evaluation.every()] == ["few-1", *before]
     assert (evaluation.read_log().error or "?") in told[0], "its story is kept"
 
 
@@ -211,7 +211,7 @@ def test_all_nli_stands_beside_the_card(shared_home: Path, tmp_path: Path) -> No
         assert re.search(rf"dot_accuracy .* {figure}", done.stdout)
     assert "card (1,000 rows)" in done.stdout
     assert "dot accuracy is inverted" in done.stdout
-    (kept,) = [each for each in evaluations.every() if each.id.startswith("all-nli")]
+    (kept,) = [each for each in Evaluation.every() if each.id.startswith("all-nli")]
     assert {split.revision for split in kept.summary().splits} == {ALL_NLI_REVISION}
     assert failed.returncode == 2
     assert "has no split validation2; it has train, dev, test." in failed.stderr

@@ -11,6 +11,7 @@ from runsondisk import create
 
 from stplay.cli.console import SafeConsole
 from stplay.cli.trainingview import JsonView, PlainView, TerminalView, view_for
+from stplay.jobs.eventlog import decode_events
 from stplay.jobs.events import (
     CheckpointSaved,
     Damaged,
@@ -26,7 +27,6 @@ from stplay.jobs.events import (
     TrainLogged,
     Unknown,
     WorkerStarted,
-    decode_events,
 )
 from stplay.runs.traininglog import TrainingLog
 

@@ -23,7 +23,7 @@ from stplay.engine.data.corpussentences import read
 from stplay.engine.encode import UNSPEAKABLE, Client, EncodingProcess
 from stplay.engine.models.seentokens import SeenTokens
 from stplay.engine.worker.stages import Stages
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.similarities import SIMILARITIES
 from stplay.sources.minilm import checked_folder
 

@@ -27,20 +27,12 @@ from stplay.engine.models import basemodel as model
 from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.breakdown import by_source, histogram
 from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.evaluations.results import METRICS
 from stplay.evaluations.significance import compare
-from stplay.jobs.events import (
-    Event,
-    EventReader,
-    EventWriter,
-    Noted,
-    RunFinished,
-    StageProgressed,
-    WorkerStarted,
-)
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Event, Noted, RunFinished, StageProgressed, WorkerStarted
 from stplay.similarities import SIMILARITIES
 
 ROWS, EMPTY, REPEATED = 60, 3, 4
@@ -86,15 +78,12 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mixed]:
         data = mixed_data(folder / "mixed.jsonl")
         names = [str(small), str(folder / "broken"), "builtin:tiny"]
         done = run_stplay("eval", *names, "--data", str(data), "--json")
-        (evaluation,) = evaluations.every()
+        (evaluation,) = Evaluation.every()
         yield evaluation, done, folder
 
 
 def events_of(evaluation: Evaluation) -> list[Event]:
-    reader, found = EventReader(evaluation.events_path), []
-    while batch := reader.read():
-        found += batch
-    return found
+    return [event for events in iter(evaluation.events().read, []) for event in events]
 
 
 def test_a_model_that_gives_nan_is_told_and_the_others_are_kept(mixed: Mixed) -> None:
@@ -148,7 +137,7 @@ def test_a_model_that_fails_anyhow_takes_nothing_from_the_others(
     for split in ("dev", "test"):
         write_triplets(tmp_path / f"{split}.jsonl", 6)
     names = [str(saved_model(tmp_path / name, 1)) for name in ("a", "b", "c")]
-    evaluation = evaluations.create(Request(names, str(tmp_path), ["dev", "test"]))
+    evaluation = Evaluation.create(Request(names, str(tmp_path), ["dev", "test"]))
     judge, opened, before = EvaluationSplit.judge, model.open_model, tmp_path / "b"
 
     def judging(self: EvaluationSplit, encoder: SentenceEncoder, path: Path, *rest: Any) -> Any:
@@ -191,7 +180,7 @@ def test_without_one_good_model_their_sentences_are_all_that_is_told(
         raise ValueError(f"bad {name}")
 
     monkeypatch.setattr(model, "open_model", opening)
-    evaluation = evaluations.create(
+    evaluation = Evaluation.create(
         Request(["builtin:tiny", "org/name"], str(write_triplets(tmp_path / "rows.jsonl", 6)))
     )
     with pytest.raises(UserError) as error:
@@ -210,7 +199,7 @@ def test_what_a_library_makes_of_an_interruption_is_no_fault_of_the_model(
 
     monkeypatch.setattr(model, "open_model", opening)
     data = str(write_triplets(tmp_path / "rows.jsonl", 6))
-    evaluation = evaluations.create(Request(["builtin:tiny"], data))
+    evaluation = Evaluation.create(Request(["builtin:tiny"], data))
     with pytest.raises(ValueError, match="interrupted"):
         evaluate(evaluation, EventWriter(evaluation.events_path), lambda: True)
 
@@ -336,7 +325,7 @@ def test_every_checkpoint_of_a_run_and_its_card(home: Path, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["model"] for line in lines] == ["run:done@300", "run:done"]
-    (evaluation,) = evaluations.every()
+    (evaluation,) = Evaluation.every()
     summary = evaluation.summary()
     assert summary.truncate_dim == 8
     assert {model.dimensions for model in summary.models} == {8}

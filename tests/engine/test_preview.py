@@ -112,7 +112,7 @@ def test_hub_data_is_looked_into_and_not_downloaded(form: str, hub: Hub, tmp_pat
 from pathlib import Path
 from stplay.engine.data.triplets import load_split
 from stplay.engine.worker.stages import Stages
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 assert len(load_split({name!r}, "train", None, Stages(EventWriter(Path("/dev/null")))).triplets)
 """
     subprocess.run([sys.executable, "-c", fetch], env=environment, check=True, timeout=60)

@@ -21,7 +21,6 @@ from runner import (
 )
 
 from stplay.jobs import events
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 
 
@@ -203,7 +202,7 @@ def test_interrupt_saves_a_checkpoint_and_exits_with_130(home: Path, data: Path)
         _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "saving a checkpoint" in complaint
-    log = runs.find("interrupted").read_log()
+    log = Run.find("interrupted").read_log()
     assert log.status == "stopped"
     assert log.checkpoint is not None
     assert log.checkpoint.step >= 4
@@ -221,7 +220,7 @@ def test_training_outlives_the_terminal_it_was_started_from(home: Path, data: Pa
         while b"importing" not in process.stdout.readline():
             pass
         os.killpg(process.pid, signal.SIGHUP)
-    run = runs.find("left")
+    run = Run.find("left")
     wait_until_over(run)
     assert run.read_log().status == "completed"
 
@@ -233,7 +232,7 @@ def test_a_loss_that_is_not_finite_is_told(home: Path, data: Path, engine: str) 
     done = run_stplay(*made, f"--name=diverged-{engine}", env={"STPLAY_HOME": str(home)})
     assert done.returncode == 0, done.stderr
     assert "completed, diverged" in done.stdout
-    run = runs.find(f"diverged-{engine}")
+    run = Run.find(f"diverged-{engine}")
     assert (run.summary().diverged, run.summary().state) == (True, "✓ finished, diverged")
     card = (run.model_folder() / "README.md").read_text(encoding="utf-8")
     assert "logging_nan_inf_filter: False" not in card
@@ -252,7 +251,7 @@ def test_users_mistake_ends_in_one_sentence_and_exit_code_2(home: Path, tmp_path
     assert failed.stderr.count("\n") == 1
     assert "A batch of 81 is larger than the 80 triplets" in failed.stderr
     assert "Traceback" not in failed.stdout + failed.stderr
-    assert str(runs.find("few").read_log().error) in failed.stderr
+    assert str(Run.find("few").read_log().error) in failed.stderr
 
 
 def test_two_starts_with_one_name(finished: tuple[Run, str], data: Path) -> None:
@@ -294,7 +293,7 @@ def test_real_triplets_train_a_model_with_a_vocabulary_of_their_own(home: Path, 
     recipe = ["train", "sample", *(f"--set={name}={value}" for name, value in settings.items())]
     trained = run_stplay(*recipe, "--name=real")
     assert trained.returncode == 0, trained.stderr
-    log = runs.find("real").read_log()
+    log = Run.find("real").read_log()
     assert log.started is not None
     assert not log.started.synthetic
     assert log.evaluations["test", 40].cosine_accuracy > 0.7  # an untrained one has about 0.55

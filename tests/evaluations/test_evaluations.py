@@ -16,16 +16,16 @@ from keptresults import kept_scores, kept_triplets, summary_of
 from samplerun import finished_run
 
 from stplay.errors import UserError
-from stplay.evaluations import evaluation as evaluations
-from stplay.evaluations.evaluation import Evaluation, Request
+from stplay.evaluations.evaluation import Evaluation, EvaluationLog, Request, with_checkpoints
 from stplay.jobs import manifest
-from stplay.jobs.events import EventWriter, Noted, RunFinished, StageProgressed, WorkerStarted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted, RunFinished, StageProgressed, WorkerStarted
 
 DAMAGE = [b"", b"PAR1", b"{", b"\xff\xfe", b"[1]", b'{"models": 3}']
 
 
 def unfinished(worker: WorkerStarted) -> Evaluation:
-    evaluation = evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    evaluation = Evaluation.create(Request(["builtin:tiny"], "builtin:sample"))
     writer = EventWriter(evaluation.events_path)
     writer.write(worker)
     writer.close()
@@ -49,7 +49,7 @@ def test_a_new_one_keeps_what_was_asked_for(
     (tmp_path / "some.jsonl").touch()
     (tmp_path / "model").mkdir()
     asked = Request(["./model", "builtin:tiny", "./model"], "some.jsonl", ["x"], 5, 32, True, True)
-    evaluation = evaluations.create(asked)
+    evaluation = Evaluation.create(asked)
     assert evaluation.id == "some-1"
     assert evaluation.folder == home / "data" / "evaluations" / "some-1"
     kept = evaluation.request()
@@ -62,7 +62,7 @@ def test_a_new_one_keeps_what_was_asked_for(
 def test_names_follow_the_data(home: Path) -> None:
     names = [finished("builtin:tiny").id for _ in range(2)]
     assert names == ["sample-1", "sample-2"]
-    assert evaluations.create(Request(["builtin:tiny"], "all-nli")).id == "all-nli-1"
+    assert Evaluation.create(Request(["builtin:tiny"], "all-nli")).id == "all-nli-1"
 
 
 @pytest.mark.parametrize(
@@ -76,45 +76,45 @@ def test_names_follow_the_data(home: Path) -> None:
 )
 def test_what_cannot_be_made(home: Path, models: list[str], data: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
-        evaluations.create(Request(models, data))
+        Evaluation.create(Request(models, data))
     assert not list((home / "data").glob("evaluations/*"))
 
 
 def test_a_split_that_no_file_can_name(home: Path) -> None:
     with pytest.raises(UserError, match="not UTF-8"):
-        evaluations.create(Request(["builtin:tiny"], "builtin:sample", ["\udcff"]))
+        Evaluation.create(Request(["builtin:tiny"], "builtin:sample", ["\udcff"]))
     assert not list((home / "data").glob("evaluations/*"))
 
 
 def test_a_home_that_is_no_folder(home: Path) -> None:
     (home / "data").touch()
     with pytest.raises(UserError, match="No evaluation can be made in"):
-        evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
-    assert evaluations.every() == []
+        Evaluation.create(Request(["builtin:tiny"], "builtin:sample"))
+    assert Evaluation.every() == []
 
 
 def test_finished_ones_are_listed_newest_first_and_found(home: Path) -> None:
-    assert evaluations.every() == []
+    assert Evaluation.every() == []
     first, second = finished("a"), finished("b")
     for number, evaluation in enumerate((second, first)):
         os.utime(evaluation.summary_path, (number + 1, number + 1))
     waiting = unfinished(this_process())
-    assert [each.id for each in evaluations.every()] == [first.id, second.id]
-    found = evaluations.find(second.id)
+    assert [each.id for each in Evaluation.every()] == [first.id, second.id]
+    found = Evaluation.find(second.id)
     assert found.summary().models[0].name == "b"
     assert len(found.triplets("dev")) == 4
     assert found.scores("b", "dev").right("cosine").tolist() == [True, True, True, False]
     with pytest.raises(UserError, match=f"no finished evaluation '{waiting.id}'. The newest: s"):
-        evaluations.find(waiting.id)
+        Evaluation.find(waiting.id)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../runs", "/", "none", "a\0b", "x" * 5000])
 def test_a_wrong_id_names_those_that_are(home: Path, name: str) -> None:
     with pytest.raises(UserError, match="There are none yet"):
-        evaluations.find(name)
+        Evaluation.find(name)
     there = finished("a").id
     with pytest.raises(UserError, match=f"The newest: {there}"):
-        evaluations.find(name)
+        Evaluation.find(name)
 
 
 def silence(evaluation: Evaluation, seconds: float) -> Evaluation:
@@ -154,7 +154,7 @@ def test_what_failed_is_kept_for_a_week_without_its_large_files(home: Path) -> N
     assert dead.read_log().status == "failed"
     for evaluation in (dead, told, done, working):
         silence(evaluation, 7.1 * DAY)
-    new = evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    new = Evaluation.create(Request(["builtin:tiny"], "builtin:sample"))
     there = {path.name for path in new.folder.parent.iterdir()}
     assert there == {done.id, working.id, new.id}, "and what is at work or finished for good"
     assert "embeddings" in names(working)
@@ -165,13 +165,13 @@ def test_what_another_host_may_hold_is_left_alone(home: Path, seconds: float) ->
     there = WorkerStarted(host="gpu-box", pid=os.getpid(), process_started=1.0)
     other = silence(with_files(unfinished(there)), seconds)
     held = names(other)
-    assert evaluations.create(Request(["builtin:tiny"], "builtin:sample")).id == "sample-2"
+    assert Evaluation.create(Request(["builtin:tiny"], "builtin:sample")).id == "sample-2"
     assert names(other) == held
     writer = EventWriter(other.events_path)  # it goes on, and comes to its end
     writer.write(RunFinished(outcome="stopped", exit_code=130))
     writer.close()
     silence(other, 8 * DAY)
-    evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    Evaluation.create(Request(["builtin:tiny"], "builtin:sample"))
     assert not other.folder.exists()
 
 
@@ -179,7 +179,7 @@ def test_a_heart_that_has_just_beaten_keeps_its_files(home: Path) -> None:
     """A process of another container: of the same host by name, and not to be seen from here."""
     other = with_files(unfinished(killed_process()))
     held = names(other)
-    evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    Evaluation.create(Request(["builtin:tiny"], "builtin:sample"))
     assert names(other) == held
 
 
@@ -190,7 +190,7 @@ def test_a_number_is_never_given_again(home: Path) -> None:
     shutil.rmtree(third.folder)  # by hand
     first.discard()
     assert finished("d").id == "sample-4"
-    assert [each.id for each in evaluations.every()] == ["sample-4"]
+    assert [each.id for each in Evaluation.every()] == ["sample-4"]
 
 
 def test_numbers_of_before_they_were_written_down_count_too(home: Path) -> None:
@@ -203,7 +203,7 @@ def test_numbers_of_before_they_were_written_down_count_too(home: Path) -> None:
 def test_starts_side_by_side_get_a_number_each(home: Path) -> None:
     asked = Request(["builtin:tiny"], "builtin:sample")
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(lambda _: evaluations.create(asked).id, range(24)))
+        found = list(threads.map(lambda _: Evaluation.create(asked).id, range(24)))
     assert sorted(found) == sorted(f"sample-{number}" for number in range(1, 25))
 
 
@@ -213,16 +213,16 @@ def test_two_names_of_one_folder_are_one_model(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model").mkdir()
     asked = Request(["./model", "model", str(tmp_path / "model")], "builtin:sample")
-    assert evaluations.create(asked).request().models == [str(tmp_path / "model")]
+    assert Evaluation.create(asked).request().models == [str(tmp_path / "model")]
 
 
 def test_one_that_is_just_being_made_is_left_alone(home: Path) -> None:
     other = home / "data" / "evaluations" / "sample-1"  # a folder is made before what is in it
     other.mkdir(parents=True)
-    assert evaluations.create(Request(["builtin:tiny"], "builtin:sample")).id == "sample-2"
+    assert Evaluation.create(Request(["builtin:tiny"], "builtin:sample")).id == "sample-2"
     assert other.is_dir()
     os.utime(other, (1, 1))
-    evaluations.create(Request(["builtin:tiny"], "builtin:sample"))
+    Evaluation.create(Request(["builtin:tiny"], "builtin:sample"))
     assert not other.exists()
 
 
@@ -325,7 +325,7 @@ def test_discarded_without_a_trace(home: Path) -> None:
 
 
 def test_time_left_is_told_from_the_pace_of_encoding(home: Path) -> None:
-    log = evaluations.EvaluationLog()
+    log = EvaluationLog()
     log.apply(WorkerStarted(host="h", pid=1, process_started=0.0, time=0.0))
     log.apply(StageProgressed(stage="reading sample-dev", done=500, total=500, time=90.0))
     assert log.seconds_left() is None
@@ -350,12 +350,12 @@ def test_time_left_is_told_from_the_pace_of_encoding(home: Path) -> None:
 def test_a_run_is_followed_by_its_kept_checkpoints(home: Path) -> None:
     run = finished_run("done")
     with pytest.raises(UserError, match="The run done has kept no checkpoint yet"):
-        evaluations.with_checkpoints(["run:done"])
+        with_checkpoints(["run:done"])
     (run.folder / "checkpoints" / "x").mkdir(parents=True)
-    assert evaluations.with_checkpoints(["run:done"]) == ["run:done@300"]
+    assert with_checkpoints(["run:done"]) == ["run:done@300"]
     (run.folder / "model").mkdir()
-    assert evaluations.with_checkpoints(["run:done"]) == ["run:done@300", "run:done"]
-    assert evaluations.with_checkpoints(["run:done@300"]) == ["run:done@300", "run:done"]
+    assert with_checkpoints(["run:done"]) == ["run:done@300", "run:done"]
+    assert with_checkpoints(["run:done@300"]) == ["run:done@300", "run:done"]
 
 
 def test_a_damaged_checkpoint_is_not_left_out_in_silence(home: Path) -> None:
@@ -364,10 +364,10 @@ def test_a_damaged_checkpoint_is_not_left_out_in_silence(home: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"weights")
     manifest.record(folder)
     (folder / "model.safetensors").write_bytes(b"")
-    models = evaluations.with_checkpoints(["run:done"])
+    models = with_checkpoints(["run:done"])
     assert models == ["run:done@300"]
     request = Request(models=["builtin:tiny", *models], data="builtin:sample")
-    assert evaluations.create(request).request().models == ["builtin:tiny", "run:done@300"]
+    assert Evaluation.create(request).request().models == ["builtin:tiny", "run:done@300"]
 
 
 @pytest.mark.parametrize(
@@ -381,4 +381,4 @@ def test_a_damaged_checkpoint_is_not_left_out_in_silence(home: Path) -> None:
 def test_only_runs_have_checkpoints(home: Path, model: str, told: str) -> None:
     finished_run("done")
     with pytest.raises(UserError, match=told):
-        evaluations.with_checkpoints([model])
+        with_checkpoints([model])

@@ -13,18 +13,16 @@ from typing import get_args
 import pytest
 from allevents import EVENTS
 
+from stplay.jobs.eventlog import EventReader, EventWriter, decode_events
 from stplay.jobs.events import (
     SCHEMA_VERSION,
     Damaged,
     Event,
-    EventReader,
-    EventWriter,
     KnownEvent,
     Noted,
     RunResumed,
     TrainLogged,
     Unknown,
-    decode_events,
 )
 
 
@@ -165,7 +163,8 @@ def test_a_full_disk_spoils_one_line_only(log: Path):
     code = """
 import resource, signal, sys
 from pathlib import Path
-from stplay.jobs.events import EventWriter, Noted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted
 writer = EventWriter(Path(sys.argv[1]))
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most))
@@ -197,7 +196,8 @@ def test_threads_and_processes_append_whole_lines(log: Path):
     code = """
 import sys, threading
 from pathlib import Path
-from stplay.jobs.events import EventWriter, Noted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted
 path, process, threads, lines = sys.argv[1], *map(int, sys.argv[2:])
 writer = EventWriter(Path(path))
 def work(thread):

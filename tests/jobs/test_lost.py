@@ -18,11 +18,11 @@ from runsondisk import STARTED, create, worker_of, write
 
 from stplay.cli import trainingview
 from stplay.errors import UserError
-from stplay.jobs import job as jobs
 from stplay.jobs import worklog
 from stplay.jobs.events import RunFinished, SystemSampled
+from stplay.jobs.follower import Follower
+from stplay.jobs.job import SILENCE_SECONDS
 from stplay.jobs.worklog import Status
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 
 BEAT = SystemSampled(cpu_percent=1.0, memory_bytes=1)
@@ -34,13 +34,13 @@ def elsewhere(home: Path) -> Run:
     return write(create("mine"), worker_of(psutil.Process(), host="gpu\x1b[31m-box"), STARTED)
 
 
-def be_silent(run: Run, seconds: float = jobs.SILENCE_SECONDS + 1) -> None:
+def be_silent(run: Run, seconds: float = SILENCE_SECONDS + 1) -> None:
     then = time.time() - seconds
     os.utime(run.events_path, (then, then))
 
 
 def test_silence_is_not_death(elsewhere: Run) -> None:
-    be_silent(elsewhere, jobs.SILENCE_SECONDS - 5)
+    be_silent(elsewhere, SILENCE_SECONDS - 5)
     assert elsewhere.read_log().status == "running"
     be_silent(elsewhere, 120)
     log = elsewhere.read_log()
@@ -51,10 +51,10 @@ def test_silence_is_not_death(elsewhere: Run) -> None:
     )
     summary = elsewhere.summary()
     assert (summary.status, summary.error) == ("lost", log.error)
-    assert runs.running() is None, "what may be dead for months is not shown at each start"
+    assert Run.running() is None, "what may be dead for months is not shown at each start"
     write(elsewhere, BEAT)
     assert elsewhere.read_log().status == "running"
-    assert runs.running() is not None
+    assert Run.running() is not None
 
 
 @pytest.mark.parametrize(
@@ -62,18 +62,16 @@ def test_silence_is_not_death(elsewhere: Run) -> None:
     [(BEAT, "running"), (RunFinished(outcome="completed", exit_code=0), "completed")],
 )
 def test_the_next_event_tells_what_is(elsewhere: Run, event: SystemSampled, status: Status) -> None:
-    log, follow = elsewhere.log_type(), elsewhere.follow(interval=0.001)
-    for each in next(follow)[0]:
-        log.apply(each)
+    follower = Follower(elsewhere)
+    follower.advance()
     be_silent(elsewhere)
-    elsewhere.check_worker(log)
-    assert log.status == "lost"
+    follower.advance()
+    assert follower.log.status == "lost"
     write(elsewhere, event)
     be_silent(elsewhere, 3600)  # the clock of the machine that keeps the files is wrong
-    for each in next(follow)[0]:
-        log.apply(each)
-    elsewhere.check_worker(log)
-    assert log.status == status, "what grew before our eyes is alive, whatever its date"
+    follower.advance()
+    follower.advance()
+    assert follower.log.status == status, "what grew before our eyes is alive, whatever its date"
 
 
 def test_a_run_that_may_be_at_work_is_not_resumed_by_accident(elsewhere: Run) -> None:
@@ -130,13 +128,13 @@ def test_every_status_is_shown_everywhere() -> None:
 HERE = """
 import os, sys, time
 from pathlib import Path
+from stplay.jobs.follower import Follower
 from stplay.runs.run import Run
 run = Run(Path(sys.argv[1]))
-for events, _ in run.follow(interval=0.01):
-    log = run.read_log()
-    print(log.status, flush=True)
-    if not log.active:
-        break
+follower = Follower(run)
+for _ in follower.pieces(pause=0.01):
+    if follower.caught_up:
+        print(follower.log.status, flush=True)
 """
 
 

@@ -18,13 +18,13 @@ from checkout import ROOT
 ENGINE = ROOT / "stplay" / "engine"
 # How each is started, and a library that it imports at its work.
 STARTED = {
-    "train": ("runs.create(recipe.load('sample'), 'mine', 'sample').launch()", "torch"),
-    "evaluate": ("evaluations.create(evaluations.Request([MODEL], DATA)).launch()", "torch"),
+    "train": ("Run.create(recipe.load('sample'), 'mine', 'sample').launch()", "torch"),
+    "evaluate": ("Evaluation.create(Request([MODEL], DATA)).launch()", "torch"),
     "encode": ("encoders.launch(encoders.address(MODEL), 'x')", "sentence_transformers"),
     "plan": ("plans.make(recipe.load('sample'), lambda stage: None)", "sentence_transformers"),
-    "preview": ("asyncio.run(firstrows.read(DATA, None))", "pyarrow"),
+    "preview": ("asyncio.run(process.answer(MODULE, DATA, log=LOG, title='x'))", "pyarrow"),
     "project": ("asyncio.run(projector.Projector().project(np.eye(8)))", "umap"),
-    "writecard": ("asyncio.run(writtencards.write(Path(HOME)))", "yaml"),
+    "writecard": ("asyncio.run(process.answer(MODULE, HOME, log=LOG, title='x'))", "yaml"),
 }
 OUTLIVING = {"train", "evaluate", "encode", "writecard"}  # a card is written as a whole, or not
 STARTER = """
@@ -32,12 +32,12 @@ import asyncio, os, sys, time
 import numpy as np
 from pathlib import Path
 from stplay.encoding import encoders, projector
-from stplay.evaluations import evaluation as evaluations
-from stplay.evaluations import writtencards
+from stplay.evaluations.evaluation import Evaluation, Request
+from stplay.jobs import process
 from stplay.runs import plans, recipe
-from stplay.runs import run as runs
-from stplay.sources import firstrows
-HOME, DATA, MODEL = *sys.argv[1:], "builtin:tiny"
+from stplay.runs.run import Run
+HOME, DATA, MODULE, MODEL = *sys.argv[1:], "builtin:tiny"
+LOG = Path(HOME) / "x.log"
 {start}
 time.sleep(600)
 """
@@ -70,7 +70,7 @@ def test_what_is_left_when_the_starter_is_killed(home: Path, children: Path, kin
     data.touch()
     code = STARTER.format(start=f"os.environ['PYTHONPATH'] = r'{slow}:{ROOT}'\n{start}")
     module = f"stplay.engine.{kind}"
-    starter = subprocess.Popen([sys.executable, "-c", code, str(home), str(data)])
+    starter = subprocess.Popen([sys.executable, "-c", code, str(home), str(data), module])
     while not (markers := list(children.glob("at-*"))):
         assert starter.poll() is None
         time.sleep(0.01)

@@ -14,24 +14,22 @@ import msgspec
 import pytest
 from allevents import EVENTS as TOLD
 from hypothesis import HealthCheck, example, given, settings
-from piloting import eventually, settle
+from piloting import caught_up, eventually, settle
 from sampleevaluation import finished_evaluation
 from samplerun import finished_run
 from wildlogs import WILD, examples, logs
 
-from stplay.cli import main
+from stplay.cli import runcommands
 from stplay.cli.console import SafeConsole
 from stplay.cli.evaluationreport import EvaluationProgress
 from stplay.cli.trainingview import PlainView, TerminalView
 from stplay.evaluations.evaluation import EvaluationLog
 from stplay.jobs import folders
+from stplay.jobs.eventlog import MOST_LINE_BYTES, EventReader, EventWriter, decode_events
 from stplay.jobs.events import (
-    MOST_LINE_BYTES,
     CheckpointSaved,
     Damaged,
     Event,
-    EventReader,
-    EventWriter,
     Replaced,
     RunFinished,
     RunResumed,
@@ -39,7 +37,6 @@ from stplay.jobs.events import (
     TrainLogged,
     Unknown,
     WorkerStarted,
-    decode_events,
 )
 from stplay.jobs.worklog import REPLACED, WorkLog
 from stplay.quantities import MOST_CHARACTERS
@@ -89,7 +86,7 @@ def test_whatever_stands_in_a_log_is_shown_without_the_app(home: Path, text: byt
                 assert left is None or math.isfinite(left)
             assert all(finite(getattr(event, name)) for name in event.__struct_fields__)
             plain.show(log, [event], b"")
-            progress.show(evaluation)
+            progress.show(evaluation, [event], b"")
         terminal.show(log, events, text)
         for view in (plain, terminal, progress):
             view.close()
@@ -104,7 +101,7 @@ def test_whatever_stands_in_a_log_is_listed(home: Path, text: bytes):
     run.folder.mkdir(parents=True, exist_ok=True)
     run.events_path.write_bytes(text)
     with contextlib.redirect_stdout(io.StringIO()) as shown:
-        main.list_runs(argparse.Namespace(json=False))
+        runcommands.list_runs(argparse.Namespace(json=False))
     assert "mine" in shown.getvalue()
     assert printable_lines(shown.getvalue()) == shown.getvalue()
     for path in folders.checkpoints(run.folder).values():
@@ -171,20 +168,18 @@ async def test_whatever_stands_in_a_log_is_shown_in_the_app(home: Path):
             await screen.show_run(run)
             view = screen.query_one(RunView)
             watch.open(evaluation)
-            await eventually(pilot, lambda view=view: view._caught_up)
-            view._check_worker()
-            watch._check_worker()
+            await eventually(pilot, lambda view=view: caught_up(view))
             await pilot.pause()
             assert app.screen is screen, text
         # Each value on its own, as a log that grows is shown after each of its events.
         view = screen.query_one(RunView)
         for told in TOLD:
-            view.training_log, watch.evaluation_log = TrainingLog(), EvaluationLog()
+            view.job_log, watch.job_log = TrainingLog(), EvaluationLog()
             for event in [*BEGUN, *decode_events(lines_of(told))[0]]:
-                view.training_log.apply(event)
+                view.job_log.apply(event)
                 view.refresh_view()
-                watch.evaluation_log.apply(event)
-                watch._show()
+                watch.job_log.apply(event)
+                watch.refresh_view()
             await pilot.pause()
             assert app.screen is screen, told
 

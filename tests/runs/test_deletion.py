@@ -17,9 +17,8 @@ from terminal import Terminal
 
 from stplay.errors import UserError
 from stplay.jobs import folders
-from stplay.jobs import job as jobs
 from stplay.jobs.events import RunFinished
-from stplay.runs import run as runs
+from stplay.jobs.job import LAUNCH_SECONDS, LOCK
 from stplay.runs.recipe import Recipe
 from stplay.runs.run import Run
 
@@ -93,7 +92,7 @@ def test_one_at_work_is_never_deleted_and_the_others_stay_with_it(
 
 def test_one_that_somebody_holds_is_not_deleted(home: Path) -> None:
     run = finished_run("mine")
-    with FileLock(run.folder / jobs.LOCK), pytest.raises(UserError, match="mine is at work"):
+    with FileLock(run.folder / LOCK), pytest.raises(UserError, match="mine is at work"):
         run.delete()
     assert run.folder.is_dir()
     run.delete()
@@ -131,10 +130,10 @@ def test_only_runs_are_deleted(stplay: Command, home: Path, name: str) -> None:
 
 def test_the_name_of_one_that_never_began_is_free(home: Path) -> None:
     write(create("mine"), FAILED)
-    assert runs.create(Recipe(), "mine", "sample").read_log().status == "starting"
+    assert Run.create(Recipe(), "mine", "sample").read_log().status == "starting"
     with pytest.raises(UserError, match="mine already"):  # it is about to begin
         create("mine")
-    late = time.time() - jobs.LAUNCH_SECONDS - 1
+    late = time.time() - LAUNCH_SECONDS - 1
     os.utime(Run(home / "data" / "runs" / "mine").events_path, (late, late))
     create("mine")
     (home / "data" / "runs" / "mine" / "events.jsonl").unlink()
@@ -188,7 +187,7 @@ def test_what_cannot_be_removed_is_told(home: Path, monkeypatch: pytest.MonkeyPa
         patch.setattr(folders.shutil, "rmtree", refuse)
         with pytest.raises(UserError, match=r"cannot be removed: Device or resource busy\."):
             run.delete()
-    assert runs.every() == []
+    assert Run.every() == []
     assert names(home) != set()
     finished_run("other").delete()
     assert names(home) == set(), "the next deletion removes what was left"

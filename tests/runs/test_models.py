@@ -10,16 +10,9 @@ import pytest
 from samplerun import finished_run
 
 from stplay.jobs import manifest
-from stplay.jobs.events import (
-    Evaluated,
-    Event,
-    EventReader,
-    EventWriter,
-    RunStarted,
-    TrainLogged,
-)
+from stplay.jobs.eventlog import EventReader, EventWriter
+from stplay.jobs.events import Evaluated, Event, RunStarted, TrainLogged
 from stplay.runs import modelsathand
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 from stplay.similarities import SIMILARITIES
 from stplay.sources import minilm
@@ -174,5 +167,5 @@ def test_a_newer_recipe_is_judged_all_the_same() -> None:
     text = run.events_path.read_text()
     run.events_path.write_text(text.replace('"loss":{"scale"', '"new_part":{},"loss":{"scale"'))
     assert '"new_part"' in run.events_path.read_text()
-    assert runs.find("newer").read_log().started is not None
+    assert Run.find("newer").read_log().started is not None
     assert modelsathand.best().name == "run:newer"

@@ -17,15 +17,14 @@ import pytest
 from runsondisk import COMPLETED, STARTED, create, start_worker, worker_of, write
 
 from stplay.errors import UserError
-from stplay.jobs import job as jobs
 from stplay.jobs.events import (
     Evaluated,
     Noted,
     RunFinished,
     StageProgressed,
 )
+from stplay.jobs.job import LAUNCH_SECONDS, is_running
 from stplay.runs import recipe
-from stplay.runs import run as runs
 from stplay.runs.recipe import Recipe
 from stplay.runs.run import Run
 from stplay.text import printable
@@ -44,7 +43,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_run_is_a_folder_with_its_recipe(home: Path):
-    run = runs.create(recipe.load("sample"), None, "sample")
+    run = Run.create(recipe.load("sample"), None, "sample")
     assert run.id == "sample-1"
     assert run.folder == home / "data" / "runs" / "sample-1"
     assert {path.name for path in run.folder.iterdir()} == {"recipe.toml", "events.jsonl"}
@@ -58,7 +57,7 @@ def test_the_next_free_number(home: Path):
     create("sample-x")
     create("other-9")
     assert create().id == "sample-8"
-    assert runs.create(Recipe(), None, "other").id == "other-10"
+    assert Run.create(Recipe(), None, "other").id == "other-10"
 
 
 def test_the_number_of_a_run_that_was_removed_is_never_given_again(home: Path):
@@ -80,10 +79,10 @@ def test_the_number_of_a_run_that_was_removed_is_never_given_again(home: Path):
     ],
 )
 def test_a_recipes_name_becomes_a_runs_name(home: Path, stem: str, id_: str):
-    run = runs.create(Recipe(), None, stem)
+    run = Run.create(Recipe(), None, stem)
     assert run.id == id_
     assert run.folder.parent == home / "data" / "runs"
-    assert runs.find(run.id).folder == run.folder
+    assert Run.find(run.id).folder == run.folder
 
 
 def test_starts_at_one_time_get_numbers_of_their_own(home: Path):
@@ -157,12 +156,12 @@ def test_an_unfit_name_is_refused(home: Path, name: str):
         home / "data" / "runs",
     ]
     with pytest.raises(UserError, match="There is no run"):
-        runs.find(name)
+        Run.find(name)
 
 
 def test_a_name_may_be_long_and_have_dots(home: Path):
     for name in ("x" * 80, "a.b_c-1", "7"):
-        assert runs.find(create(name).id).id == name
+        assert Run.find(create(name).id).id == name
 
 
 @pytest.mark.parametrize("blocked", ["data", "data/runs"])
@@ -179,19 +178,19 @@ def test_no_room_for_runs(home: Path, blocked: str):
 
 def test_find_names_what_is_there(home: Path):
     with pytest.raises(UserError, match=r"no run 'mine'\. There are no runs yet\."):
-        runs.find("mine")
+        Run.find("mine")
     for number in range(7):
         os.utime(create(f"run-{number}").events_path, (number, number))
     with pytest.raises(UserError, match=r"newest: run-6, run-5, run-4, run-3, run-2\."):
-        runs.find("mine")
-    assert runs.find("run-0").folder == home / "data" / "runs" / "run-0"
+        Run.find("mine")
+    assert Run.find("run-0").folder == home / "data" / "runs" / "run-0"
     for name in ("../runs/run-0", "run-0/", "./run-0", str(home / "data" / "runs" / "run-0")):
         with pytest.raises(UserError, match="There is no run"):
-            runs.find(name)
+            Run.find(name)
 
 
 def test_every_run_the_last_changed_first(home: Path):
-    assert runs.every() == []
+    assert Run.every() == []
     for name, changed in (("a", 20), ("b", 30), ("c", 10)):
         os.utime(create(name).events_path, (changed, changed))
     folder = home / "data" / "runs"
@@ -199,9 +198,9 @@ def test_every_run_the_last_changed_first(home: Path):
     (folder / "file").touch()
     (folder / "un\x1b[31mfit").mkdir()
     (folder / "un\x1b[31mfit" / "events.jsonl").touch()
-    assert [run.id for run in runs.every()] == ["b", "a", "c"]
+    assert [run.id for run in Run.every()] == ["b", "a", "c"]
     write(Run(folder / "c"), COMPLETED)
-    assert [run.id for run in runs.every()] == ["c", "b", "a"]
+    assert [run.id for run in Run.every()] == ["c", "b", "a"]
 
 
 def test_a_summary(home: Path, sleeper: subprocess.Popen[bytes]):
@@ -328,8 +327,8 @@ def test_another_process_under_the_same_number_is_not_ours(
     assert not run.request_stop()
     run.check_resumable()
     assert sleeper.poll() is None, "a stranger was stopped"
-    assert jobs.is_running(sleeper.pid, worker.process_started + 100, run.folder)
-    assert not jobs.is_running(sleeper.pid, worker.process_started, run.folder)
+    assert is_running(sleeper.pid, worker.process_started + 100, run.folder)
+    assert not is_running(sleeper.pid, worker.process_started, run.folder)
 
 
 def test_a_clock_that_was_set_does_not_kill_a_run(home: Path):
@@ -361,7 +360,7 @@ def test_a_process_elsewhere_is_not_told_as_dead(home: Path, sleeper: subprocess
 def test_a_process_that_never_came(home: Path):
     run = create()
     assert run.read_log().status == "starting"
-    late = time.time() - jobs.LAUNCH_SECONDS - 1
+    late = time.time() - LAUNCH_SECONDS - 1
     os.utime(run.events_path, (late, late))
     log = run.read_log()
     assert log.status == "failed"
@@ -370,7 +369,7 @@ def test_a_process_that_never_came(home: Path):
     assert not run.request_stop()
 
 
-# Stop, resume, follow
+# Stop, resume
 
 
 def test_a_stop_asks_the_process_to_end(home: Path):
@@ -405,20 +404,6 @@ def test_what_can_be_resumed(home: Path):
     assert str(run.folder / "model") in str(told.value)
     with pytest.raises(UserError, match="at work already"):
         create().check_resumable()
-
-
-def test_follow_yields_what_comes(home: Path):
-    run = write(create(), Noted(level="info", text="a", time=1.0))
-    follow = run.follow(interval=0.001)
-    events, lines = next(follow)
-    assert events == [Noted(level="info", text="a", time=1.0)]
-    assert lines == run.events_path.read_bytes()
-    assert next(follow) == ([], b"")
-    offset = len(lines)
-    write(run, Noted(level="info", text="b", time=2.0))
-    assert next(follow)[0] == [Noted(level="info", text="b", time=2.0)]
-    assert next(follow) == ([], b"")
-    assert next(run.follow(offset))[0] == [Noted(level="info", text="b", time=2.0)]
 
 
 def test_a_recipe_that_was_damaged_is_told(home: Path):

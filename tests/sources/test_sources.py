@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stplay.errors import UserError
-from stplay.runs import run as runs
 from stplay.runs.recipe import Recipe
+from stplay.runs.run import Run
 from stplay.sources import datasources, names
 from stplay.sources.datasources import DataSource, data_source
 from stplay.sources.modelsources import ModelSource, model_source
@@ -54,7 +54,7 @@ def test_a_model_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_model_by_run(home: Path):
-    run = runs.create(Recipe(), "first", "sample")
+    run = Run.create(Recipe(), "first", "sample")
     with pytest.raises(UserError, match="stplay resume first"):
         model_source("run:first")
     (run.folder / "model").mkdir()

@@ -21,7 +21,7 @@ from pathlib import Path
 from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.jobs.events import EventReader, EventWriter
+from stplay.jobs.eventlog import EventReader, EventWriter
 
 def split(stages, name, split="train", rows=None):
     from stplay.engine.data.triplets import load_split

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from keptresults import kept_scores, kept_triplets, summary_of
 
-from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.evaluations.results import Summary
 
@@ -14,7 +13,7 @@ SENTENCES = [(f"anchor {n}", f"positive {n}", f"negative {n}") for n in range(4)
 
 def finished(*models: str, summary: Summary | None = None) -> Evaluation:
     """An evaluation on disk as its process would have left it: wrong on the last triplet."""
-    evaluation = evaluations.create(Request(["builtin:tiny"], "builtin:sample", ["dev"]))
+    evaluation = Evaluation.create(Request(["builtin:tiny"], "builtin:sample", ["dev"]))
     found = summary or summary_of(models)
     kept_triplets(evaluation.triplets_path(0), SENTENCES)
     for place in range(len(models)):

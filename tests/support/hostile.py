@@ -88,16 +88,16 @@ def main() -> None:
     home.mkdir()
     os.environ["STPLAY_HOME"] = str(home)
     from stplay.cli import main as cli
-    from stplay.evaluations import evaluation as evaluations
+    from stplay.evaluations.evaluation import Evaluation
     from stplay.runs import plans
-    from stplay.runs import run as runs
+    from stplay.runs.run import Run
 
     write_evaluation()
     write_corpus()
     threading.Thread(target=greet, args=(listen(),), daemon=True).start()
     for place, name, stand_in in (
-        (runs.Run, "launch", told),
-        (evaluations.Evaluation, "launch", evaluated),
+        (Run, "launch", told),
+        (Evaluation, "launch", evaluated),
         (plans, "make", lambda recipe, tell: planned(tell)),
     ):
         setattr(place, name, stand_in)
@@ -134,8 +134,8 @@ def events():
 
 
 def told(run, stop_asked):
-    from stplay.jobs.events import EventWriter
-    from stplay.runs.traininglog import TrainingLog
+    from stplay.jobs.eventlog import EventWriter
+    from stplay.jobs.follower import Follower
 
     writer = EventWriter(run.events_path)
     for event in events():
@@ -143,7 +143,7 @@ def told(run, stop_asked):
     writer.close()
     with run.events_path.open("ab") as file:
         file.write(f'{{"type": "Newer", "text": "{TEXT[-30:]}"}}\n{OSC}\n'.encode())
-    return TrainingLog(), 0
+    return Follower(run)
 
 
 def planned(tell):
@@ -164,7 +164,9 @@ def planned(tell):
 
 
 def evaluated(evaluation, stop_asked):
-    from stplay.jobs.events import EventWriter, Noted, RunFinished, StageProgressed
+    from stplay.jobs.eventlog import EventWriter
+    from stplay.jobs.events import Noted, RunFinished, StageProgressed
+    from stplay.jobs.follower import Follower
 
     evaluation.summary_path.write_bytes(msgspec.json.encode(summary()))
     writer = EventWriter(evaluation.events_path)
@@ -172,7 +174,7 @@ def evaluated(evaluation, stop_asked):
     writer.write(Noted(level="warning", text=TEXT))
     writer.write(RunFinished(outcome="completed", exit_code=0))
     writer.close()
-    return evaluation.log_type(), 0
+    return Follower(evaluation)
 
 
 def summary():

@@ -21,7 +21,7 @@ from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
 from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.engine.worker.stages import Stages
 from stplay.evaluations.results import Scores
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.similarities import SIMILARITIES
 
 

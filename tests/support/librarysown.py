@@ -23,7 +23,7 @@ from stplay.engine.models.inputmodules import prompt
 from stplay.engine.packed.sentenceencoder import SentenceEncoder, Task
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.similarities import SIMILARITIES
 
 STAGES = Stages(EventWriter(Path(os.devnull)))

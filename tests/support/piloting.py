@@ -11,9 +11,10 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 from textual.worker import WorkerCancelled
 
-from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 from stplay.screens.explore.playground import Playground
+from stplay.screens.train.runview import RunView
 from stplay.screens.train.trainscreen import TrainScreen
 
 
@@ -35,6 +36,11 @@ async def settle(pilot: Pilot[None]) -> None:
         with suppress(WorkerCancelled):
             await under_way[0].wait()
     await pilot.pause()
+
+
+def caught_up(view: RunView) -> bool:
+    """Whether ``view`` shows all that its run has told so far."""
+    return view.follower is not None and view.follower.caught_up
 
 
 def start_button(pilot: Pilot[None]) -> Button:
@@ -103,6 +109,6 @@ async def open_screen(pilot: Pilot[None]) -> EvaluateScreen:
 async def open_result(pilot: Pilot[None], *names: str) -> EvaluateScreen:
     """The Evaluate screen with the finished evaluations called ``names`` side by side."""
     screen = await open_screen(pilot)
-    screen.show_results([evaluations.find(name) for name in names])
+    screen.show_results([Evaluation.find(name) for name in names])
     await settle(pilot)
     return screen

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from conftest import run_stplay, write_triplets
 
-from stplay.jobs.events import CheckpointSaved, Event, EventReader, TrainLogged
-from stplay.runs import run as runs
+from stplay.jobs.events import CheckpointSaved, Event, TrainLogged
+from stplay.jobs.follower import Follower
 from stplay.runs.run import Run
 
 SMALL = {
@@ -39,26 +39,25 @@ def start(arguments: list[str], name: str) -> Run:
     """Start a run in the background."""
     started = run_stplay(*arguments, "--name", name, "--detach")
     assert started.returncode == 0, started.stderr
-    return runs.find(name)
+    return Run.find(name)
 
 
 def wait_for(run: Run, condition: Callable[[Event], bool], seconds: float = 90) -> Event:
     """The first event that fulfils ``condition``."""
     deadline = time.monotonic() + seconds
-    for events, _ in run.follow(interval=0.01):
-        for event in events:
+    for piece in Follower(run).pieces(pause=0.01):
+        for event in piece.events:
             if condition(event):
                 return event
         assert time.monotonic() < deadline, run.worker_log_path.read_text()
-    raise AssertionError
+    raise AssertionError(run.worker_log_path.read_text())
 
 
 def wait_until_over(run: Run, seconds: float = 90) -> None:
     """Wait for the end of the training process."""
     deadline = time.monotonic() + seconds
-    while run.read_log().active:
+    for _ in Follower(run).pieces():
         assert time.monotonic() < deadline, run.worker_log_path.read_text()
-        time.sleep(0.05)
 
 
 def logged(step: int) -> Callable[[Event], bool]:
@@ -73,10 +72,7 @@ def saved(step: int) -> Callable[[Event], bool]:
 
 def events_of(run: Run) -> list[Event]:
     """All events of a run."""
-    reader, events = EventReader(run.events_path), []
-    while batch := reader.read():
-        events += batch
-    return events
+    return [event for events in iter(run.events().read, []) for event in events]
 
 
 def figures(run: Run) -> list[tuple[object, ...]]:

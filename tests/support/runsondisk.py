@@ -8,14 +8,8 @@ import sys
 
 import psutil
 
-from stplay.jobs.events import (
-    Event,
-    EventWriter,
-    RunFinished,
-    RunStarted,
-    WorkerStarted,
-)
-from stplay.runs import run as runs
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Event, RunFinished, RunStarted, WorkerStarted
 from stplay.runs.recipe import Recipe
 from stplay.runs.run import Run
 
@@ -34,7 +28,7 @@ STARTED = RunStarted(
 
 
 def create(name: str | None = None) -> Run:
-    return runs.create(Recipe(), name, "sample")
+    return Run.create(Recipe(), name, "sample")
 
 
 def write(run: Run, *events: Event) -> Run:
@@ -57,7 +51,8 @@ WORKER = """
 import platform, signal, sys
 from pathlib import Path
 import psutil
-from stplay.jobs.events import EventWriter, RunFinished, WorkerStarted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import RunFinished, WorkerStarted
 events = EventWriter(Path(sys.argv[1]) / "events.jsonl")
 outcome, code = sys.argv[2], int(sys.argv[3])
 def stop(number, frame):

@@ -11,7 +11,6 @@ import pyarrow
 from pyarrow import parquet
 
 from stplay import home
-from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.evaluations.results import (
     SCORE_COLUMNS,
@@ -106,5 +105,5 @@ def finished_evaluation(
         for number, sentence in enumerate(errors)
     ]
     evaluation.summary_path.write_bytes(msgspec.json.encode(summary))
-    assert evaluations.find(name).id == name
+    assert Evaluation.find(name).id == name
     return evaluation

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import (
     CheckpointSaved,
     Engine,
     Evaluated,
     Event,
-    EventWriter,
     RunFinished,
     RunStarted,
     StageProgressed,
@@ -16,7 +16,6 @@ from stplay.jobs.events import (
     WorkerStarted,
 )
 from stplay.runs import recipe
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 
 
@@ -24,7 +23,7 @@ def finished_run(
     name: str = "done", steps: int = 3, *, synthetic: bool = True, **last: object
 ) -> Run:
     """A run on disk as a training process would have left it."""
-    run = runs.create(recipe.load("sample"), name, "sample")
+    run = Run.create(recipe.load("sample"), name, "sample")
     writer = EventWriter(run.events_path)
     events: list[Event] = [
         WorkerStarted(time=0.0, host="gpu-box", pid=1, process_started=0.0),

@@ -17,7 +17,7 @@ from smallmodels import DIMENSIONS, transformer
 
 from stplay.engine.models.basemodel import BaseModel, load_model, open_model
 from stplay.engine.worker.stages import Stages
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.runs import recipe
 
 

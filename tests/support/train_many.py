@@ -12,7 +12,8 @@ from stplay.engine.train import train
 from stplay.engine.worker.lastword import Advice, ending
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
 from stplay.engine.worker.work import worker_started
-from stplay.jobs.events import CheckpointSaved, Event, EventWriter
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import CheckpointSaved, Event
 from stplay.runs.run import Run
 
 

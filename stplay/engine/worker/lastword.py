@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from stplay.engine.worker.stopsignal import Stopped
 from stplay.errors import UserError
-from stplay.jobs import interrupts
+from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED
 from stplay.jobs.events import RunFinished
 
 
@@ -29,7 +29,7 @@ def last_word(error: BaseException | None, folder: Path, advice: Advice) -> RunF
         return ending(error, folder, advice)
     except BaseException as fault:
         print_error(fault)
-        return RunFinished(outcome="failed", exit_code=1, error=type(error).__name__)
+        return RunFinished(outcome="failed", exit_code=FAILED, error=type(error).__name__)
 
 
 def ending(error: BaseException | None, folder: Path, advice: Advice) -> RunFinished:
@@ -39,9 +39,9 @@ def ending(error: BaseException | None, folder: Path, advice: Advice) -> RunFini
     """
     match error:
         case None:
-            return RunFinished(outcome="completed", exit_code=0)
+            return RunFinished(outcome="completed", exit_code=FINISHED)
         case Stopped():
-            return RunFinished(outcome="stopped", exit_code=interrupts.INTERRUPTED)
+            return RunFinished(outcome="stopped", exit_code=INTERRUPTED)
     sentence = user_sentence(error, folder, advice)
     details = "".join(traceback.format_exception(error))
     if not isinstance(error, UserError):
@@ -49,7 +49,7 @@ def ending(error: BaseException | None, folder: Path, advice: Advice) -> RunFini
     if sentence is not None:
         return RunFinished(outcome="failed", exit_code=UserError.exit_code, error=sentence)
     summary = traceback.format_exception_only(error)[0].strip().rstrip(":")
-    return RunFinished(outcome="failed", exit_code=1, error=summary, details=details)
+    return RunFinished(outcome="failed", exit_code=FAILED, error=summary, details=details)
 
 
 def user_sentence(error: BaseException, folder: Path, advice: Advice) -> str | None:

@@ -18,7 +18,8 @@ from stplay.engine.worker.libraries import import_libraries, quiet_libraries
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
 from stplay.errors import UserError
-from stplay.jobs.events import EventWriter, Noted, WorkerStarted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted, WorkerStarted
 
 
 def perform(

@@ -366,7 +366,7 @@ from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
 from stplay.jobs import interrupts
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.sources.modelsources import model_source
 stop = StopSignal()
 stop.deferred = False

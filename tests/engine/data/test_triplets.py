@@ -15,7 +15,8 @@ import pytest
 from stplay.engine.data.triplets import COLUMNS, Split, first_rows, load_split
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.jobs.events import EventReader, EventWriter, StageProgressed
+from stplay.jobs.eventlog import EventReader, EventWriter
+from stplay.jobs.events import StageProgressed
 
 Triplet = tuple[object, ...]
 SILENT = Stages(EventWriter(Path(os.devnull)))

@@ -21,7 +21,7 @@ from stplay.engine.data.triplets import COLUMNS, Split
 from stplay.engine.models.basemodel import BaseModel, load_model
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.jobs.events import EventReader, EventWriter
+from stplay.jobs.eventlog import EventReader, EventWriter
 from stplay.runs import recipe
 from stplay.sources import minilm
 

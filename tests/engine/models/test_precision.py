@@ -21,9 +21,9 @@ from smallmodels import DIMENSIONS, exact_model, random_triplets, small_model, t
 from stplay.engine.models import loading
 from stplay.engine.models.basemodel import load_model
 from stplay.engine.packed.sentenceencoder import SentenceEncoder
-from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation
 from stplay.runs import recipe
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 PRECISIONS = [torch.float16, torch.bfloat16, torch.float64]
 SENTENCES = ["a red cat", "the old man sits", "a red cat", "two young dog runs"]
@@ -122,7 +122,7 @@ def test_precisions_are_told_apart_within_a_model(tmp_path: Path) -> None:
     assert loading.is_quantized(model)
 
 
-def moved(folder: Path, run: runs.Run) -> float:
+def moved(folder: Path, run: Run) -> float:
     """How many of the weights a run has changed, of those that take part."""
     before, after = (load_file(each / "model.safetensors") for each in (folder, run.model_folder()))
     parts = [name for name in before if name.startswith("encoder")]
@@ -139,7 +139,7 @@ def test_a_half_precision_base_moves(home: Path, tmp_path: Path) -> None:
     )
     done = run_stplay(*arguments, "--name=moved")
     assert done.returncode == 0, done.stderr
-    run = runs.find("moved")
+    run = Run.find("moved")
     log = run.read_log()
     assert log.started is not None
     assert log.started.precision == "float32"
@@ -164,7 +164,7 @@ def test_an_evaluation_tells_the_precision_of_each_model(home: Path, tmp_path: P
     assert done.returncode == 0, done.stderr
     expected = ["float16", "bfloat16", "float32"]
     assert [json.loads(line)["precision"] for line in done.stdout.splitlines()] == expected
-    [evaluation] = evaluations.every()
+    [evaluation] = Evaluation.every()
     assert [model.precision for model in evaluation.summary().models] == expected
     shown = run_stplay("evaluations", evaluation.id, env={"COLUMNS": "500"}).stdout
     in_brackets = [f"({precision})" for precision in expected]  # after the name of each

@@ -20,7 +20,7 @@ from transformers import AutoTokenizer, RobertaConfig, RobertaModel
 
 from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.errors import UserError
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 TEXT = ["a red cat", "the old man sits under the green ball"]
 EXTRA = "<entity>"
@@ -87,11 +87,11 @@ def test_a_training(engine: str, home: Path, tmp_path: Path) -> None:
     arguments = small_recipe(tmp_path / "data", **settings, training__max_steps="4")
     done = run_stplay(*arguments, "--name=plain")
     assert done.returncode == 0, done.stderr
-    started = runs.find("plain").read_log().started
+    started = Run.find("plain").read_log().started
     assert started is not None
     assert started.engine is not None
     assert (started.engine.name, started.engine.why) == (engine, None)
-    words = loaded(runs.find("plain").model_folder()).model[0].auto_model  # pyright: ignore
+    words = loaded(Run.find("plain").model_folder()).model[0].auto_model  # pyright: ignore
     assert words.get_input_embeddings().num_embeddings == ROWS  # pyright: ignore
     # And where a sentence has it.
     rows = tmp_path / "data" / "train.jsonl"

@@ -18,7 +18,7 @@ from stplay.engine.packed.sentenceencoder import NotFiniteError, SentenceEncoder
 from stplay.engine.worker.stages import Stages
 from stplay.jobs import events
 from stplay.jobs.events import Event, Noted
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 SENTENCES = ["a red cat", "the old man sits", "a red cat"]
 TOLD = (
@@ -113,7 +113,7 @@ def test_a_training_that_diverges_ends_by_itself(engine: str, home: Path, tmp_pa
     made = small_recipe(tmp_path, training__learning_rate="1e38", training__engine=engine)
     done = run_stplay(*made, "--name=diverged")
     assert done.returncode == 0, done.stderr
-    told = events_of(runs.find("diverged"))
+    told = events_of(Run.find("diverged"))
     notes = [event.text for event in told if isinstance(event, events.Noted)]
     assert sum("accuracies mean nothing" in note for note in notes) == 4  # dev thrice, then test
     last = [event for event in told if isinstance(event, events.Evaluated)][-1]

@@ -26,8 +26,8 @@ from stplay.engine.training.capture import RECORDED_WHEN_SEEN, Capture, Embed, R
 from stplay.engine.training.embedder import Embedder
 from stplay.engine.training.loss import PackedRankingLoss
 from stplay.engine.worker.stages import Stages
-from stplay.jobs.events import EventWriter
-from stplay.runs import recipe as recipes
+from stplay.jobs.eventlog import EventWriter
+from stplay.runs import recipe
 
 LENGTHS = {
     "all equal": [9] * 6,
@@ -335,7 +335,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             "data": {"train": str(folder), "dev": None, "test": None},
             "training": common | {"learning_rate": 1e-3} | training,
         }
-        chosen, record = recipes.build(values, "test"), Rerun()
+        chosen, record = recipe.build(values, "test"), Rerun()
         model = small_model(3, folder / "transformer")
         for module in model.modules():
             if isinstance(module, nn.Dropout):

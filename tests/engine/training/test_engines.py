@@ -19,7 +19,6 @@ from smallmodels import small_model
 
 from stplay.jobs.events import Engine
 from stplay.runs import recipe
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 from stplay.similarities import SIMILARITIES
@@ -86,7 +85,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Ru
             for engine in ("stock", "fast") if case != "resumed" else ("fast",):
                 given = {"model": {"base": str(base)}, "data": data, "training": {"engine": engine}}
                 chosen = recipe.build(merged(COMMON, given, changes), case)
-                made[case, engine] = runs.create(chosen, f"{engine}-{number}", case)
+                made[case, engine] = Run.create(chosen, f"{engine}-{number}", case)
         resumed = made["resumed", "fast"].folder
         folders = [str(run.folder) for run in made.values() if run.folder != resumed]
         done = subprocess.run(

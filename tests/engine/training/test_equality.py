@@ -12,7 +12,7 @@ import pytest
 from checkout import SUPPORT
 from conftest import run_stplay
 
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 from stplay.similarities import SIMILARITIES
 
 RECIPE = {
@@ -43,7 +43,7 @@ def test_losses_and_accuracies_equal_a_plain_script(home: Path, tmp_path: Path) 
     assert plain.returncode == 0, plain.stderr
     expected = json.loads(plain.stdout.splitlines()[-1])
 
-    log = runs.find("ours").read_log()
+    log = Run.find("ours").read_log()
     losses = [row.training_loss for row in log.table()]
     assert len(losses) == 12
     assert losses == pytest.approx(expected["losses"], abs=1e-4)

@@ -12,7 +12,6 @@ from runner import logged, small_recipe, start, wait_for
 from unpackablemodels import unpackable
 
 from stplay.jobs.events import Engine
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 
 
@@ -47,7 +46,7 @@ def test_a_model_of_another_kind_takes_the_librarys_path_and_says_so(tmp_path: P
     recipe = small_recipe(tmp_path / "data", model__base=str(base), training__max_steps="4")
     done = run_stplay(*recipe, "--name=albert")
     assert done.returncode == 0, done.stderr
-    run = runs.find("albert")
+    run = Run.find("albert")
     assert engine_of(run).name == "stock"
     assert str(engine_of(run).why).startswith("its architecture, albert, is none of bert")
     (note,) = [note.text for note in run.read_log().notes]
@@ -58,7 +57,7 @@ def test_a_model_of_another_kind_takes_the_librarys_path_and_says_so(tmp_path: P
 def test_the_library_is_taken_where_it_is_asked_for(tmp_path: Path) -> None:
     recipe = small_recipe(tmp_path, training__engine="stock", training__max_steps="4")
     assert run_stplay(*recipe, "--name=asked").returncode == 0
-    run = runs.find("asked")
+    run = Run.find("asked")
     assert engine_of(run) == Engine(name="stock")
     assert not run.read_log().notes
 
@@ -67,14 +66,14 @@ def test_what_fits_is_told(tmp_path: Path) -> None:
     recipe = small_recipe(tmp_path, training__max_steps="2")
     done = run_stplay(*recipe, "--name=whole")
     assert "one forward a step, " in done.stdout
-    engine = engine_of(runs.find("whole"))
+    engine = engine_of(Run.find("whole"))
     assert engine.name == "fast"
     assert engine.most_tokens is not None
     assert engine.largest_batch_tokens is not None
     assert engine.most_tokens > engine.largest_batch_tokens
     recipe = small_recipe(tmp_path, training__max_steps="2", loss__mini_batch_size="2")
     done = run_stplay(*recipe, "--name=parts")
-    cached = engine_of(runs.find("parts")).most_tokens
+    cached = engine_of(Run.find("parts")).most_tokens
     assert f"gradient caching by {cached} tokens" in done.stdout
 
 

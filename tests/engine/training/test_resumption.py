@@ -20,9 +20,9 @@ from smallmodels import small_model
 from stplay.engine.data import fingerprints
 from stplay.errors import UserError
 from stplay.jobs import folders, manifest
-from stplay.jobs.events import EventReader, RunStarted
+from stplay.jobs.eventlog import EventReader
+from stplay.jobs.events import RunStarted
 from stplay.runs import recipe
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 
@@ -276,7 +276,7 @@ def _begin(folder: Path, name: str, engine: str) -> Given:
     settings |= {"training.max_steps": "18", "training.engine": engine}
     settings |= {"model.base": str(place / "base")}
     chosen = recipe.load("sample", [f"{field}={value}" for field, value in settings.items()])
-    return Given(runs.create(chosen, name, "sample"), place)
+    return Given(Run.create(chosen, name, "sample"), place)
 
 
 def _copy(folder: Path, given: Given, case: str) -> Given:

@@ -16,7 +16,8 @@ from stplay.engine.data.triplets import Split
 from stplay.engine.packed.packedmodel import PackedModel
 from stplay.engine.training.tokens import MOST_FILES, TokenizedSplit
 from stplay.engine.worker.stages import Stages
-from stplay.jobs.events import EventReader, EventWriter, StageProgressed
+from stplay.jobs.eventlog import EventReader, EventWriter
+from stplay.jobs.events import StageProgressed
 from stplay.sources.datasources import COLUMNS
 
 

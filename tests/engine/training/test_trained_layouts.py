@@ -28,9 +28,9 @@ from stplay.engine.models.inputmodules import input_modules
 from stplay.engine.train import train
 from stplay.engine.worker.stopsignal import StopSignal
 from stplay.errors import UserError
-from stplay.jobs.events import EventWriter
+from stplay.jobs.eventlog import EventWriter
 from stplay.runs import recipe
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 
 STEPS, BATCH, RATE = 4, 8, 1e-3
 CASES = {
@@ -57,7 +57,7 @@ def signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def ours(folder: Path, data: Path) -> runs.Run:
+def ours(folder: Path, data: Path) -> Run:
     """The run of a few steps from the model in ``folder``."""
     values: dict[str, Any] = {
         "model": {"base": str(folder)},
@@ -73,7 +73,7 @@ def ours(folder: Path, data: Path) -> runs.Run:
         },
         "evaluation": {"eval_strategy": "no", "test_at_end": False},
     }
-    run = runs.create(recipe.build(values, "the test"), None, "small")
+    run = Run.create(recipe.build(values, "the test"), None, "small")
     train(run, EventWriter(run.events_path), StopSignal())
     return run
 

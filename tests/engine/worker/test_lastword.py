@@ -11,10 +11,9 @@ import pytest
 from runner import events_of
 
 from stplay.errors import UserError
-from stplay.jobs import job as jobs
 from stplay.jobs.events import Noted, RunFinished
+from stplay.jobs.job import LOCK, _children
 from stplay.runs import recipe
-from stplay.runs import run as runs
 from stplay.runs.recipe import Recipe
 from stplay.runs.run import Run
 
@@ -24,7 +23,8 @@ from pathlib import Path
 from stplay.engine.worker import heartbeat, lastword
 from stplay.engine.worker import work as process
 from stplay.errors import UserError
-from stplay.jobs.events import EventWriter, Noted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted
 
 process.import_libraries = lambda stages, stop: None  # seconds that nothing here needs
 folder = Path(sys.argv[1])
@@ -45,7 +45,7 @@ sys.exit(process.perform(events, folder, work, clean_up, advice))
 
 @pytest.fixture
 def run(home: Path) -> Run:
-    return runs.create(Recipe(), "mine", "sample")
+    return Run.create(Recipe(), "mine", "sample")
 
 
 def perform(
@@ -153,9 +153,9 @@ def test_a_crash_leaves_its_name(run: Run, monkeypatch: pytest.MonkeyPatch, know
     code = PERFORM.format(work="os.kill(me, signal.SIGBUS)", clean_up="pass", before="")
     module(run, monkeypatch, code)
     run.launch()
-    child = next(each for (folder, _), each in jobs._children.items() if folder == run.folder)
+    child = next(each for (folder, _), each in _children.items() if folder == run.folder)
     if not known:
-        jobs._children.clear()
+        _children.clear()
     child.wait()
     how = "was ended by SIGBUS" if known else "ended without a last word"
     assert run.read_log().error == (
@@ -192,8 +192,8 @@ def test_a_launch_that_fails_is_told_at_once_and_for_good(
     assert words in str(told.value)
     log = run.read_log()
     assert (log.status, log.error) == ("failed", str(told.value))
-    assert runs.running() is None
-    again = runs.create(recipe.load("sample"), "mine", "sample")
+    assert Run.running() is None
+    again = Run.create(recipe.load("sample"), "mine", "sample")
     assert {path.name for path in again.folder.iterdir()} == {"recipe.toml", "events.jsonl"}
     assert again.read_log().status == "starting"
 
@@ -204,7 +204,7 @@ def test_a_launch_that_gives_way_to_another_process_says_nothing_for_it(
     from filelock import FileLock
 
     module(run, monkeypatch, "raise SystemExit(2)")
-    with FileLock(run.folder / jobs.LOCK), pytest.raises(UserError, match="could not start"):
+    with FileLock(run.folder / LOCK), pytest.raises(UserError, match="could not start"):
         run.launch()
     assert events_of(run) == []
 

@@ -19,7 +19,6 @@ from terminal import Terminal
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.jobs.events import CheckpointSaved, Noted, RunFinished, WorkerStarted
-from stplay.runs import run as runs
 from stplay.runs.run import Run
 
 
@@ -89,7 +88,7 @@ def test_a_start_interrupted_at_any_moment_leaves_nothing_at_work(
         _, told = command.communicate(timeout=240)
     assert at_work(home) == []
     try:
-        run = runs.find("early")
+        run = Run.find("early")
     except UserError:  # nothing has begun, or it was tidied away
         assert not folder_there(home) or not any((home / "data" / "runs").iterdir())
         if command.returncode == 130:
@@ -146,7 +145,7 @@ def test_ctrl_c_in_a_terminal_before_the_process_has_begun(home: Path, data: lis
         assert terminal.wait_for_end() == 130
         assert "Stopping" in terminal.text or "Interrupted" in terminal.text, terminal.text
     assert at_work(home) == []
-    assert not folder_there(home) or runs.find("early").read_log().status == "stopped"
+    assert not folder_there(home) or Run.find("early").read_log().status == "stopped"
 
 
 def test_a_terminal_closed_while_a_run_is_launched_does_not_stop_it(
@@ -158,7 +157,7 @@ def test_a_terminal_closed_while_a_run_is_launched_does_not_stop_it(
         command.send_signal(signal.SIGHUP)
         _, told = command.communicate(timeout=240)
     assert (command.returncode, told) == (-signal.SIGHUP, "")
-    run = runs.find("early")
+    run = Run.find("early")
     assert run.read_log().active
     run.request_stop()
     wait_until_over(run)
@@ -170,7 +169,7 @@ def test_a_schedulers_warning_saves_a_checkpoint(home: Path, data: list[str]) ->
         assert command.stdout is not None
         while "step 4 " not in (line := command.stdout.readline()):
             assert line, command.communicate()
-        run = runs.find("warned")
+        run = Run.find("warned")
         worker = process_of(run)
         for harmless in (signal.SIGHUP, signal.SIGPIPE):
             worker.send_signal(harmless)
@@ -200,7 +199,7 @@ def test_how_a_process_died_is_written_down_by_who_started_it(home: Path, data: 
         assert command.stdout is not None
         while "importing" not in (line := command.stdout.readline()):
             assert line, command.communicate()
-        run = runs.find("dead")
+        run = Run.find("dead")
         process_of(run).send_signal(signal.SIGSEGV)
         _, told = command.communicate(timeout=240)
     assert command.returncode == 1
@@ -225,7 +224,7 @@ def test_closed_streams_are_no_reason_to_stop(home: Path, tmp_path: Path, closed
     )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    log = runs.find("closed").read_log()
+    log = Run.find("closed").read_log()
     assert log.error is not None
     assert "has 1 triplet" in log.error
     assert log.damaged == 0

@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, SelectionList
 
 from stplay.errors import UserError
-from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation
 from stplay.runs import modelsathand
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate import figures
@@ -61,7 +61,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 
 def wrong_of(name: str, model: str, split: str) -> int:
-    return int((~evaluations.find(name).scores(model, split).right("cosine")).sum())
+    return int((~Evaluation.find(name).scores(model, split).right("cosine")).sum())
 
 
 def listed(screen: EvaluateScreen) -> str:
@@ -135,7 +135,7 @@ async def test_what_comes_late_is_not_shown_under_another_title(
         await gate.open(pilot)
         assert screen.view.wrong is not None
         assert screen.view.wrong.similarity == asked.look.similarity
-        expected = evaluations.find("sample-1").scores("run:all-nli-7", asked.look.split)
+        expected = Evaluation.find("sample-1").scores("run:all-nli-7", asked.look.split)
         right = expected.right(asked.look.similarity)
         assert len(screen.view.wrong) == int((~right).sum())
 
@@ -156,8 +156,8 @@ async def test_an_earlier_one_is_added_and_asked_for_before_it_is_there(
         await pilot.press("m", "m", "b", "slash", *"cat", "escape", "i", "i")
         assert text_of(pilot, "#wrong-title").startswith("C wrong, A right: … of 1,000")
         await gate.open(pilot)
-        wrong = ~evaluations.find("sample-2").scores("run:x", "dev").right("cosine")
-        wrong &= evaluations.find("sample-1").scores("builtin:tiny", "dev").right("cosine")
+        wrong = ~Evaluation.find("sample-2").scores("run:x", "dev").right("cosine")
+        wrong &= Evaluation.find("sample-1").scores("builtin:tiny", "dev").right("cosine")
         assert f"C wrong, A right: {wrong.sum()} of" in text_of(pilot, "#wrong-title")
         assert screen.view.wrong is not None
 
@@ -220,11 +220,11 @@ async def in_the_form(pilot: Pilot[None], gate: Gate) -> None:
 
 
 async def after_a_failure(pilot: Pilot[None], gate: Gate) -> None:
-    folder = evaluations.find("sample-1").folder.parent / "gone-1"
+    folder = Evaluation.find("sample-1").folder.parent / "gone-1"
     folder.mkdir(exist_ok=True)
     screen = pilot.app.screen
     assert isinstance(screen, EvaluateScreen)
-    screen.show_work(evaluations.Evaluation(folder))
+    screen.show_work(Evaluation(folder))
 
 
 def showing(*names: str, keys: tuple[str, ...] = (), reading: bool = False) -> Moment:
@@ -232,7 +232,7 @@ def showing(*names: str, keys: tuple[str, ...] = (), reading: bool = False) -> M
         screen = pilot.app.screen
         assert isinstance(screen, EvaluateScreen)
         gate.shut = reading
-        screen.show_results([evaluations.find(name) for name in names])
+        screen.show_results([Evaluation.find(name) for name in names])
         await eventually(pilot, lambda: screen.view.display)
         await pilot.press(*keys)
 

@@ -17,7 +17,7 @@ from sampleevaluation import finished_evaluation
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, SelectionList, Static
 
-from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 from stplay.screens.evaluate.tripletlist import TripletList
@@ -138,13 +138,13 @@ async def test_an_earlier_evaluation_of_equal_rows_stands_beside_this_one(home: 
     finished_evaluation("sample-3", models=["builtin:minilm"], rows=400)
     async with StplayApp().run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
-        screen.show_results([evaluations.find("sample-1"), evaluations.find("sample-2")])
+        screen.show_results([Evaluation.find("sample-1"), Evaluation.find("sample-2")])
         await settle(pilot)
         assert [each.model.name for each in screen.view.contenders] == [
             "builtin:tiny",
             "builtin:minilm",
         ]
-        screen.show_results([evaluations.find("sample-1"), evaluations.find("sample-3")])
+        screen.show_results([Evaluation.find("sample-1"), Evaluation.find("sample-3")])
         await settle(pilot)
         assert "400 rows of sample-dev, not 1,000; only equal rows can be compared" in notified(
             pilot
@@ -283,7 +283,7 @@ async def test_a_process_that_dies_is_told_in_a_sentence_and_one_key_tries_again
         await fill(pilot, "#rows", "300")
         screen.query_one("#evaluate", Button).press()
         await wait_for(pilot, "#watch-stage", "Encoding with builtin:tiny")
-        worker = screen.watch_.evaluation_log.worker
+        worker = screen.watch_.job_log.worker
         assert worker is not None
         os.kill(worker.pid, signal.SIGKILL)
         await wait_for(pilot, "#watch-notes", "The evaluation process was killed")

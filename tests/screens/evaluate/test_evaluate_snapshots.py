@@ -12,7 +12,7 @@ from piloting import fill, settle
 from sampleevaluation import finished_evaluation
 from textual.pilot import Pilot
 
-from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Evaluation
 from stplay.runs import modelsathand
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
@@ -35,7 +35,7 @@ def showing(*keys: str, name: str = "") -> Callable[[Pilot[None]], Awaitable[Non
         await pilot.press("2")
         await settle(pilot)
         if name and isinstance(pilot.app.screen, EvaluateScreen):
-            pilot.app.screen.show_results([evaluations.find(name)])
+            pilot.app.screen.show_results([Evaluation.find(name)])
             await settle(pilot)
         await pilot.press(*keys)
         await settle(pilot)

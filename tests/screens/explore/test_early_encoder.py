@@ -7,7 +7,7 @@ from pathlib import Path
 from stplay.encoding import encoders, protocol
 from stplay.encoding.client import Encoder
 from stplay.runs import recipe
-from stplay.runs import run as runs
+from stplay.runs.run import Run
 from stplay.screens.explore.earlyencoder import EarlyEncoder
 
 
@@ -33,8 +33,8 @@ async def test_it_ends_with_the_app_though_it_is_loaded(home: Path) -> None:
 
 
 async def test_it_leaves_the_machine_to_a_training(home: Path) -> None:
-    runs.create(recipe.load("sample"), "mine", "sample").events_path.touch()
-    assert runs.running() is not None, "it is starting"
+    Run.create(recipe.load("sample"), "mine", "sample").events_path.touch()
+    assert Run.running() is not None, "it is starting"
     early = EarlyEncoder()
     await early.start()
     assert await encoders.warm() == []

@@ -22,7 +22,8 @@ from textual.widgets import Input, OptionList
 from widemodel import make_wide_model
 
 from stplay.encoding import encoders, projector
-from stplay.jobs.events import CheckpointSaved, EventWriter
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import CheckpointSaved
 from stplay.runs.modelsathand import OfferedModel
 from stplay.screens.app import StplayApp
 from stplay.screens.explore.explorescreen import CARD_SENTENCES

@@ -21,8 +21,8 @@ from textual.widgets import Static
 
 import stplay.screens
 from stplay import home
-from stplay.evaluations import evaluation as evaluations
-from stplay.runs import run as runs
+from stplay.evaluations.evaluation import Evaluation
+from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate.breakdownview import BreakdownView
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
@@ -82,7 +82,7 @@ async def open_run(pilot: Pilot[None]) -> None:
     await new_run(pilot)
     screen = pilot.app.screen
     assert isinstance(screen, TrainScreen)
-    await screen.show_run(runs.find("done"))
+    await screen.show_run(Run.find("done"))
 
 
 async def evaluation_form(pilot: Pilot[None]) -> None:
@@ -94,7 +94,7 @@ async def evaluation(pilot: Pilot[None]) -> None:
     await evaluation_form(pilot)
     screen = pilot.app.screen
     assert isinstance(screen, EvaluateScreen)
-    screen.show_results([evaluations.find("sample-1")])
+    screen.show_results([Evaluation.find("sample-1")])
 
 
 async def explore(pilot: Pilot[None]) -> None:

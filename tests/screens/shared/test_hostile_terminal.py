@@ -11,7 +11,8 @@ import psutil
 from runsondisk import create, worker_of
 from terminal import Terminal
 
-from stplay.jobs.events import EventWriter, WorkerStarted
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import WorkerStarted
 
 # An escape that begins no known sequence, OSC 52, C1, bidirectional overrides, floods.
 STEERS = re.compile(

@@ -12,11 +12,10 @@ from samplerun import finished_run
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from stplay.evaluations import evaluation as evaluations
 from stplay.evaluations.evaluation import Evaluation, Request
-from stplay.jobs import job as jobs
-from stplay.jobs.events import EventWriter, RunFinished, SystemSampled, WorkerStarted
-from stplay.runs import run as runs
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import RunFinished, SystemSampled, WorkerStarted
+from stplay.jobs.job import SILENCE_SECONDS
 from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
@@ -31,7 +30,7 @@ ELSEWHERE = WorkerStarted(host="gpu-box", pid=1, process_started=0.0)
 
 
 def be_silent(job: Run | Evaluation) -> None:
-    then = time.time() - jobs.SILENCE_SECONDS - 60
+    then = time.time() - SILENCE_SECONDS - 60
     os.utime(job.events_path, (then, then))
 
 
@@ -76,7 +75,7 @@ async def test_a_lost_run_is_shown_alive_again(home: Path) -> None:
         await eventually(pilot, lambda: "◌ starting" in text_of(pilot, "#head-state"))
         assert "last heard of" not in text_of(pilot, "#notes")
         be_silent(run)  # whatever its date: it grew before our eyes
-        screen.query_one(RunView)._check_worker()
+        screen.query_one(RunView).look()
         assert "◌ starting" in text_of(pilot, "#head-state")
         assert not screen.check_action("resume", ())
 
@@ -109,7 +108,7 @@ async def test_a_launch_that_fails_is_told_at_once_and_the_form_is_ready(
         await pilot.press("enter")
         await eventually(pilot, lambda: "could not start" in notified(pilot))
         assert not start_button(pilot).disabled
-        (run,) = runs.every()
+        (run,) = Run.every()
         assert run.read_log().status == "failed"
         await settle(pilot)
 
@@ -131,7 +130,7 @@ async def test_a_failed_launch_of_an_evaluation_leaves_everything_usable(
 
 
 async def test_a_lost_evaluation_holds_nothing_up_and_is_followed(home: Path) -> None:
-    evaluation = evaluations.create(Request(["builtin:tiny"], "builtin:sample", ["dev"]))
+    evaluation = Evaluation.create(Request(["builtin:tiny"], "builtin:sample", ["dev"]))
     write(evaluation, ELSEWHERE)
     be_silent(evaluation)
     async with StplayApp().run_test(size=SIZE) as pilot:

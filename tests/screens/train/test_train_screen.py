@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from conftest import write_triplets
-from piloting import eventually, fill, settle, settle_dialog, start_button, text_of
+from piloting import caught_up, eventually, fill, settle, settle_dialog, start_button, text_of
 from samplerun import finished_run
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
-from stplay.jobs.events import EventWriter, Noted, TrainLogged
-from stplay.runs import run as runs
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted, TrainLogged
+from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
 from stplay.screens.train.recipeform import RecipeForm
 from stplay.screens.train.runview import RunView, TrainingTable
@@ -175,9 +176,7 @@ async def open_run(pilot: Pilot[None]) -> RunView:
     await pilot.press("o")
     await settle_dialog(pilot)
     await pilot.press("enter")
-    await eventually(
-        pilot, lambda: any(view._caught_up for view in pilot.app.screen.query(RunView))
-    )
+    await eventually(pilot, lambda: any(map(caught_up, pilot.app.screen.query(RunView))))
     return pilot.app.screen.query_one(RunView)
 
 
@@ -240,7 +239,7 @@ async def test_rows_that_a_resume_replaces_leave_the_table(home: Path) -> None:
         writer = EventWriter(run.events_path)
         writer.write(RunResumed(step=250))
         writer.write(TrainLogged(step=260, epoch=0.5, loss=1.0, learning_rate=1e-5))
-        view.poll()
+        view.look()
 
         def steps() -> list[str]:
             return [table.get_row_at(row)[1].plain.strip() for row in range(table.row_count)]
@@ -283,8 +282,8 @@ async def test_one_start_however_often_it_is_pressed(home: Path) -> None:
         await settle(pilot)
         await pilot.press("enter", "enter", "enter")
         await settle(pilot)
-        assert len(runs.every()) == 1
-        (run,) = runs.every()
+        assert len(Run.every()) == 1
+        (run,) = Run.every()
         while not pilot.app.screen.query("RunView"):
             await pilot.pause()
         assert run.read_log().active

@@ -1,0 +1,69 @@
+"""The follower's face for the screens: a widget that shows a job while it is at work."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from textual.containers import Vertical
+from textual.message import Message
+
+from stplay.jobs.events import Event
+from stplay.jobs.follower import Follower
+from stplay.jobs.source import EventSource
+from stplay.jobs.worklog import Status, WorkLog
+
+LOOK_SECONDS = 0.2
+
+Log = TypeVar("Log", bound=WorkLog)
+
+
+class JobWatch(Vertical, Generic[Log]):
+    """Follows a job a bounded piece at a time, so that the app answers meanwhile."""
+
+    class StatusChanged(Message):
+        """The job that is followed has another status now, or is over."""
+
+    def __init__(self, job_log: Log) -> None:
+        super().__init__()
+        self.follower: Follower[Log] | None = None
+        self.job_log = job_log
+        self._shown: tuple[Status, bool] | None = None
+
+    def on_mount(self) -> None:
+        """Look for news a few times a second."""
+        self.set_interval(LOOK_SECONDS, self.look)
+
+    def follow(self, source: EventSource[Log]) -> None:
+        """Follow ``source`` from its first event on."""
+        self.follower = Follower(source)
+        self.job_log = self.follower.log
+        self._shown = None
+        self._advance(self.follower)
+
+    def leave(self) -> None:
+        """Follow nothing any more; what is known stays."""
+        self.follower = None
+
+    def look(self) -> None:
+        """Look for news, unless the next piece is on its way."""
+        if self.follower is not None and self.follower.caught_up:
+            self._advance(self.follower)
+
+    def _advance(self, follower: Follower[Log]) -> None:
+        """Show the next piece, and soon the one after it, until none is left."""
+        if follower is not self.follower:  # another job is followed by now
+            return
+        events, _ = follower.advance()
+        status = (follower.log.status, follower.over)
+        changed = status != self._shown
+        self._shown = status
+        if events or changed:
+            self.show_events(events)
+        if changed:
+            self.post_message(self.StatusChanged())
+        if not follower.caught_up:
+            self.call_later(self._advance, follower)
+
+    def show_events(self, events: list[Event]) -> None:
+        """Show the job, of which these ``events`` are new, or of which only the status is."""
+        raise NotImplementedError

@@ -1,0 +1,198 @@
+"""The commands ``train``, ``plan``, ``runs``, ``stop`` and ``resume``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from stplay.cli import output
+from stplay.cli.grammar import AddCommand
+from stplay.errors import UserError
+from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED
+
+if TYPE_CHECKING:
+    from stplay.jobs.interrupts import Interrupts
+    from stplay.runs.run import Run
+
+
+def add_to(add: AddCommand) -> None:
+    """Add the commands to the command line."""
+    train_ = add("train", train, "Train a recipe and show it live; Ctrl+C saves and stops.")
+    _take_recipe(train_)
+    train_.add_argument("--name", help="the run's name; the next free number where left out")
+    train_.add_argument("--detach", action="store_true", help="start it and come back at once")
+    train_.add_argument("--json", action="store_true", help="print the events, one a line")
+
+    plan_ = add("plan", plan, "Measure what a recipe takes here: what fits, and how fast it is.")
+    _take_recipe(plan_)
+    plan_.add_argument("--json", action="store_true", help="print one object")
+
+    runs_ = add("runs", list_runs, "List the runs, newest first.")
+    runs_.add_argument("--json", action="store_true", help="print one object a line")
+
+    stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
+    stop_.add_argument("run", metavar="RUN")
+
+    resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
+    resume_.add_argument("run", metavar="RUN")
+    resume_.add_argument("--detach", action="store_true", help="start it and come back at once")
+    resume_.add_argument("--json", action="store_true", help="print the events, one a line")
+    resume_.add_argument(
+        "--force",
+        action="store_true",
+        help="also where another machine, which is not heard of, may still work on it",
+    )
+
+
+def _take_recipe(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "recipe", nargs="?", default="sample", help="a preset (sample, all-nli) or a .toml file"
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.NAME=VALUE",
+        dest="overrides",
+        help="override a field of the recipe, such as training.num_train_epochs=2",
+    )
+
+
+def train(options: argparse.Namespace) -> int:
+    """Make a run of a recipe, start it, and follow it."""
+    from stplay.jobs.interrupts import Interrupts
+
+    interrupts = Interrupts()  # from now on nothing is left half-made
+    from stplay.jobs.job import LaunchStoppedError
+    from stplay.runs import recipe
+    from stplay.runs.run import Run
+
+    chosen = recipe.load(options.recipe, options.overrides)
+    chosen.check_sources()
+    run = Run.create(chosen, options.name, recipe.stem(options.recipe))
+    try:
+        return _launch(run, options, interrupts)
+    except LaunchStoppedError:
+        run.delete()
+        output.remark("stplay: Interrupted before the training began; there is no run.")
+        return INTERRUPTED
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Measure what a recipe takes on this machine."""
+    from stplay.runs import plans, recipe
+
+    chosen = recipe.load(options.recipe, options.overrides)
+    chosen.check_sources()
+    with output.StatusLine() as status:
+        found = plans.make(chosen, lambda stage: status.show(plans.stage_line(stage)))
+    if options.json:
+        output.json(found)
+        return FINISHED
+    for line in plans.lines(found):
+        output.say(line)
+    return FINISHED
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Go on with a run from its last checkpoint, and follow it."""
+    from stplay.jobs.interrupts import Interrupts
+
+    interrupts = Interrupts()
+    from stplay.jobs.job import LaunchStoppedError
+    from stplay.runs.run import Run
+
+    run = Run.find(options.run)
+    run.check_resumable(options.force)
+    try:
+        return _launch(run, options, interrupts)
+    except LaunchStoppedError:
+        output.remark(f"stplay: Interrupted; {run.id} does not go on, and is as it was.")
+        return INTERRUPTED
+
+
+def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> int:
+    told = False
+
+    def stop_asked() -> bool:
+        nonlocal told
+        if interrupts.count and not told:
+            told = True
+            output.remark("stplay: Stopping; the training is only about to begin.")
+        return told
+
+    follower = run.launch(stop_asked)
+    interrupts.let_hang_up()
+    detached = options.detach and not interrupts.count
+    if detached and options.json:
+        output.json({"run": run.id, "folder": str(run.folder)})
+        return FINISHED
+    if detached:
+        output.say(run.id)
+        return FINISHED
+    from stplay.cli.trainingview import view_for
+
+    if not follower.show_until_end(view_for(run, options.json), interrupts):
+        return INTERRUPTED
+    run.await_exit()
+    log = follower.log
+    assert log.finished is not None
+    if log.error:
+        more = f" The whole story is in {run.worker_log_path}" if log.finished.details else ""
+        output.remark(f"stplay: {log.error}{more}")
+    return log.finished.exit_code
+
+
+def stop(options: argparse.Namespace) -> int:
+    """Ask a run to stop, and wait until it has."""
+    from stplay.jobs.follower import Follower
+    from stplay.runs.run import Run
+
+    run = Run.find(options.run)
+    if not run.request_stop():
+        if run.read_log().active:
+            raise UserError(f"The run {run.id} is only about to start; stop it in a moment.")
+        raise UserError(f"The run {run.id} is not at work; nothing to stop.")
+    output.say(f"{run.id}: {run.stopping_words(run.read_log())}")
+    log = Follower(run).await_end()
+    output.say(f"{run.id}: {log.state}" + (f": {log.error}" if log.error else ""))
+    return FINISHED if log.status in ("stopped", "completed") else FAILED
+
+
+def list_runs(options: argparse.Namespace) -> int:
+    """List the runs."""
+    from stplay.runs.run import Run
+
+    if options.json:
+        for summary in Run.summaries():
+            output.json(summary)
+        return FINISHED
+
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from stplay.text import count, decimals, moment
+
+    found = Run.summaries()
+    if not found:
+        output.say("There are no runs yet; start one with: stplay train sample")
+        return FINISHED
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("Run")
+    table.add_column("Status")
+    for name in ("Step", "of", "dev max", "test max"):
+        table.add_column(name, justify="right")
+    table.add_column("Started")
+    for summary in found:
+        table.add_row(
+            Text(summary.run),
+            Text(summary.state),
+            count(summary.step),
+            count(summary.total_steps),
+            decimals(summary.dev_max_accuracy, 3),
+            decimals(summary.test_max_accuracy, 3),
+            moment(summary.started),
+        )
+    output.show(table)
+    return FINISHED
