@@ -33,10 +33,10 @@ def open_app(options: argparse.Namespace) -> int:
 
 def explore(options: argparse.Namespace) -> int:
     """Open the app on its Explore screen, with the sentences of a file or a pipe."""
-    from stplay.sources import names
+    from stplay.sources.modelsources import model_source
 
     if options.model is not None:
-        names.model_source(options.model)
+        model_source(options.model)
     sentences = sentences_of(options.file, [])
     if not (sys.stdin and sys.stdin.isatty()):
         _read_keys_from_the_terminal()
