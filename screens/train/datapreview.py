@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from rich.cells import cell_len, set_cell_size
-from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -18,11 +17,19 @@ from textual.widgets import Static
 from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import process
+from stplay.screens.shared.newest import Newest
 from stplay.sources import names
 from stplay.sources.names import COLUMNS
 from stplay.text import count, printable
 
 PATIENCE_SECONDS = 0.4
+
+
+class PreviewedRows(NamedTuple):
+    """The first of the ``rows`` rows, or of all, of the data called ``name``."""
+
+    name: str
+    rows: int | None
 
 
 class DataPreview(Vertical):
@@ -39,7 +46,9 @@ class DataPreview(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked: tuple[str, int | None] | None = None
+        self._read: Newest[PreviewedRows, dict[str, Any] | None] = Newest(
+            self, self._load, self._show_found
+        )
 
     def compose(self) -> ComposeResult:
         """A title, then the triplets."""
@@ -49,12 +58,10 @@ class DataPreview(Vertical):
 
     def show(self, name: str, rows: int | None) -> None:
         """Show the first of the ``rows`` rows of the data called ``name``."""
-        if (name, rows) != self._asked:
-            self._asked = (name, rows)
-            self._load(name, rows)
+        self._read.ask(PreviewedRows(name, rows))
 
-    @work(exclusive=True)
-    async def _load(self, name: str, rows: int | None) -> None:
+    async def _load(self, asked: PreviewedRows) -> dict[str, Any] | None:
+        name, rows = asked
         title = self.query_one("#preview-title", Static)
         title.update(
             Content.assemble(("First rows of ", "dim"), printable(name), ("  reading", "dim"))
@@ -69,7 +76,7 @@ class DataPreview(Vertical):
                 log=home.cache_folder() / "preview.log",
                 title="process that reads the data",
             )
-            found = msgspec.json.decode(output)
+            return msgspec.json.decode(output)
         except (UserError, msgspec.DecodeError) as error:
             # A fault of ours, not of the data: the training may fare better, and tells if not.
             title.update(Content.assemble(("First rows of ", "dim"), printable(name)))
@@ -78,10 +85,12 @@ class DataPreview(Vertical):
                 Content(f"The first rows cannot be shown.{reason}")
             )
             self.post_message(self.Loaded(name, None, None))
-            return
-        self._show_found(name, found)
+            return None
 
-    def _show_found(self, name: str, found: dict[str, Any]) -> None:
+    def _show_found(self, asked: PreviewedRows, found: dict[str, Any] | None) -> None:
+        if found is None:  # why not was told
+            return
+        name = asked.name
         title = self.query_one("#preview-title", Static)
         body = self.query_one("#preview-rows", Static)
         facts = [f"{count(found['rows'])} rows"] if found.get("rows") else []
@@ -100,7 +109,7 @@ class DataPreview(Vertical):
         else:
             body.update(Content("\n").join(map(self._triplet, found.get("triplets", []))))
         if error:
-            self._asked = None  # the next look may fare better, as a network can come back
+            self._read.forget()  # the next look may fare better, as a network can come back
         self.post_message(self.Loaded(name, found.get("rows"), error))
 
     def _triplet(self, sentences: list[str]) -> Content:
