@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
-from textual import getters, on, work
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -22,7 +23,7 @@ from stplay.screens.evaluate.accuracytable import MOST_COLUMNS, AccuracyTable
 from stplay.screens.evaluate.breakdownview import BreakdownView
 from stplay.screens.evaluate.figures import Figures, Look, Wanted
 from stplay.screens.evaluate.tripletlist import TripletList, header
-from stplay.screens.shared.answer import Answer
+from stplay.screens.shared.newest import Newest
 from stplay.similarities import SIMILARITIES
 from stplay.text import count, duration, printable
 
@@ -43,8 +44,9 @@ class EvaluationView(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self.evaluations: list[Evaluation] = []
-        self._figures: Answer[Look, Figures | UserError] = Answer()
-        self._listed: Answer[Wanted, WrongTriplets] = Answer()
+        self.wanted: Wanted | None = None  # what is to be listed, whether it is there yet or not
+        self.wrong: WrongTriplets | None = None  # that; nothing, as long as it is being read
+        self._figures: Newest[Look, Figures | UserError] = Newest(self, self._read, self._take)
 
     def compose(self) -> ComposeResult:
         """The table on top, the list below, and what takes the list's place on demand."""
@@ -80,16 +82,6 @@ class EvaluationView(Vertical):
         self.query_one("#wrong-search").display = False
 
     @property
-    def wanted(self) -> Wanted | None:
-        """What is to be listed, whether it is there yet or not."""
-        return self._listed.question
-
-    @property
-    def wrong(self) -> WrongTriplets | None:
-        """What is wanted; nothing, as long as it is being read."""
-        return self._listed.found
-
-    @property
     def contenders(self) -> Sequence[Contender]:
         """The models side by side."""
         return self.wanted.look.contenders if self.wanted is not None else ()
@@ -100,25 +92,23 @@ class EvaluationView(Vertical):
         return self.wanted.look.splits if self.wanted is not None else ()
 
     def _want(self, wanted: Wanted) -> None:
+        self.wanted = wanted
         if self._figures.ask(wanted.look):
             self._paint_parts()
-            self._read(wanted.look)
-        self._listed.ask(wanted)
         self._list()
 
-    @work(thread=True, exclusive=True, group="read")
-    def _read(self, look: Look) -> None:
-        self.app.call_from_thread(self._take, look, figures.read(look))
+    async def _read(self, look: Look) -> Figures | UserError:
+        return await asyncio.to_thread(figures.read, look)
 
     def _take(self, look: Look, found: Figures | UserError) -> None:
-        if self._figures.take(look, found):
-            self._paint_parts()
-            self._list()
+        self._paint_parts()
+        self._list()
 
     def _list(self) -> None:
         wanted, found = self.wanted, self._figures.found
+        self.wrong = None
         if wanted is not None and isinstance(found, Figures):
-            self._listed.take(wanted, found.wrong(wanted))
+            self.wrong = found.wrong(wanted)
         self.triplets.show(self.wrong)
         self._paint()
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from stplay.encoding.encoded import Encoded
-from stplay.screens.explore.grids import View, grids
-from stplay.screens.explore.matrix import Grid
+from stplay.encoding.protocol import ModelFacts
+from stplay.screens.explore.exportedmatrix import ExportedMatrix
+from stplay.screens.explore.grid import Grid, grids_of
+from stplay.screens.explore.perspective import Perspective
 from stplay.screens.explore.sentenceeditor import Sentence
-from stplay.screens.explore.table import Table
 from stplay.screens.explore.vectorview import SentenceVector
 from stplay.text import printable
 
 
-class Arrangement(NamedTuple):
+@dataclass(frozen=True, eq=False)  # arrays have no one answer to whether they are equal
+class Arrangement:
     """The same sentences as each model sees them, and their grids.
 
     All that is shown, copied or saved takes names and numbers from the same arrangement, whatever
@@ -22,11 +24,13 @@ class Arrangement(NamedTuple):
 
     sentences: list[Sentence]
     answers: list[Encoded]
-    view: View
+    perspective: Perspective
     grids: list[Grid]
 
     @classmethod
-    def of(cls, sentences: list[Sentence], answers: list[Encoded], view: View) -> Arrangement:
+    def of(
+        cls, sentences: list[Sentence], answers: list[Encoded], perspective: Perspective
+    ) -> Arrangement:
         """Arrange what the models made of ``sentences``, of which there are some.
 
         Raises:
@@ -35,23 +39,28 @@ class Arrangement(NamedTuple):
         texts = [sentence.text for sentence in sentences]
         if any(answer.sentences != texts for answer in answers):
             raise ValueError("an answer is to other sentences")
-        view = view._replace(chosen=min(view.chosen, len(texts) - 1))
-        shown = grids(sentences, [answer.embeddings for answer in answers], view)
+        perspective = perspective._replace(chosen=min(perspective.chosen, len(texts) - 1))
+        grids = grids_of(sentences, [answer.embeddings for answer in answers], perspective)
         cut = [
             frozenset(place for place, dropped in enumerate(answer.dropped) if dropped)
             for answer in answers
         ]
         cut += [frozenset().union(*cut)]  # of the difference, if there is one
-        shown = [grid._replace(cut=places) for grid, places in zip(shown, cut, strict=False)]
-        return cls(sentences, answers, view, shown)
+        grids = [grid._replace(cut=places) for grid, places in zip(grids, cut, strict=False)]
+        return cls(sentences, answers, perspective, grids)
+
+    @property
+    def facts(self) -> list[ModelFacts]:
+        """Of the models that answered."""
+        return [answer.facts for answer in self.answers]
 
     @property
     def titles(self) -> list[str]:
         """What each grid shows."""
         if len(self.answers) == 1:
-            return [self.view.metric]
+            return [self.perspective.metric]
         names = [printable(answer.model) for answer in self.answers]
-        return [*names, f"{self.view.metric}, 2 - 1"]
+        return [*names, f"{self.perspective.metric}, 2 - 1"]
 
     @property
     def labels(self) -> list[str]:
@@ -61,9 +70,9 @@ class Arrangement(NamedTuple):
     @property
     def order_words(self) -> str:
         """In which order the sentences stand."""
-        if self.view.order == "by similarity":
-            return f"by similarity to {self.sentences[self.view.chosen].number}"
-        return self.view.order
+        if self.perspective.order == "by similarity":
+            return f"by similarity to {self.sentences[self.perspective.chosen].number}"
+        return self.perspective.order
 
     @property
     def cut_words(self) -> list[str]:
@@ -83,6 +92,6 @@ class Arrangement(NamedTuple):
         )
 
     @property
-    def table(self) -> Table:
-        """The first model's matrix as it is shown."""
-        return Table.of(self.grids[0], self.answers[0], self.view.metric)
+    def exported(self) -> ExportedMatrix:
+        """The first model's matrix as it leaves the app."""
+        return ExportedMatrix.of(self.grids[0], self.answers[0], self.perspective.metric)

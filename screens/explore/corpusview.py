@@ -5,27 +5,30 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from textual import getters, work
+from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
+from textual.reactive import var
 from textual.widgets import ProgressBar, Static
 
-from stplay.encoding.client import CorpusFacts, Encoder, Neighbour, Superseded
+from stplay.encoding.client import CorpusFacts, Encoder, Neighbour
 from stplay.errors import UserError
-from stplay.screens.explore.matrix import CUT
+from stplay.screens.explore.arrangement import Arrangement
+from stplay.screens.explore.grid import CUT
+from stplay.screens.explore.notice import Notice
 from stplay.screens.shared import ramp
-from stplay.screens.shared.answer import Answer
+from stplay.screens.shared.newest import Newest
 from stplay.screens.shared.ramp import FAINT, MUTED
 from stplay.text import count, duration, printable, size
 
 NEIGHBOURS = 50
 NO_SENTENCE = "Type a sentence: those of the corpus that are nearest to it stand here."
+ENCODED_FIRST = "the nearest sentences come once the corpus is encoded"
 NO_MODEL = "There is no model yet to encode it."
 
 
-class Source(NamedTuple):
+class CorpusSource(NamedTuple):
     """A corpus as ``encoder`` reads it: another encoder has to read it anew."""
 
     name: str
@@ -36,39 +39,48 @@ class Source(NamedTuple):
 class Search(NamedTuple):
     """What is looked for: a sentence, by a metric, in an encoded corpus."""
 
-    corpus: Source
+    corpus: CorpusSource
+    facts: CorpusFacts
     sentence: str
     metric: str
+
+
+class Nearest(NamedTuple):
+    """What was found in how many seconds, the nearest first."""
+
+    neighbours: list[Neighbour]
+    seconds: float
 
 
 class CorpusView(Vertical):
     """Has a corpus encoded, then lists neighbours, the nearest first."""
 
+    encoder: var[Encoder | None] = var(None)
+    arrangement: var[Arrangement | None] = var(None)
+    pair: var[tuple[int, int]] = var((0, 0))
+    awaited: var[str] = var("")
+
     title = getters.query_one("#corpus-title", Static)
     cost = getters.query_one("#corpus-cost", Static)
     bar = getters.query_one(ProgressBar)
-    found = getters.query_one("#neighbours", Static)
-
-    class Complained(Message):
-        """Something went wrong, or nothing does any more."""
-
-        def __init__(self, sentence: str) -> None:
-            super().__init__()
-            self.sentence = sentence
+    listed = getters.query_one("#neighbours", Static)
 
     def __init__(self) -> None:
         super().__init__(id="corpus")
         self.source = ""
         self._column: str | None = None
-        self._corpus: Answer[Source, CorpusFacts] = Answer()
-        self._search: Answer[Search, list[Neighbour]] = Answer()
-        self._wanted: tuple[str, str] | None = None
-        self._awaited = NO_SENTENCE
+        self._corpus: Newest[CorpusSource, CorpusFacts | UserError] = Newest(
+            self, self._load, self._take_corpus
+        )
+        self._search: Newest[Search, Nearest | UserError] = Newest(
+            self, self._find, self._take_neighbours
+        )
 
     @property
     def facts(self) -> CorpusFacts | None:
         """What is known of the corpus, once it is encoded."""
-        return self._corpus.found
+        facts = self._corpus.found
+        return facts if isinstance(facts, CorpusFacts) else None
 
     def compose(self) -> ComposeResult:
         """What it is, what it costs, and the neighbours."""
@@ -85,37 +97,46 @@ class CorpusView(Vertical):
     def choose(self, source: str, column: str | None) -> None:
         """Look for neighbours in the corpus ``source`` from now on."""
         self.source, self._column = source, column
-        self._corpus = Answer()
+        self._corpus.forget()
+        self._follow()
         self.title.update(Content.assemble(("corpus  ", MUTED), printable(source)))
 
-    def look(
-        self, encoder: Encoder | None, sentence: str | None, metric: str, awaited: str
-    ) -> None:
-        """Let ``encoder`` look for what is nearest to ``sentence``, in what it encoded itself.
+    def on_show(self) -> None:
+        """Catch up with what changed while another answer was in view."""
+        self._follow()
 
-        Without a sentence, tell what is ``awaited``, or that one may be typed.
-        """
-        if not self.source:
+    def watch_encoder(self) -> None:
+        """Have the corpus encoded by the model that answers now."""
+        self._follow()
+
+    def watch_arrangement(self) -> None:
+        """Look for what is nearest to the sentence, by the metric that is chosen now."""
+        self._follow()
+
+    def watch_pair(self) -> None:
+        """Look for what is nearest to the sentence that is chosen now."""
+        self._follow()
+
+    def watch_awaited(self) -> None:
+        """Tell what is awaited, where there is no sentence."""
+        self._follow()
+
+    def _follow(self) -> None:
+        """Let the encoder look in what it encoded itself, while that is in view."""
+        if not self.source or not self.display:
             return
-        self._wanted = None if sentence is None else (sentence, metric)
-        self._awaited = awaited or NO_SENTENCE
-        if encoder is None:
+        if self.encoder is None:
             self.cost.update(Content(NO_MODEL))
-            return
-        source = Source(self.source, self._column, encoder)
-        if self._corpus.ask(source):
-            self._load(source)
-        elif self._corpus.found is not None:
-            self._look(source)
+        elif not self._corpus.ask(CorpusSource(self.source, self._column, self.encoder)):
+            self._look()
 
-    @work(group="corpus", exclusive=True)
-    async def _load(self, source: Source) -> None:
+    async def _load(self, source: CorpusSource) -> CorpusFacts | UserError:
         """Have the corpus encoded, and tell how far that is."""
         name = printable(source.encoder.model)
-        self._search = Answer()
+        self._search.forget()
         self.bar.display = False
         self.cost.update(Content(f"reading it with {name}"))
-        self._tell_awaited()
+        self._list_none(ENCODED_FIRST if self.arrangement else self.awaited or NO_SENTENCE)
 
         def tell(stage: str, done: int, total: int | None) -> None:
             self.bar.display = True
@@ -124,63 +145,61 @@ class CorpusView(Vertical):
             self.cost.update(Content(f"{printable(stage)} {count(done)}{of} sentences with {name}"))
 
         try:
-            facts = await source.encoder.load_corpus(source.name, source.column, tell)
+            return await source.encoder.load_corpus(source.name, source.column, tell)
         except UserError as error:
-            self.bar.display = False
+            return error
+
+    def _take_corpus(self, source: CorpusSource, facts: CorpusFacts | UserError) -> None:
+        self.bar.display = False
+        if isinstance(facts, UserError):
             self.cost.update(Content("not encoded"))
-            self.found.update("")
-            self.post_message(self.Complained(error.sentence))
+            self._list_none("")
+            self.post_message(Notice.Complaint(facts.sentence))
             return
-        if self._corpus.take(source, facts):
-            self.bar.display = False
-            self.cost.update(Content("   ".join(_cost_words(facts))))
-            self.post_message(self.Complained(""))
-            self._look(source)
+        self.cost.update(Content("   ".join(_cost_words(facts))))
+        self.post_message(Notice.Complaint(""))
+        self._look()
 
-    def _tell_awaited(self) -> None:
-        waits = "the nearest sentences come once the corpus is encoded"
-        words = self._awaited if self._wanted is None else waits
-        self.found.update(Content.styled(words, MUTED))
-
-    def _look(self, source: Source) -> None:
-        if self._wanted is None:
-            self._search = Answer()
-            self.found.update(Content.styled(self._awaited, MUTED))
-        elif self._search.ask(search := Search(source, *self._wanted)):
-            self._find(search)
-
-    @work(group="neighbours")
-    async def _find(self, search: Search) -> None:
-        """List the neighbours; a newer search replaces an older one, and what it found stays."""
-        facts, begin = self._corpus.found, time.perf_counter()
-        if facts is None:
+    def _look(self) -> None:
+        source, facts = self._corpus.question, self.facts
+        if source is None or facts is None:
             return
-        encoder = search.corpus.encoder
+        if self.arrangement is None:
+            self._search.forget()
+            self._list_none(self.awaited or NO_SENTENCE)
+        else:
+            sentence = self.arrangement.sentences[self.pair[0]].text
+            self._search.ask(Search(source, facts, sentence, self.arrangement.perspective.metric))
+
+    def _list_none(self, words: str) -> None:
+        self.listed.update(Content.styled(words, MUTED))
+
+    async def _find(self, search: Search) -> Nearest | UserError:
+        begin = time.perf_counter()
         try:
-            found = await encoder.neighbours(facts.key, search.sentence, NEIGHBOURS, search.metric)
-        except Superseded:
-            return
+            neighbours = await search.corpus.encoder.neighbours(
+                search.facts.key, search.sentence, NEIGHBOURS, search.metric
+            )
         except UserError as error:
-            self._search = Answer()  # it may be tried again
-            self.post_message(self.Complained(error.sentence))
-            return
-        if self._search.take(search, found):
-            self._show(search, facts, found, time.perf_counter() - begin)
+            return error
+        return Nearest(neighbours, time.perf_counter() - begin)
 
-    def _show(
-        self, search: Search, facts: CorpusFacts, neighbours: list[Neighbour], seconds: float
-    ) -> None:
-        """List ``neighbours``."""
+    def _take_neighbours(self, search: Search, nearest: Nearest | UserError) -> None:
+        if isinstance(nearest, UserError):
+            self._search.forget()  # it may be tried again
+            self.post_message(Notice.Complaint(nearest.sentence))
+            return
+        facts = search.facts
         how = f"   {search.metric} by {printable(facts.model)} with {count(facts.rows)} rows in "
         head = Content.assemble(
             ("nearest to  ", MUTED),
             (printable(search.sentence), "bold"),
-            (f"{how}{seconds * 1000:.0f} ms\n", MUTED),
+            (f"{how}{nearest.seconds * 1000:.0f} ms\n", MUTED),
         )
-        scores = [neighbour.score for neighbour in neighbours]
+        scores = [neighbour.score for neighbour in nearest.neighbours]
         low, high = min(scores, default=0.0), max(scores, default=1.0)
         lines = [head]
-        for neighbour in neighbours:
+        for neighbour in nearest.neighbours:
             share = (neighbour.score - low) / (high - low) if high > low else 1.0
             shade = ramp.HEXES[round((0.3 + 0.7 * share) * (ramp.SHADES - 1))]
             lines.append(
@@ -193,7 +212,7 @@ class CorpusView(Vertical):
                     printable(neighbour.text),
                 )
             )
-        self.found.update(Content("\n").join(lines))
+        self.listed.update(Content("\n").join(lines))
 
 
 def _cost_words(facts: CorpusFacts) -> list[str]:

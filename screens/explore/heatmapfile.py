@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from rich.cells import cell_len
 
-from stplay.screens.explore.matrix import Grid, decimal_places, fitted, written
+from stplay.screens.explore.grid import Grid, decimal_places, written
+from stplay.screens.explore.matrix import fitted
 from stplay.screens.shared import ramp
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ FONTS = ("DejaVuSansMono.ttf", "DejaVuSans.ttf", "Arial Unicode.ttf", "Menlo.ttc
 Anchor = Literal["start", "middle", "end"]
 
 
-class _Text(NamedTuple):
+class _PlacedText(NamedTuple):
     """A text, and where its base line starts, has its middle or ends."""
 
     x: float
@@ -78,24 +79,24 @@ class _Picture(NamedTuple):
         values = grid.values[np.ix_(grid.order, grid.order)]
         return ramp.shades(np.abs(values) if grid.signed else values, grid.low, grid.high)
 
-    def texts(self) -> Iterator[_Text]:
+    def texts(self) -> Iterator[_PlacedText]:
         """The title, the names, and the numbers."""
         grid, (width, height), shades = self.grid, self.cell, self.shades
         places = decimal_places(grid.values)
-        yield _Text(EDGE, 16, self.title, TITLE, "start")
+        yield _PlacedText(EDGE, 16, self.title, TITLE, "start")
         for y, row in enumerate(grid.order):
             base = self.top + (y + 0.65) * height
             label = f"{grid.number(row)} {grid.labels[row]}"
             label = fitted(label, min(cell_len(label), LABEL_CELLS)).rstrip()
-            yield _Text(LABEL_WIDTH - EDGE, base, label, LABEL, "end")
+            yield _PlacedText(LABEL_WIDTH - EDGE, base, label, LABEL, "end")
             if not self.numbered:
                 continue
             middle = LABEL_WIDTH + (y + 0.5) * width
-            yield _Text(middle, self.top - EDGE, str(grid.numbers[row]), LABEL, "middle")
+            yield _PlacedText(middle, self.top - EDGE, str(grid.numbers[row]), LABEL, "middle")
             for x, column in enumerate(grid.order):
                 number = written(float(grid.values[row, column]), places, signed=grid.signed)
                 middle = LABEL_WIDTH + (x + 0.5) * width
-                yield _Text(middle, base, number, ramp.INKS[shades[y, x]], "middle")
+                yield _PlacedText(middle, base, number, ramp.INKS[shades[y, x]], "middle")
 
 
 def svg(grid: Grid, title: str) -> str:

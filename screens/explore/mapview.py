@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -10,17 +11,19 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual import work
 from textual.events import Click, Resize
 from textual.message import Message
+from textual.reactive import var
 from textual.strip import Strip
 from textual.widget import Widget
 
 from stplay.encoding import projector, similarity
 from stplay.encoding.projector import LEAST, NEIGHBOURS, Projector
 from stplay.errors import UserError
+from stplay.screens.explore.arrangement import Arrangement
 from stplay.screens.explore.matrix import fitted
-from stplay.text import count
+from stplay.screens.shared.newest import Newest
+from stplay.text import count, printable
 
 CELL_SHAPE = 2.0  # a terminal's cell is about twice as high as wide
 MOST_LABEL = 28
@@ -29,7 +32,12 @@ TEACHING = "Type sentences, one a line: those that mean the same lie near each o
 
 
 def map_title(points: NDArray[np.floating], embeddings: NDArray[np.floating]) -> str:
-    """What the principal components show: how much of the differences between the sentences."""
+    """What the principal components show: how much of the differences between the sentences.
+
+    Args:
+        points: of shape ``(sentences, 2)``, not a number where a sentence has no place.
+        embeddings: of shape ``(sentences, dimensions)``.
+    """
     placed = np.isfinite(points).all(axis=1)
     rows = np.asarray(embeddings[placed], np.float64)
     whole = float(((rows - rows.mean(axis=0)) ** 2).sum()) if len(rows) else 0.0
@@ -48,85 +56,128 @@ class _Mark(NamedTuple):
     is_point: bool
 
 
+class PlacedSentences(NamedTuple):
+    """Sentences and where they lie: ``points`` has the shape ``(sentences, 2)``."""
+
+    names: list[str]
+    points: NDArray[np.floating]
+    title: str
+
+
+NOWHERE = PlacedSentences([], np.empty((0, 2)), "")
+
+
+class Projection(NamedTuple):
+    """What is to be placed, by UMAP or else by principal components."""
+
+    arrangement: Arrangement
+    by_umap: bool
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """Those of the first model, of shape ``(sentences, dimensions)``."""
+        return self.arrangement.answers[0].embeddings
+
+    @property
+    def names(self) -> list[str]:
+        """The numbers and the texts of the sentences."""
+        grid = self.arrangement.grids[0]
+        return [
+            f"{grid.number(place)} {printable(sentence.text)}"
+            for place, sentence in enumerate(self.arrangement.sentences)
+        ]
+
+
 class MapView(Widget):
     """A scatter of the sentences; those of the selected pair stand out."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"map--point", "map--label", "map--chosen"}
 
-    class Chosen(Message):
-        """A point was clicked."""
+    arrangement: var[Arrangement | None] = var(None)
+    pair: var[tuple[int, int]] = var((0, 0))
+    awaited: var[str] = var("")
 
-        def __init__(self, sentence: int) -> None:
-            super().__init__()
-            self.sentence = sentence
+    @dataclass
+    class PointClicked(Message):
+        """The point of the sentence at a place was clicked."""
+
+        sentence: int
 
     def __init__(self) -> None:
         super().__init__(id="map")
         self.offers_umap = projector.is_installed()
         self.uses_umap = False
         self._projector = Projector()
-        self._embeddings = np.empty((0, 0), np.float32)
-        self._points = np.empty((0, 2))
-        self._labels: list[str] = []
-        self._title = ""
-        self._chosen: tuple[int, ...] = ()
+        self.shown = NOWHERE
+        self._projected: Newest[Projection, PlacedSentences] = Newest(
+            self, self._project, lambda _, placed: self._show(placed)
+        )
         self._places: dict[int, tuple[int, int]] = {}
         self._lines: dict[int, list[_Mark]] = {}
 
-    def show(
-        self, embeddings: NDArray[np.float32], labels: list[str], chosen: tuple[int, ...]
-    ) -> None:
-        """Show where ``embeddings``, of shape (sentences, dimensions), lie under ``labels``."""
-        self._embeddings, self._labels, self._chosen = embeddings, labels, chosen
-        self._project()
+    def watch_arrangement(self) -> None:
+        """Show where the first model's embeddings lie."""
+        if self.arrangement is None:
+            self._show_nothing()
+        elif self.display:
+            self.project()
 
-    def show_nothing(self, awaited: str) -> None:
-        """There are no points; tell what is ``awaited``, or what would stand here."""
-        self.workers.cancel_group(self, "map")
-        self._embeddings, self._labels = np.empty((0, 0), np.float32), []
-        self._place(np.empty((0, 2)), awaited or TEACHING)
+    def watch_awaited(self) -> None:
+        """Tell what is awaited, where there are no points."""
+        if self.arrangement is None:
+            self._show_nothing()
+
+    def watch_pair(self) -> None:
+        """Let the points of other sentences stand out."""
+        self._lay_out()
+
+    def _show_nothing(self) -> None:
+        self._projected.forget()
+        self._show(NOWHERE._replace(title=self.awaited or TEACHING))
 
     def switch(self) -> None:
         """Project by UMAP instead of principal components, or the other way round."""
         self.uses_umap = not self.uses_umap
-        self._project()
+        self.project()
 
-    @work(group="map", exclusive=True)
-    async def _project(self) -> None:
-        embeddings, few = self._embeddings, len(self._embeddings) < LEAST
-        if not len(embeddings):  # what is awaited stays in view
-            return
-        known = self._projector.known(embeddings) if self.uses_umap else None
+    def project(self) -> None:
+        """Find out where the sentences lie."""
+        if self.arrangement is not None:
+            self._projected.ask(Projection(self.arrangement, self.uses_umap))
+
+    async def _project(self, asked: Projection) -> PlacedSentences:
+        """Places by principal components, which are shown until UMAP has its own."""
+        embeddings, names = asked.embeddings, asked.names
+        enough = len(embeddings) >= LEAST
+        known = self._projector.known(embeddings) if asked.by_umap else None
         if known is None:
             points = await asyncio.to_thread(similarity.project, embeddings)
             title = map_title(points, embeddings)
-            if self.uses_umap:
-                title += f"; UMAP needs {LEAST} sentences" if few else "; UMAP is on its way"
-            self._place(points, title)
-        if self.uses_umap and not few:
-            try:
-                points = await self._projector.project(embeddings)
-            except UserError as error:
-                self._place(self._points, error.sentence)
-                return
-            near = min(NEIGHBOURS, len(points) - 1)
-            self._place(points, f"UMAP by cosine, {near} neighbours each; far apart says little")
+            if not asked.by_umap:
+                return PlacedSentences(names, points, title)
+            title += "; UMAP is on its way" if enough else f"; UMAP needs {LEAST} sentences"
+            self._show(PlacedSentences(names, points, title))
+        if not enough:
+            return self.shown
+        try:
+            points = await self._projector.project(embeddings)
+        except UserError as error:
+            return self.shown._replace(title=error.sentence)
+        near = min(NEIGHBOURS, len(points) - 1)
+        title = f"UMAP by cosine, {near} neighbours each; far apart says little"
+        return PlacedSentences(names, points, title)
 
-    def _place(self, points: NDArray[np.floating], title: str) -> None:
-        self._points, self._title = points, title
+    def _show(self, placed: PlacedSentences) -> None:
+        self.shown = placed
         self._lay_out()
-        self.refresh()
 
     def on_unmount(self) -> None:
         """End the projecting process."""
         self._projector.close()
 
-    def choose(self, chosen: tuple[int, ...]) -> None:
-        """Let the points of other sentences stand out."""
-        if chosen != self._chosen:
-            self._chosen = chosen
-            self._lay_out()
-            self.refresh()
+    def on_show(self) -> None:
+        """Catch up with what changed while another answer was in view."""
+        self.project()
 
     def on_resize(self, event: Resize) -> None:
         """Fit the points into the new room."""
@@ -135,11 +186,12 @@ class MapView(Widget):
     def _lay_out(self) -> None:
         """Put every point in its place, then the labels where they cover nothing."""
         self._lines, self._places = {}, {}
+        self.refresh()
         width, height = self.size
-        (placed,) = np.isfinite(self._points).all(axis=1).nonzero()
+        (placed,) = np.isfinite(self.shown.points).all(axis=1).nonzero()
         if not placed.size or width < 4 or height < TOP + 2:
             return
-        points = self._points[placed]
+        points = self.shown.points[placed]
         low, high = points.min(axis=0), points.max(axis=0)
         spread = np.maximum(high - low, 1e-9)
         room_x, room_y = max(1, width - min(MOST_LABEL, width // 3) - 2), height - 1 - TOP
@@ -148,13 +200,13 @@ class MapView(Widget):
         for sentence, (x, y) in zip(placed.tolist(), (points - middle) * scale, strict=True):
             place = round(room_x / 2 + x), TOP + round(room_y / 2 - y / CELL_SHAPE)
             self._places[sentence] = place
-        by_weight = sorted(self._places, key=lambda sentence: sentence not in self._chosen)
+        by_weight = sorted(self._places, key=lambda sentence: sentence not in self.pair)
         for sentence in by_weight:
             x, y = self._places[sentence]
             self._put(y, _Mark(x, "●", sentence, True))
         for sentence in by_weight:
             x, y = self._places[sentence]
-            label = self._labels[sentence]
+            label = self.shown.names[sentence]
             whole = fitted(label, min(cell_len(label), MOST_LABEL))
             for text in (whole, label.partition(" ")[0]):
                 spots = (x + 2, x - 1 - cell_len(text))
@@ -180,7 +232,7 @@ class MapView(Widget):
     def render_line(self, y: int) -> Strip:
         """The points and labels on one line."""
         if y == 0:
-            title = Segment(self._title, self.get_component_rich_style("map--label"))
+            title = Segment(self.shown.title, self.get_component_rich_style("map--label"))
             return Strip([title]).adjust_cell_length(self.size.width, self.rich_style)
         x, segments = 0, []
         for mark in sorted(self._lines.get(y, [])):
@@ -190,7 +242,7 @@ class MapView(Widget):
         return Strip(segments, x).adjust_cell_length(self.size.width, self.rich_style)
 
     def _style(self, mark: _Mark) -> Style:
-        if mark.sentence in self._chosen:
+        if mark.sentence in self.pair:
             name = "map--chosen"
         else:
             name = "map--point" if mark.is_point else "map--label"
@@ -203,4 +255,4 @@ class MapView(Widget):
                 sentence: (event.x - x) ** 2 + (CELL_SHAPE * (event.y - y)) ** 2
                 for sentence, (x, y) in self._places.items()
             }
-            self.post_message(self.Chosen(min(away, key=away.__getitem__)))
+            self.post_message(self.PointClicked(min(away, key=away.__getitem__)))

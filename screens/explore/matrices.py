@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.reactive import var
 
 from stplay.screens.explore.arrangement import Arrangement
 from stplay.screens.explore.matrix import Matrix
@@ -17,6 +18,10 @@ MOST = 3
 class Matrices(Horizontal):
     """Shows as many panes as there are grids; they scroll together."""
 
+    arrangement: var[Arrangement | None] = var(None)
+    pair: var[tuple[int, int]] = var((0, 0))
+    awaited: var[str] = var("")
+
     def __init__(self) -> None:
         super().__init__(id="matrices")
         self._panes = [MatrixPane() for _ in range(MOST)]
@@ -25,27 +30,37 @@ class Matrices(Horizontal):
         """The panes."""
         yield from self._panes
 
-    def show_nothing(self, awaited: str) -> None:
-        """There is no matrix: tell what is ``awaited``, or what would stand here."""
+    def watch_arrangement(self) -> None:
+        """Show the grids, the cursor on the pair."""
+        shown = self.arrangement
+        if shown is None:
+            self._show_nothing()
+            return
+        titles = shortened(shown.titles, MOST_NAME)
+        for place, pane in enumerate(self._panes):
+            pane.display = place < len(shown.grids)
+            if pane.display:
+                order = shown.order_words if place == 0 else ""
+                pane.show(shown.grids[place], titles[place], order)
+            elif pane.matrix.has_focus:
+                self.take_focus()
+        self.watch_pair()
+
+    def watch_awaited(self) -> None:
+        """Tell what is awaited, where it is not there."""
+        if self.arrangement is None:
+            self._show_nothing()
+
+    def _show_nothing(self) -> None:
         for place, pane in enumerate(self._panes):
             pane.display = place == 0
-        self._panes[0].show_nothing(awaited)
+        self._panes[0].show_nothing(self.awaited)
 
-    def show(self, arrangement: Arrangement, pair: tuple[int, int]) -> None:
-        """Show the grids of ``arrangement``, the cursor on ``pair``."""
-        titles = shortened(arrangement.titles, MOST_NAME)
-        for place, pane in enumerate(self._panes):
-            pane.display = place < len(arrangement.grids)
-            if pane.display:
-                order = arrangement.order_words if place == 0 else ""
-                pane.show(arrangement.grids[place], titles[place], order)
-        self.place_cursor(pair)
-
-    def place_cursor(self, pair: tuple[int, int], apart_from: Matrix | None = None) -> None:
-        """Put the cursor of each matrix on ``pair``."""
+    def watch_pair(self) -> None:
+        """Put the cursor of each matrix on the pair."""
         for pane in self._panes:
-            if pane.display and pane.matrix is not apart_from:
-                pane.matrix.place_cursor(*pair)
+            if pane.display:
+                pane.matrix.place_cursor(*self.pair)
 
     @on(Matrix.Scrolled)
     def _scroll_together(self, event: Matrix.Scrolled) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -18,38 +18,13 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from stplay.screens.explore.grid import CUT, Grid, decimal_places, longest_number, written
 from stplay.screens.shared import ramp
 
 TALLEST = 5
-CUT = "!"
-LONGEST = 1e7  # a larger number is written with an exponent
 SHADE_WIDTH = 2
 SHORTEST_LABEL, LEAST_LABEL, MOST_LABEL = 5, 11, 33
 COLUMN_LINES = 1
-
-
-class Grid(NamedTuple):
-    """What a matrix shows.
-
-    ``numbers`` and ``labels`` name the sentences, ``values`` has one row and one column a sentence,
-    and ``order`` is the order in which they stand. The ramp goes from ``low`` to ``high``; where
-    ``signed``, it shades by magnitude. Magnitudes below ``threshold`` are dimmed. The model did
-    not read the end of the sentences at the places ``cut``.
-    """
-
-    numbers: list[int]
-    labels: list[str]
-    values: NDArray[np.floating]
-    order: NDArray[np.intp]
-    low: float
-    high: float
-    threshold: float | None = None
-    signed: bool = False
-    cut: frozenset[int] = frozenset()
-
-    def number(self, sentence: int) -> str:
-        """The number of a sentence; it stands out where the sentence was cut."""
-        return f"{self.numbers[sentence]}{CUT if sentence in self.cut else ''}"
 
 
 class _Cells(NamedTuple):
@@ -59,27 +34,6 @@ class _Cells(NamedTuple):
     height: int
     label: int
     digits: int  # of the numbers that are written into them; 0 where there is no room
-
-
-def decimal_places(values: NDArray[np.floating]) -> int:
-    """How many decimals keep the numbers of ``values`` short: 3, fewer where they are large."""
-    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
-    return 3 if largest < 10 else 2 if largest < 100 else 1
-
-
-def written(value: float, places: int, *, signed: bool = False) -> str:
-    """``value`` with fixed decimals, or an exponent where it is large; never a negative zero."""
-    form = "e" if LONGEST <= abs(value) < math.inf else "f"
-    text = f"{value:{'+' if signed else ''}.{places}{form}}"
-    return text.replace("-", "+" if signed else "") if float(text) == 0 else text
-
-
-def longest_number(values: NDArray[np.floating], places: int, *, signed: bool) -> int:
-    """How long the longest of ``values``, of which there are some, is when it is written."""
-    small = np.abs(values) < LONGEST
-    parts = (part for part in (values[small], values[~small]) if part.size)
-    ends = (end for part in parts for end in (part.min(), part.max()))
-    return max(len(written(float(value), places, signed=signed)) for value in ends)
 
 
 class Matrix(ScrollView, can_focus=True):
@@ -101,20 +55,25 @@ class Matrix(ScrollView, can_focus=True):
         Binding("end", "edge(-1)", "Last column", show=False),
     ]
 
+    @dataclass
     class CursorMoved(Message):
-        """The cursor stands on the pair of the sentences ``row`` and ``column`` now."""
+        """The cursor of ``matrix`` stands on another pair of sentences."""
 
-        def __init__(self, matrix: Matrix) -> None:
-            super().__init__()
-            self.matrix = matrix
-            self.row, self.column = matrix.cursor
+        matrix: Matrix
 
+        def can_replace(self, message: Message) -> bool:
+            """Where the cursor stands by now is all that counts."""
+            return isinstance(message, Matrix.CursorMoved) and message.matrix is self.matrix
+
+    @dataclass
     class Scrolled(Message):
-        """Another part of the matrix is in view."""
+        """Another part of ``matrix`` is in view."""
 
-        def __init__(self, matrix: Matrix) -> None:
-            super().__init__()
-            self.matrix = matrix
+        matrix: Matrix
+
+        def can_replace(self, message: Message) -> bool:
+            """What is in view by now is all that counts."""
+            return isinstance(message, Matrix.Scrolled) and message.matrix is self.matrix
 
     def __init__(self) -> None:
         super().__init__()

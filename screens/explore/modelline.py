@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.reactive import var
 from textual.widgets import Static
 
 from stplay.encoding.client import ModelFacts
@@ -15,7 +15,14 @@ from stplay.text import count, printable
 
 
 class ModelLine(Horizontal):
-    """Names the models whose answers are in view, and what is under way."""
+    """Names the models whose answers are in view, what is under way, and the speed."""
+
+    facts: var[tuple[ModelFacts, ...]] = var(())
+    under_way: var[tuple[str, ...]] = var(())
+    speed: var[str] = var("")
+
+    left = getters.query_one("#model", Static)
+    right = getters.query_one("#speed", Static)
 
     def __init__(self) -> None:
         super().__init__(id="model-line")
@@ -25,15 +32,22 @@ class ModelLine(Horizontal):
         yield Static(id="model")
         yield Static(id="speed")
 
-    def show(self, models: Sequence[ModelFacts], under_way: Sequence[str]) -> None:
-        """Name ``models``, and what is ``under_way``."""
-        parts = [model_words(facts, brief=len(models) > 1) for facts in models]
-        parts += [Content.styled(words, "$warning") for words in under_way]
-        self.query_one("#model", Static).update(Content("   ").join(parts))
+    def watch_facts(self) -> None:
+        """Name the models."""
+        self._tell()
 
-    def tell_speed(self, words: str) -> None:
-        """Tell how fast the sentences were encoded, or that they are."""
-        self.query_one("#speed", Static).update(Content(words), layout=False)
+    def watch_under_way(self) -> None:
+        """Tell what is under way."""
+        self._tell()
+
+    def _tell(self) -> None:
+        parts = [model_words(facts, brief=len(self.facts) > 1) for facts in self.facts]
+        parts += [Content.styled(words, "$warning") for words in self.under_way]
+        self.left.update(Content("   ").join(parts))
+
+    def watch_speed(self, words: str) -> None:
+        """Tell how fast the sentences were encoded."""
+        self.right.update(Content(words), layout=False)
 
 
 def model_words(facts: ModelFacts, *, brief: bool) -> Content:

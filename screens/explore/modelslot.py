@@ -1,13 +1,12 @@
-"""A model that answers: its encoding process, and what it made of the sentences."""
+"""A model that answers, and the kept steps of its training."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 
 from stplay.encoding import encoders
-from stplay.encoding.client import Encoded, Encoder, ModelFacts, Progress
+from stplay.encoding.client import Encoder, ModelFacts, Progress
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.sources.names import RunName
@@ -20,17 +19,11 @@ class ModelSlot:
 
     def __init__(self) -> None:
         self.facts: ModelFacts | None = None
-        self.encoded: Encoded | None = None
         self.name = ""
         self.why = ""
         self.steps: dict[int, str] = {}
-        self._encoder: Encoder | None = None
+        self.encoder: Encoder | None = None
         self._checkpoints: list[str] = []
-
-    @property
-    def encoder(self) -> Encoder | None:
-        """The encoder of the model, if one is open."""
-        return self._encoder
 
     @property
     def step(self) -> int | None:
@@ -58,9 +51,9 @@ class ModelSlot:
         except BaseException:
             await encoder.close()
             raise
-        old, self._encoder = self._encoder, encoder
+        old, self.encoder = self.encoder, encoder
         self.steps = steps
-        self.name, self.why, self.facts, self.encoded = name, why, facts, None
+        self.name, self.why, self.facts = name, why, facts
         if old is not None:
             await old.close()
         if (run := RunName.of(name)) and run.step is not None:
@@ -73,25 +66,11 @@ class ModelSlot:
             with suppress(UserError):
                 await encoders.end_unused(encoders.address(self._checkpoints.pop(0)))
 
-    async def encode(self, sentences: Sequence[str]) -> None:
-        """Ask the model about ``sentences``.
-
-        Raises:
-            Superseded: a newer request took this one's place.
-            UserError: the encoding process failed twice.
-        """
-        encoder = self._encoder
-        assert encoder is not None
-        encoded = await encoder.encode(list(sentences))
-        if encoder is self._encoder:
-            self.encoded = encoded
-
     async def close(self) -> None:
         """Let the encoding process go."""
-        if self._encoder is not None:
-            await self._encoder.close()
-            self._encoder = None
-        self.facts = self.encoded = None
+        if self.encoder is not None:
+            await self.encoder.close()
+        self.encoder = self.facts = None
         self.name = self.why = ""
         self.steps = {}
 

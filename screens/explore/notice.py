@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
-from stplay.screens.explore.matrix import CUT
+from stplay.screens.explore.grid import CUT
 from stplay.screens.shared.ramp import MUTED
 from stplay.text import printable
 
 
 class Notice(Static):
     """A few lines; none where there is nothing to tell."""
+
+    @dataclass
+    class Complaint(Message):
+        """Something went wrong, or, where there is no ``sentence``, nothing does any more."""
+
+        sentence: str
 
     def __init__(self) -> None:
         super().__init__(id="notice")

@@ -6,11 +6,12 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.reactive import var
 from textual.widgets import Static
 
 from stplay.encoding import similarity
 from stplay.screens.explore.arrangement import Arrangement
-from stplay.screens.explore.matrix import CUT, Grid, decimal_places, written
+from stplay.screens.explore.grid import CUT, Grid, decimal_places, written
 from stplay.screens.explore.vectorview import MOST_DIMENSIONS, VectorView
 from stplay.screens.shared.ramp import MUTED
 from stplay.text import printable
@@ -19,7 +20,11 @@ from stplay.text import printable
 class Selection(Vertical):
     """Tells the values of a pair, both sentences, and what the first model made of them."""
 
-    pair = getters.query_one("#pair", Static)
+    arrangement: var[Arrangement | None] = var(None)
+    pair: var[tuple[int, int]] = var((0, 0))
+    awaited: var[str] = var("")
+
+    words = getters.query_one("#pair", Static)
     vector = getters.query_one(VectorView)
 
     def compose(self) -> ComposeResult:
@@ -27,17 +32,28 @@ class Selection(Vertical):
         yield Static(id="pair")
         yield VectorView()
 
-    def show_nothing(self, awaited: str) -> None:
-        """There is no pair; tell what is ``awaited``, if anything is."""
-        self.pair.update(Content.styled(awaited, MUTED), layout=False)
-        self.vector.set_class(True, "-empty")
+    def watch_awaited(self) -> None:
+        """Tell what is awaited, where there is no pair."""
+        self._show()
 
-    def show(self, arrangement: Arrangement, pair: tuple[int, int]) -> None:
-        """Show the sentences of ``pair``, and its values."""
-        first, second = (arrangement.vector(place) for place in pair)
+    def watch_arrangement(self) -> None:
+        """Show the pair as it is seen now."""
+        self._show()
+
+    def watch_pair(self) -> None:
+        """Show the sentences of the pair, and its values."""
+        self._show()
+
+    def _show(self) -> None:
+        arrangement = self.arrangement
+        self.vector.set_class(arrangement is None, "-empty")
+        if arrangement is None:
+            self.words.update(Content.styled(self.awaited, MUTED), layout=False)
+            return
+        first, second = (arrangement.vector(place) for place in self.pair)
         name = " × ".join(str(each.sentence.number) for each in (first, second))
         width = max(len(str(each.sentence.number)) for each in (first, second))
-        values = value_words(arrangement.grids, arrangement.labels, pair)
+        values = value_words(arrangement.grids, arrangement.labels, self.pair)
         words = [Content.assemble((f"{name}   ", "bold"), values)]
         for each in (first, second):
             number = f"{each.sentence.number:>{width}}"
@@ -45,8 +61,7 @@ class Selection(Vertical):
             words.append(
                 Content.assemble((number, MUTED), mark, " ", printable(each.sentence.text))
             )
-        self.pair.update(Content("\n").join(words), layout=False)
-        self.vector.set_class(False, "-empty")
+        self.words.update(Content("\n").join(words), layout=False)
         self.vector.show(first, named=len(arrangement.answers) > 1)
         shares = similarity.contributions(first.vector, second.vector, MOST_DIMENSIONS)
         self.vector.show_shares(name, shares)

@@ -7,6 +7,10 @@ from functools import partial
 from typing import Any
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.containers import ScrollableContainer
+from textual.scroll_view import ScrollView
+
+SCROLLING = (ScrollView, ScrollableContainer)
 
 
 class KeyCommands(Provider):
@@ -19,8 +23,8 @@ class KeyCommands(Provider):
             known = binding.action in seen or binding.action == "command_palette"
             if known or binding.system or not active.enabled or not binding.description:
                 continue
-            if active.node not in (self.app, self.screen):
-                continue
+            if active.node is self.screen.focused or isinstance(active.node, SCROLLING):
+                continue  # moving about is not for a list of names
             seen.add(binding.action)
             key = self.app.get_key_display(binding)
             run = partial(self.app.run_action, binding.action, active.node)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
-from textual import work
+from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -15,6 +17,7 @@ from textual.widgets import Static
 
 from stplay.errors import UserError
 from stplay.jobs.process import RefusalError
+from stplay.screens.shared.newest import Newest
 from stplay.sources import firstrows
 from stplay.sources.datasources import COLUMNS
 from stplay.sources.firstrows import FirstRows
@@ -23,21 +26,36 @@ from stplay.text import count, printable
 PATIENCE_SECONDS = 0.4
 
 
+class PreviewedRows(NamedTuple):
+    """The first of the ``rows`` rows, or of all, of the data called ``name``."""
+
+    name: str
+    rows: int | None
+
+
 class DataPreview(Vertical):
     """Shows the triplets that a training on ``name`` would begin with."""
 
+    @dataclass
     class Loaded(Message):
         """The number of training rows is known, or, where ``error`` tells why, cannot be."""
 
-        def __init__(self, name: str, rows: int | None, error: str | None) -> None:
-            super().__init__()
-            self.name = name
-            self.rows = rows
-            self.error = error
+        name: str
+        rows: int | None
+        error: str | None
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest counts."""
+            return isinstance(message, DataPreview.Loaded)
+
+    title_line = getters.query_one("#preview-title", Static)
+    rows_text = getters.query_one("#preview-rows", Static)
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked: tuple[str, int | None] | None = None
+        self._read: Newest[PreviewedRows, FirstRows | UserError] = Newest(
+            self, self._load, self._show_read
+        )
 
     def compose(self) -> ComposeResult:
         """A title, then the triplets."""
@@ -47,47 +65,40 @@ class DataPreview(Vertical):
 
     def show(self, name: str, rows: int | None) -> None:
         """Show the first of the ``rows`` rows of the data called ``name``."""
-        if (name, rows) != self._asked:
-            self._asked = (name, rows)
-            self._load(name, rows)
+        self._read.ask(PreviewedRows(name, rows))
 
-    @work(exclusive=True)
-    async def _load(self, name: str, rows: int | None) -> None:
-        title = self.query_one("#preview-title", Static)
-        title.update(
-            Content.assemble(("First rows of ", "dim"), printable(name), ("  reading", "dim"))
-        )
+    async def _load(self, asked: PreviewedRows) -> FirstRows | UserError:
+        self._tell(asked.name, ("  reading", "dim"))
         await asyncio.sleep(PATIENCE_SECONDS)  # a name that is still being typed is not read
         try:
-            self._show_found(name, await firstrows.read(name, rows))
-        except RefusalError as error:
-            self._asked = None  # the next look may fare better, as a network can come back
-            self._show_none(name, Content.styled(f"✗ {error.sentence}", "$error"))
-            self.post_message(self.Loaded(name, None, error.sentence))
+            return await firstrows.read(asked.name, asked.rows)
         except UserError as error:
-            # A fault of ours, not of the data: the training may fare better, and tells if not.
-            self._show_none(name, Content(f"The first rows cannot be shown. {error.sentence}"))
-            self.post_message(self.Loaded(name, None, None))
+            return error
 
-    def _show_found(self, name: str, found: FirstRows) -> None:
-        facts = [f"{count(found.rows)} rows"] if found.rows else []
-        if found.synthetic:
-            facts.append("synthetic: made by a grammar, for trying out")
-        if found.skipped:
-            facts.append(f"{count(found.skipped)} with an empty sentence left out")
-        self.query_one("#preview-title", Static).update(
-            Content.assemble(
-                ("First rows of ", "dim"), printable(name), (f"  {', '.join(facts)}", "$warning")
-            )
-        )
-        rows = Content("\n").join(map(self._triplet, found.triplets))
-        self.query_one("#preview-rows", Static).update(rows)
-        self.post_message(self.Loaded(name, found.rows, None))
+    def _show_read(self, asked: PreviewedRows, found: FirstRows | UserError) -> None:
+        match found:
+            case RefusalError():
+                self._tell(asked.name)
+                self.rows_text.update(Content.styled(f"✗ {found.sentence}", "$error"))
+                self.post_message(self.Loaded(asked.name, None, found.sentence))
+                self._read.forget()  # the next look may fare better, as a network can come back
+            case UserError():
+                # A fault of ours, not of the data: the training may fare better, and tells if not.
+                self._tell(asked.name)
+                self.rows_text.update(Content(f"The first rows cannot be shown. {found.sentence}"))
+                self.post_message(self.Loaded(asked.name, None, None))
+            case FirstRows():
+                facts = [f"{count(found.rows)} rows"] if found.rows else []
+                if found.synthetic:
+                    facts.append("synthetic: made by a grammar, for trying out")
+                if found.skipped:
+                    facts.append(f"{count(found.skipped)} with an empty sentence left out")
+                self._tell(asked.name, (f"  {', '.join(facts)}", "$warning"))
+                self.rows_text.update(Content("\n").join(map(self._triplet, found.triplets)))
+                self.post_message(self.Loaded(asked.name, found.rows, None))
 
-    def _show_none(self, name: str, why: Content) -> None:
-        title = Content.assemble(("First rows of ", "dim"), printable(name))
-        self.query_one("#preview-title", Static).update(title)
-        self.query_one("#preview-rows", Static).update(why)
+    def _tell(self, name: str, *facts: tuple[str, str]) -> None:
+        self.title_line.update(Content.assemble(("First rows of ", "dim"), printable(name), *facts))
 
     def _triplet(self, sentences: Sequence[str]) -> Content:
         styles = ("", "$success", "$error")

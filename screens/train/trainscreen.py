@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from stplay.errors import UserError
-from stplay.screens.shared.filling import call_once_imported, fill
+from stplay.screens.shared.latecontent import call_once_imported, mount_into
 from stplay.screens.shared.topbar import TopBar
 from stplay.sources.names import RunName
 from stplay.text import count, printable, size
@@ -88,7 +88,7 @@ class TrainScreen(Screen[None]):
 
         if self._view is None:
             self._view = RunView()
-            if not await fill(self.room, self._view):
+            if not await mount_into(self.room, self._view):
                 return
         if self._form is not None:
             self._form.display = False
@@ -105,7 +105,7 @@ class TrainScreen(Screen[None]):
             self._view.display = False
         if self._form is None:
             self._form = NewRun()
-            if not await fill(self.room, self._form):
+            if not await mount_into(self.room, self._form):
                 return
         self._form.display = True
         self._form.form.focus_start()

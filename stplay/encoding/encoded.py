@@ -18,9 +18,9 @@ class Encoded(NamedTuple):
     """Sentences with their embeddings, of shape ``(sentences, dimensions)``.
 
     ``facts`` are those of the model that encoded them: whoever shows or saves an answer takes the
-    model's name from it. ``tokens`` are those that the model saw, as readable text and without
-    special tokens; ``dropped`` counts those that were cut off. ``seconds`` is the time that the
-    encoding itself took, of what was not encoded before.
+    model's name from it. ``tokens`` are those that the model saw of each sentence, as readable text
+    and without special tokens; ``dropped`` counts for each those that were cut off. ``seconds`` is
+    the time that the encoding itself took, of what was not encoded before.
     """
 
     facts: ModelFacts
@@ -41,7 +41,14 @@ class Encoded(NamedTuple):
         return [len(tokens) for tokens in self.tokens]
 
     def ordered(self, order: Sequence[int] | NDArray[np.intp]) -> Encoded:
-        """The same in another order, or some of them."""
+        """The same in another order, or some of them.
+
+        Args:
+            order: places of sentences, of shape ``(rows,)``: the new sentences and embeddings.
+
+        Raises:
+            IndexError: one of them has no sentence.
+        """
         return self._replace(
             sentences=[self.sentences[place] for place in order],
             embeddings=self.embeddings[order],
@@ -50,7 +57,10 @@ class Encoded(NamedTuple):
         )
 
     def cut_words(self, numbers: Sequence[int] | None = None) -> str:
-        """Which sentences were cut, by their ``numbers`` or from 1 on; nothing where none was."""
+        """Which sentences were cut after how many tokens; nothing where none was.
+
+        They are called by their ``numbers``, one for each sentence, or counted from 1 on.
+        """
         cut = [place for place, dropped in enumerate(self.dropped) if dropped]
         if not cut:
             return ""

@@ -1,4 +1,8 @@
-"""Similarity matrices and embeddings as text and files that other programs read."""
+"""Similarity matrices and embeddings as text and files that other programs read.
+
+A matrix has the shape ``(sentences, sentences)``, embeddings have ``(sentences, dimensions)``; both
+have a row for each of the sentences that they are given with, in the same order.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,11 @@ Matrix = NDArray[np.floating]
 
 
 def markdown(sentences: Sequence[str], matrix: Matrix) -> str:
-    """The matrix as a Markdown table with three decimals, a sentence a row."""
+    """The matrix as a Markdown table with three decimals, a sentence a row.
+
+    Raises:
+        ValueError: there are not as many rows as sentences.
+    """
     names = [
         printable(sentence).replace("\\", "\\\\").replace("|", "\\|") for sentence in sentences
     ]
@@ -34,7 +42,11 @@ def markdown(sentences: Sequence[str], matrix: Matrix) -> str:
 
 
 def csv(sentences: Sequence[str], matrix: Matrix) -> str:
-    """The matrix as CSV: a first line of sentences, then each sentence and its similarities."""
+    """The matrix as CSV: a first line of sentences, then each sentence and its similarities.
+
+    Raises:
+        ValueError: there are not as many rows as sentences.
+    """
     text = io.StringIO()
     writer = csv_module.writer(text, lineterminator="\n")
     writer.writerow(["sentence", *sentences])
@@ -59,7 +71,7 @@ def json(
 
 
 def npy(matrix: Matrix) -> bytes:
-    """The matrix as a ``.npy`` file."""
+    """The bytes of the matrix as a ``.npy`` file, of the same shape and type."""
     file = io.BytesIO()
     np.save(file, matrix)
     return file.getvalue()
@@ -73,7 +85,11 @@ def safetensors(
     embeddings: Matrix,
     facts: Mapping[str, object] | None = None,
 ) -> bytes:
-    """The tensors ``matrix`` and ``embeddings`` as safetensors; their metadata tell the rest."""
+    """The bytes of the tensors ``matrix`` and ``embeddings`` as a safetensors file.
+
+    Both keep their shapes and types. The metadata tell the rest, each as text: ``model``,
+    ``metric``, and as JSON ``sentences`` and all ``facts``.
+    """
     from safetensors.numpy import save
 
     return save(
@@ -101,6 +117,15 @@ def write(
 ) -> None:
     """Write a file of the kind that its suffix tells; only ``.safetensors`` holds embeddings too.
 
+    Args:
+        path: where to; what is there already is written over.
+        model: the name of the model that made the embeddings.
+        metric: that of the matrix, one of ``similarity.METRICS``.
+        sentences: what was encoded.
+        matrix: their similarities, of shape ``(sentences, sentences)``.
+        embeddings: of shape ``(sentences, dimensions)``.
+        facts: what else is known of the sentences, for ``.json`` and ``.safetensors``.
+
     Raises:
         UserError: the suffix is none of ``SUFFIXES``, or the file cannot be written.
     """
@@ -127,6 +152,6 @@ def write(
 
 
 def _numbers(matrix: Matrix) -> list[list[float]]:
-    """As the shortest decimals that give the same single-precision numbers again."""
+    """As the shortest decimals that give the same single-precision numbers again, row by row."""
     shortest = np.asarray(matrix, np.float32).astype(str)
     return shortest.astype(np.float64).tolist()

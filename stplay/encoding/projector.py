@@ -52,16 +52,29 @@ class Projector:
         self._log = home.cache_folder() / "project.log"
 
     def known(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """The places of ``embeddings``, if they were the last ones asked for."""
+        """The places of ``embeddings``, if they were the last ones asked for.
+
+        Args:
+            embeddings: an array of shape ``(sentences, dimensions)``.
+
+        Returns:
+            An array of shape ``(sentences, 2)``.
+        """
         if self._last is not None and np.array_equal(self._last[0], embeddings):
             return self._last[1]
         return None
 
     async def project(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The places of ``embeddings``, at least ``LEAST``, as an array of shape (sentences, 2).
+        """The places of ``embeddings`` by UMAP with the cosine; units and directions mean nothing.
+
+        Args:
+            embeddings: an array of shape ``(sentences, dimensions)``, of at least ``LEAST`` rows.
+
+        Returns:
+            An array of shape ``(sentences, 2)``.
 
         Raises:
-            UserError: UMAP failed.
+            UserError: UMAP failed, its process ended, or this was closed.
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._project, embeddings)

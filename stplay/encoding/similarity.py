@@ -15,12 +15,13 @@ def similarity_matrix(a: ArrayLike, b: ArrayLike, metric: str) -> NDArray[np.flo
     precision, so that equal rows have a cosine of exactly 1 and a distance of exactly 0.
 
     Args:
-        a: embeddings of shape ``(n, dimensions)``.
-        b: embeddings of shape ``(m, dimensions)``.
+        a: embeddings of shape ``(sentences, dimensions)``.
+        b: embeddings of shape ``(others, dimensions)``.
         metric: one of ``SIMILARITIES``.
 
     Returns:
-        Shape ``(n, m)``.
+        An array of shape ``(sentences, others)``; not a number where an embedding is not finite
+        and has no direction or distance.
 
     Raises:
         ValueError: there is no such metric.
@@ -54,6 +55,11 @@ def contributions(a: ArrayLike, b: ArrayLike, k: int) -> list[tuple[int, float]]
     """The ``k`` dimensions that weigh most in the cosine of two embeddings, and their shares.
 
     The shares of all dimensions add up to the cosine; a share below zero parts the two.
+
+    Args:
+        a: an embedding of shape ``(dimensions,)``.
+        b: another of the same shape.
+        k: how many dimensions; all of them where there are no more.
     """
     shares = _unit(np.asarray(a, np.float64)) * _unit(np.asarray(b, np.float64))
     most = np.argsort(-np.abs(shares), kind="stable")[:k]
@@ -61,7 +67,15 @@ def contributions(a: ArrayLike, b: ArrayLike, k: int) -> list[tuple[int, float]]
 
 
 def order_by(matrix: NDArray[np.floating], row: int) -> list[int]:
-    """All rows of a square ``matrix``, ``row`` itself first, then those most like it."""
+    """All rows of a matrix, ``row`` itself first, then those most like it.
+
+    Args:
+        matrix: similarities of shape ``(sentences, sentences)``.
+        row: the place of a sentence.
+
+    Returns:
+        The places of all sentences, each once.
+    """
     scores = matrix[row].astype(np.float64)
     scores[row] = np.inf
     return np.argsort(-scores, kind="stable").tolist()
@@ -71,7 +85,15 @@ def cluster_order(embeddings: ArrayLike) -> list[int]:
     """All rows in an order that puts like beside like.
 
     The leaves of a hierarchical clustering (average linkage of the cosine's angle, as a distance
-    between unit vectors), ordered so that neighbours are as close as they can be.
+    between unit vectors), ordered so that neighbours are as close as they can be: SciPy's optimal
+    leaf ordering, after Bar-Joseph et al. 2001, "Fast optimal leaf ordering for hierarchical
+    clustering".
+
+    Args:
+        embeddings: an array of shape ``(sentences, dimensions)``; what is not finite counts as 0.
+
+    Returns:
+        The places of all sentences, each once.
     """
     units = np.nan_to_num(_unit(np.asarray(embeddings, np.float64)))
     if len(units) < 3:
@@ -82,9 +104,15 @@ def cluster_order(embeddings: ArrayLike) -> list[int]:
 
 
 def project(embeddings: ArrayLike) -> NDArray[np.float64]:
-    """The first two principal components of embeddings, of shape ``(sentences, 2)``.
+    """The first two principal components of embeddings, in the units of the embeddings.
 
     An embedding that is not finite has no place: its row is not a number, and it moves no other.
+
+    Args:
+        embeddings: an array of shape ``(sentences, dimensions)``.
+
+    Returns:
+        An array of shape ``(sentences, 2)``; 0 where there are fewer components.
     """
     rows = np.asarray(embeddings, np.float64)
     places = np.full((len(rows), 2), np.nan)

@@ -22,9 +22,9 @@ STARTED = {
     "evaluate": ("Evaluation.create(Request([MODEL], DATA)).launch()", "torch"),
     "encode": ("encoders.launch(encoders.address(MODEL), 'x')", "sentence_transformers"),
     "plan": ("plans.make(recipe.load('sample'), lambda stage: None)", "sentence_transformers"),
-    "preview": ("asyncio.run(process.answer(MODULE, DATA, log=LOG, title='x'))", "pyarrow"),
+    "preview": ("asyncio.run(firstrows.read(DATA, None))", "pyarrow"),
     "project": ("asyncio.run(projector.Projector().project(np.eye(8)))", "umap"),
-    "writecard": ("asyncio.run(process.answer(MODULE, HOME, log=LOG, title='x'))", "yaml"),
+    "writecard": ("asyncio.run(writtencards.write(Path(HOME)))", "yaml"),
 }
 OUTLIVING = {"train", "evaluate", "encode", "writecard"}  # a card is written as a whole, or not
 STARTER = """
@@ -33,11 +33,11 @@ import numpy as np
 from pathlib import Path
 from stplay.encoding import encoders, projector
 from stplay.evaluations.evaluation import Evaluation, Request
-from stplay.jobs import process
+from stplay.evaluations import writtencards
 from stplay.runs import plans, recipe
 from stplay.runs.run import Run
-HOME, DATA, MODULE, MODEL = *sys.argv[1:], "builtin:tiny"
-LOG = Path(HOME) / "x.log"
+from stplay.sources import firstrows
+HOME, DATA, MODEL = *sys.argv[1:], "builtin:tiny"
 {start}
 time.sleep(600)
 """
@@ -70,7 +70,7 @@ def test_what_is_left_when_the_starter_is_killed(home: Path, children: Path, kin
     data.touch()
     code = STARTER.format(start=f"os.environ['PYTHONPATH'] = r'{slow}:{ROOT}'\n{start}")
     module = f"stplay.engine.{kind}"
-    starter = subprocess.Popen([sys.executable, "-c", code, str(home), str(data), module])
+    starter = subprocess.Popen([sys.executable, "-c", code, str(home), str(data)])
     while not (markers := list(children.glob("at-*"))):
         assert starter.poll() is None
         time.sleep(0.01)

@@ -11,6 +11,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from stplay.screens.app import StplayApp
+from stplay.screens.explore.arrangement import Arrangement
 from stplay.screens.explore.explorescreen import CARD_SENTENCES, ExploreScreen
 from stplay.screens.explore.matrix import Matrix
 from stplay.screens.explore.playground import Playground
@@ -31,6 +32,12 @@ async def exploring(
         yield pilot, playground
 
 
+def arrangement_of(playground: Playground) -> Arrangement:
+    """What is in view."""
+    assert playground.arrangement is not None
+    return playground.arrangement
+
+
 def shown(playground: Playground, place: int = 0) -> list[str]:
     """The lines of a matrix as they are painted."""
     matrix = list(playground.query(Matrix))[place]
@@ -44,10 +51,23 @@ def shown(playground: Playground, place: int = 0) -> list[str]:
 
 def map_text(playground: Playground) -> str:
     """The map as it is painted now, which may be before it has its size or its points."""
-    lines = playground.map.render_lines(Region(0, 0, *playground.map.size))
+    lines = playground.answers.map.render_lines(Region(0, 0, *playground.answers.map.size))
     return "\n".join(line.text for line in lines)
 
 
 def map_title(playground: Playground) -> str:
     """The first line of the map."""
     return map_text(playground).partition("\n")[0]
+
+
+def numbers(line: str) -> list[str]:
+    """The numbers with decimals in a line."""
+    words = line.replace("[", " ").replace("]", " ").split()
+    return [word for word in words if "." in word and word.strip("+-").replace(".", "").isdigit()]
+
+
+async def type_line(pilot: Pilot[None], playground: Playground, line: str) -> None:
+    """Type a new last line."""
+    playground.editor.focus()
+    playground.editor.move_cursor(playground.editor.document.end)
+    await pilot.press("enter", *line)

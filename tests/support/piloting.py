@@ -58,13 +58,14 @@ async def fill(pilot: Pilot[None], selector: str, value: str) -> None:
     await settle(pilot)
 
 
-async def playground_of(pilot: Pilot[None], seconds: float = 60) -> Playground:
+async def playground_of(pilot: Pilot[None], seconds: float = 120) -> Playground:
     """The playground of the Explore screen, once a model answers."""
     deadline = time.monotonic() + seconds
     while True:
         await pilot.pause()
         for playground in pilot.app.screen.query(Playground):
-            if playground.models and (playground.grids or not playground.editor.sentences):
+            answering = bool(playground.children) and playground.models.open_ones
+            if answering and (playground.grids or not playground.editor.sentences):
                 return playground
         assert time.monotonic() < deadline, "no model answers"
         await asyncio.sleep(0.02)

@@ -23,7 +23,6 @@ from stplay.screens.evaluate import figures
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 from stplay.screens.evaluate.evaluationform import EvaluationForm
 from stplay.screens.evaluate.figures import Figures, Look
-from stplay.screens.shared.answer import Answer
 
 SIZE = (120, 40)
 
@@ -279,21 +278,3 @@ async def test_every_key_at_every_moment(
             if gate.shut:
                 await gate.open(pilot)
         await settle(pilot)
-
-
-# the guard
-
-
-def test_an_answer_is_to_what_is_asked_and_to_nothing_else() -> None:
-    answer: Answer[str, int] = Answer()
-    assert not answer.take("a", 1), "nothing was asked"
-    assert answer.ask("a")
-    assert answer.found is None
-    assert not answer.take("b", 2)
-    assert answer.found is None
-    assert answer.take("a", 1)
-    assert not answer.ask("a")
-    assert answer.found == 1, "the same is asked"
-    assert answer.ask("b")
-    assert answer.found is None
-    assert not answer.take("a", 1)

@@ -72,9 +72,12 @@ def test_many_sentences_in_clusters(snap_compare: Any, size: tuple[int, int]) ->
 def test_the_map(snap_compare: Any, size: tuple[int, int]) -> None:
     async def run_before(pilot: Pilot[None]) -> None:
         playground = await answered(pilot, MANY)
-        playground.map.offers_umap = False  # on no machine
+        playground.answers.map.offers_umap = False  # on no machine
         await pilot.press("v")
-        await eventually(pilot, lambda: playground.shown == "map" and bool(playground.map._places))
+        await eventually(
+            pilot,
+            lambda: playground.answers.shown == "map" and bool(playground.answers.map._places),
+        )
         await eventually(pilot, lambda: not pilot.app.workers._workers)
 
     assert snap_compare(StplayApp("explore"), terminal_size=size, run_before=run_before)
@@ -84,8 +87,8 @@ def test_the_map(snap_compare: Any, size: tuple[int, int]) -> None:
 def test_two_models(snap_compare: Any, size: tuple[int, int]) -> None:
     async def run_before(pilot: Pilot[None]) -> None:
         playground = await answered(pilot)
-        playground.open_model("builtin:tiny", 1)
-        await eventually(pilot, lambda: len(playground.grids) == 3, seconds=60)
+        playground.models.open("builtin:tiny", 1)
+        await eventually(pilot, lambda: len(playground.grids) == 3, seconds=120)
         await eventually(pilot, lambda: not pilot.app.workers._workers)
 
     assert snap_compare(StplayApp("explore"), terminal_size=size, run_before=run_before)

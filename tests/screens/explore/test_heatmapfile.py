@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from stplay.screens.explore import heatmapfile
-from stplay.screens.explore.grids import View, grids
-from stplay.screens.explore.matrix import Grid
+from stplay.screens.explore.grid import Grid, grids_of
+from stplay.screens.explore.perspective import Perspective
 from stplay.screens.explore.sentenceeditor import Sentence
 from stplay.screens.shared import ramp
 
@@ -18,7 +18,7 @@ from stplay.screens.shared import ramp
 def grid_of(*texts: str) -> Grid:
     rows = np.random.default_rng(0).normal(size=(len(texts), 16)).astype(np.float32)
     sentences = [Sentence(number, text) for number, text in enumerate(texts, 1)]
-    return grids(sentences, [rows], View())[0]
+    return grids_of(sentences, [rows], Perspective())[0]
 
 
 def pixels(grid: Grid) -> np.ndarray:

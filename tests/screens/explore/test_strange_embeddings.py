@@ -17,10 +17,11 @@ from stplay.encoding.encoded import Encoded
 from stplay.encoding.protocol import ModelFacts
 from stplay.screens.explore import heatmapfile
 from stplay.screens.explore.arrangement import Arrangement
-from stplay.screens.explore.grids import ORDERS, View, ends, next_threshold
+from stplay.screens.explore.grid import ramp_ends
 from stplay.screens.explore.mapview import MapView
 from stplay.screens.explore.matrices import Matrices
 from stplay.screens.explore.matrix import Matrix
+from stplay.screens.explore.perspective import ORDERS, Perspective
 from stplay.screens.explore.selection import Selection
 from stplay.screens.explore.sentenceeditor import Sentence
 from stplay.similarities import SIMILARITIES
@@ -40,20 +41,18 @@ class Wall(App[None]):
     async def show(self, pilot: Pilot[None], arrangement: Arrangement) -> None:
         """Show ``arrangement``, and paint it."""
         last = len(arrangement.sentences) - 1
-        self.query_one(Matrices).show(arrangement, (0, last))
-        self.query_one(Selection).show(arrangement, (last, 0))
-        labels = [sentence.text for sentence in arrangement.sentences]
         map_ = self.query_one(MapView)
-        map_._title = ""
-        map_.show(arrangement.answers[0].embeddings, labels, (0, last))
-        await eventually(pilot, lambda: bool(map_._title))
+        for view in (self.query_one(Matrices), self.query_one(Selection), map_):
+            view.pair = (0, last) if not isinstance(view, Selection) else (last, 0)
+            view.arrangement = arrangement
+        await eventually(pilot, lambda: not map_._projected.is_looking)
         for widget in (map_, *self.query(Matrix)):
             size = widget.scrollable_content_region.size
             for line in widget.render_lines(Region(0, 0, *size)):
                 assert line.cell_length == size.width
 
 
-def arranged(first: np.ndarray, second: np.ndarray, view: View) -> Arrangement:
+def arranged(first: np.ndarray, second: np.ndarray, view: Perspective) -> Arrangement:
     """Two models' answers."""
     facts = ModelFacts("mine", None, first.shape[1], None, "cosine", False, "cpu", False)
     sentences = [Sentence(number, f"sentence {number}") for number in range(1, len(first) + 1)]
@@ -77,12 +76,12 @@ async def test_whatever_a_model_gives_is_shown(count: int) -> None:
         for kind, rows in kinds.items():
             for metric in SIMILARITIES:
                 order = ORDERS[len(metric) % len(ORDERS)]
-                view = View(metric, order, threshold=0.3)
+                view = Perspective(metric, order, threshold=0.3)
                 arrangement = arranged(rows, kinds["mixed"], view)
                 await app.show(pilot, arrangement)
-                low, high = ends(arrangement.grids[0].values, metric)
+                low, high = ramp_ends(arrangement.grids[0].values, metric)
                 assert np.isfinite([low, high]).all(), (kind, metric)
-                step = next_threshold(None, 1, low, high)
+                step = view.dimmed(1, low, high).threshold
                 assert step is None or np.isfinite(step)
                 for grid in arrangement.grids:
                     assert heatmapfile.svg(grid, kind).endswith("</svg>\n")
@@ -95,7 +94,7 @@ async def test_what_has_no_place_on_the_map_is_counted_and_not_clicked() -> None
         app = pilot.app
         assert isinstance(app, Wall)
         rows = strange(7)["mixed"]
-        await app.show(pilot, arranged(rows, rows, View()))
+        await app.show(pilot, arranged(rows, rows, Perspective()))
         map_ = app.query_one(MapView)
-        assert "without the 4 whose embeddings are not finite" in map_._title
+        assert "without the 4 whose embeddings are not finite" in map_.shown.title
         assert sorted(map_._places) == [1, 3, 5]

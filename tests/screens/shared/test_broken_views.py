@@ -30,6 +30,7 @@ from stplay.screens.evaluate.evaluationform import EvaluationForm
 from stplay.screens.evaluate.evaluationview import EvaluationView
 from stplay.screens.evaluate.evaluationwatch import EvaluationWatch
 from stplay.screens.evaluate.tripletlist import TripletList
+from stplay.screens.explore.answers import Answers
 from stplay.screens.explore.corpuschoice import CorpusChoice
 from stplay.screens.explore.corpusview import CorpusView
 from stplay.screens.explore.explorescreen import ExploreScreen
@@ -39,6 +40,7 @@ from stplay.screens.explore.matrix import Matrix
 from stplay.screens.explore.matrixpane import MatrixPane
 from stplay.screens.explore.modelchoice import ModelChoice
 from stplay.screens.explore.modelline import ModelLine
+from stplay.screens.explore.models import Models
 from stplay.screens.explore.notice import Notice
 from stplay.screens.explore.playground import Playground
 from stplay.screens.explore.selection import Selection
@@ -110,7 +112,7 @@ PLACES: dict[type[Widget], Callable[[Pilot[None]], Awaitable[None]]] = {
     **dict.fromkeys([EvaluationView, TripletList, BreakdownView], evaluation),
     **dict.fromkeys([ExploreScreen, Playground, SentenceEditor, MatrixPane, Matrix], explore),
     **dict.fromkeys([MapView, CorpusView, Selection, VectorView, VectorStrip], explore),
-    **dict.fromkeys([TimeSlider, Notice, Matrices, ModelLine], explore),
+    **dict.fromkeys([Models, Answers, TimeSlider, Notice, Matrices, ModelLine], explore),
 }
 EVERYWHERE = (open_run, evaluation, explore)  # a view that is new is looked for there
 OF_THE_GUARD = {BrokenScreen, BreakageDialog, Teaching}

@@ -11,7 +11,7 @@ from stplay.encoding import exports
 from stplay.encoding.encoded import Encoded, cut_mark
 from stplay.errors import UserError
 from stplay.screens.explore import heatmapfile
-from stplay.screens.explore.matrix import Grid
+from stplay.screens.explore.grid import Grid
 from stplay.sources.paths import expanded
 from stplay.text import printable
 
@@ -21,8 +21,11 @@ SUFFIX_WORDS = (
 )
 
 
-class Table(NamedTuple):
-    """A matrix, and what it was made of: both in the order in which they are shown."""
+class ExportedMatrix(NamedTuple):
+    """A matrix, and what it was made of: both in the order in which they are shown.
+
+    ``matrix`` has the shape ``(sentences, sentences)``; its rows are those of ``encoded``.
+    """
 
     encoded: Encoded
     metric: str
@@ -30,8 +33,8 @@ class Table(NamedTuple):
     grid: Grid
 
     @classmethod
-    def of(cls, grid: Grid, encoded: Encoded, metric: str) -> Table:
-        """The table of ``grid``, which was made of ``encoded`` by ``metric``."""
+    def of(cls, grid: Grid, encoded: Encoded, metric: str) -> ExportedMatrix:
+        """What ``grid`` shows, which was made of ``encoded`` by ``metric``."""
         order = grid.order
         return cls(encoded.ordered(order), metric, grid.values[np.ix_(order, order)], grid)
 
@@ -46,11 +49,11 @@ class Table(NamedTuple):
         return self.encoded.cut_words([self.grid.numbers[place] for place in self.grid.order])
 
     def csv(self) -> str:
-        """The table as CSV."""
+        """The matrix as CSV."""
         return exports.csv(self.sentences, self.matrix)
 
     def markdown(self) -> str:
-        """The table as Markdown; what was not read of a sentence stands after it."""
+        """The matrix as a Markdown table; what was not read of a sentence stands after it."""
         marked = zip(self.sentences, self.encoded.dropped, strict=True)
         names = [sentence + cut_mark(dropped) for sentence, dropped in marked]
         return exports.markdown(names, self.matrix)

@@ -1,4 +1,4 @@
-"""What fills the frame of a screen once that is painted."""
+"""The content of a screen, which is imported and mounted once its frame is painted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.widget import Widget
 Callback = Callable[[], Awaitable[None]]
 
 
-async def fill(room: Container, content: Widget) -> bool:
+async def mount_into(room: Container, content: Widget) -> bool:
     """Mount ``content`` in ``room``; false where neither stays, as the app is being left."""
     if not room.is_attached:
         return False
