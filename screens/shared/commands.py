@@ -19,8 +19,8 @@ class KeyCommands(Provider):
             known = binding.action in seen or binding.action == "command_palette"
             if known or binding.system or not active.enabled or not binding.description:
                 continue
-            if active.node not in (self.app, self.screen):
-                continue
+            if not (binding.show or active.node in (self.app, self.screen)):
+                continue  # it moves something: no command
             seen.add(binding.action)
             key = self.app.get_key_display(binding)
             run = partial(self.app.run_action, binding.action, active.node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,17 @@ PATIENCE_SECONDS = 0.4
 class DataPreview(Vertical):
     """Shows the triplets that a training on ``name`` would begin with."""
 
+    @dataclass
     class Loaded(Message):
         """The number of training rows is known, or, where ``error`` tells why, cannot be."""
 
-        def __init__(self, name: str, rows: int | None, error: str | None) -> None:
-            super().__init__()
-            self.name = name
-            self.rows = rows
-            self.error = error
+        name: str
+        rows: int | None
+        error: str | None
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest counts."""
+            return isinstance(message, DataPreview.Loaded)
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
 from stplay.jobs.events import Evaluated, EventReader, Replaced, RunResumed, TrainLogged
-from stplay.jobs.worklog import SIGNS, Status, memory_words, stage_words
+from stplay.jobs.worklog import SIGNS, TONES, Status, memory_words, stage_words
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (
     COLUMNS,
@@ -32,14 +32,6 @@ POLL_SECONDS = 0.2
 PIECE = 1 << 18
 LOG_TAIL = 1 << 16
 WIDTHS = dict(zip(COLUMNS, (8, 9, 14, 10, 10, 10), strict=True))
-STATUS_STYLES: dict[Status, str] = {
-    "starting": "$warning",
-    "running": "$success",
-    "lost": "$warning",
-    "completed": "$success",
-    "stopped": "$warning",
-    "failed": "$error",
-}
 
 
 class TrainingTable(DataTable[Text]):
@@ -203,7 +195,7 @@ class RunView(Vertical):
         log, run = self.training_log, self.run
         if run is None:
             return
-        style = "$error" if log.diverged else STATUS_STYLES[log.status]
+        style = "$error" if log.diverged else f"${TONES[log.status]}"
         head = Content.assemble((printable(run.id), "bold"), "   ", (log.state, style))
         self._tell("head-state", head)
         total = log.total_steps
@@ -280,6 +272,6 @@ class RunView(Vertical):
                 )
             )
         if log.error:
-            style = STATUS_STYLES[log.status]
-            lines.append(Content.styled(f"{SIGNS[log.status]} {printable(log.error)}", style))
+            words = f"{SIGNS[log.status]} {printable(log.error)}"
+            lines.append(Content.styled(words, f"${TONES[log.status]}"))
         return Content("\n").join(lines)

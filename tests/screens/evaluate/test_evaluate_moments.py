@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from stplay.screens.app import StplayApp
 from stplay.screens.evaluate import figures
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 from stplay.screens.evaluate.evaluationform import EvaluationForm
+from stplay.screens.evaluate.evaluationview import EvaluationView
+from stplay.screens.evaluate.evaluationwatch import EvaluationWatch
 from stplay.screens.evaluate.figures import Figures, Look
 from stplay.screens.shared.answer import Answer
 
@@ -216,6 +219,7 @@ async def in_the_form(pilot: Pilot[None], gate: Gate) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, EvaluateScreen)
     screen.action_new()
+    await settle(pilot)  # it puts the focus on its button, where enter would start something
     screen.set_focus(None)
 
 
@@ -248,18 +252,18 @@ MOMENTS: dict[str, Moment] = {
     "the breakdown, being read": showing("sample-1", "sample-2", keys=("i",), reading=True),
     "damaged files": showing("sample-3"),
 }
+ACTING = (EvaluateScreen, EvaluationForm, EvaluationWatch, EvaluationView)
 KEYS = [
     key
-    for binding in EvaluateScreen.BINDINGS
+    for binding in chain.from_iterable(each.BINDINGS for each in ACTING)
     if isinstance(binding, Binding)
     for key in binding.key.split(",")
 ]
-KEYS += ["up", "end", "pagedown", "enter"]  # of the list
+KEYS = [*dict.fromkeys(KEYS), "up", "end", "pagedown", "enter"]  # the last ones of the list
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
 async def test_every_key_at_every_moment(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate, moment: str
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate
 ) -> None:
     finished_evaluation("sample-1", models=["run:all-nli-7"], rows=50)
     finished_evaluation("sample-2", models=["builtin:minilm"], rows=50)
@@ -267,15 +271,15 @@ async def test_every_key_at_every_moment(
     monkeypatch.chdir(tmp_path)
     async with StplayApp().run_test(size=SIZE) as pilot:
         screen = await open_screen(pilot)
-        for key in KEYS:
-            await MOMENTS[moment](pilot, gate)
+        for (moment, begin), key in product(MOMENTS.items(), KEYS):
+            await begin(pilot, gate)
             await pilot.press(key)
             while isinstance(pilot.app.screen, ModalScreen):
                 await pilot.press("escape")
-            assert pilot.app.is_running, key
+            assert pilot.app.is_running, (moment, key)
             if pilot.app.current_mode != "evaluate":
                 await pilot.app.switch_mode("evaluate")
-            assert pilot.app.screen is screen
+            assert pilot.app.screen is screen, (moment, key)
             if gate.shut:
                 await gate.open(pilot)
         await settle(pilot)
