@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import chain, product
 from pathlib import Path
 
+import psutil
 import pytest
 from piloting import eventually, open_result, open_screen, settle, settle_dialog, text_of
 from sampleevaluation import finished_evaluation
@@ -18,6 +20,8 @@ from textual.widgets import OptionList, SelectionList
 
 from stplay.errors import UserError
 from stplay.evaluations import evaluation as evaluations
+from stplay.evaluations.evaluation import Request
+from stplay.jobs.events import EventWriter, RunFinished, WorkerStarted
 from stplay.runs import modelsathand
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate import figures
@@ -208,6 +212,32 @@ async def test_the_form_says_that_it_reads(home: Path, monkeypatch: pytest.Monke
         assert "sample-1" in earlier(pilot)
         assert pilot.app.focused is not None
         assert pilot.app.focused.id == "evaluate"
+
+
+async def test_the_keys_of_the_work_are_there_without_a_focus_of_ones_own(home: Path) -> None:
+    evaluation = evaluations.create(Request(["builtin:tiny"], "builtin:sample", ["dev"]))
+    process = psutil.Process()
+    writer = EventWriter(evaluation.events_path)
+    writer.write(
+        WorkerStarted(
+            host=os.uname().nodename, pid=process.pid, process_started=process.create_time()
+        )
+    )
+
+    def keys() -> list[str]:
+        active = screen.active_bindings.values()
+        return [each.binding.key for each in active if each.node is not pilot.app]
+
+    async with StplayApp().run_test(size=SIZE) as pilot:
+        screen = await open_screen(pilot)
+        screen.show_work(evaluation)
+        await eventually(pilot, lambda: "c" in keys() and "r" not in keys())
+        await pilot.press("escape", "c")
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, ModalScreen))
+        await pilot.press("escape")
+        writer.write(RunFinished(outcome="failed", exit_code=2, error="No data."))
+        writer.close()
+        await eventually(pilot, lambda: {"r", "n", "o"} <= {*keys()} and "c" not in keys())
 
 
 # every key at every moment
