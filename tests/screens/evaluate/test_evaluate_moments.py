@@ -292,6 +292,7 @@ KEYS = [
 KEYS = [*dict.fromkeys(KEYS), "up", "end", "pagedown", "enter"]  # the last ones of the list
 
 
+@pytest.mark.timeout(1200)  # a hundred moments, each as fast as the machine is free
 async def test_every_key_at_every_moment(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate
 ) -> None:
