@@ -10,13 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.events import Event
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.theme import Theme
 
 from stplay.screens.shared import keyboard
 from stplay.screens.shared.commands import KeyCommands
 from stplay.screens.shared.guardedapp import GuardedApp
 from stplay.screens.shared.palette import Palette
 from stplay.screens.shared.safetext import SafeText
+from stplay.screens.shared.theme import THEME
 from stplay.screens.train.trainscreen import TrainScreen
 
 if TYPE_CHECKING:
@@ -24,25 +24,6 @@ if TYPE_CHECKING:
 
 SETTLED_SECONDS = 1.0
 SAFE = SafeText()
-
-THEME = Theme(
-    name="stplay",
-    primary="#5fb3b3",
-    secondary="#5fb3b3",
-    accent="#5fb3b3",
-    foreground="#d8dee4",
-    background="#12161a",
-    surface="#12161a",
-    panel="#1c2329",
-    success="#8cc265",
-    warning="#e0b050",
-    error="#e5707a",
-    variables={
-        "footer-key-foreground": "#5fb3b3",
-        "footer-background": "#1c2329",
-        "input-selection-background": "#5fb3b3 35%",
-    },
-)
 
 
 def evaluate_screen(*, afresh: bool = False) -> Screen[None]:

@@ -8,12 +8,13 @@ from rich.cells import set_cell_size
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.reactive import reactive
 from textual.widgets import Static
 
 from stplay.errors import UserError
 from stplay.evaluations.breakdown import Bin, Group
 from stplay.evaluations.sidebyside import Contender
-from stplay.screens.evaluate.figures import Figures, Look
+from stplay.screens.evaluate.figures import Found, Look
 from stplay.text import count, decimals, printable, shortened
 
 BAR = 28
@@ -24,16 +25,19 @@ CELL_WIDTH = 14
 class BreakdownView(VerticalScroll):
     """The histogram of margins, and the accuracies of parts of the triplets."""
 
+    parts: reactive[tuple[Look, Found] | None] = reactive(None, always_update=True)
+
     def compose(self) -> ComposeResult:
         """One text."""
         yield Static(id="breakdown")
 
-    def show(self, look: Look, found: Figures | UserError | None) -> None:
-        """Show what was found for ``look``; nothing is found as long as it is being read."""
-        self.query_one("#breakdown", Static).update(_parts(look, found))
+    def watch_parts(self) -> None:
+        """Show what was found for a look; nothing is found as long as it is being read."""
+        if self.parts is not None:
+            self.query_one("#breakdown", Static).update(_content(*self.parts))
 
 
-def _parts(look: Look, found: Figures | UserError | None) -> Content:
+def _content(look: Look, found: Found) -> Content:
     if found is None:
         return Content.styled(f"Reading the scores of {printable(look.rows.label)}…", "dim")
     if isinstance(found, UserError):

@@ -3,43 +3,81 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on
+import msgspec
+from textual import getters, on, work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
 from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from stplay.errors import UserError
-from stplay.evaluations import reference
-from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.evaluation import Evaluation, with_checkpoints
 from stplay.evaluations.results import EvaluatedSplit
 from stplay.evaluations.sidebyside import Contender, contenders
-from stplay.evaluations.wrongtriplets import WrongTriplet, WrongTriplets
+from stplay.evaluations.wrongtriplets import WrongTriplets
 from stplay.screens.evaluate import figures
-from stplay.screens.evaluate.accuracytable import MOST_COLUMNS, AccuracyTable
+from stplay.screens.evaluate.accuracytable import AccuracyTable
 from stplay.screens.evaluate.breakdownview import BreakdownView
-from stplay.screens.evaluate.figures import Figures, Look, Wanted
+from stplay.screens.evaluate.cardwriting import write_cards
+from stplay.screens.evaluate.earlierevaluations import choose_earlier
+from stplay.screens.evaluate.figures import Figures, Found, Look, Wanted
+from stplay.screens.evaluate.requested import Requested
+from stplay.screens.evaluate.resultwords import comparisons, detail, evaluated, wrong_title
+from stplay.screens.evaluate.tripletexport import export
 from stplay.screens.evaluate.tripletlist import TripletList, header
 from stplay.screens.shared.newest import Newest
-from stplay.similarities import SIMILARITIES
-from stplay.text import count, duration, printable
+from stplay.sources.names import RunName
 
-MOST_FAILED = 3
-
-Found = Figures | UserError | None
+if TYPE_CHECKING:
+    from stplay.screens.app import StplayApp
 
 
 class EvaluationView(Vertical):
     """Shows evaluations of the same rows: one, or several side by side."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "explore", "Explore"),
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("m", "model", "Model"),
+        Binding("b", "other", "Other right"),
+        Binding("s", "split", "Split"),
+        Binding("d", "similarity", "Similarity"),
+        Binding("i", "breakdown", "Breakdown"),
+        Binding("k", "checkpoints", "Checkpoints"),
+        # The screen's own, here as well: they stand before what is wanted less often.
+        Binding("n", "screen.new", "New"),
+        Binding("o", "screen.open", "Open"),
+        Binding("a", "add", "Add earlier"),
+        Binding("x", "export", "Export"),
+        Binding("w", "write_card", "Write card"),
+        Binding("escape", "end_search", "End the search", show=False),
+    ]
+
+    app: StplayApp
+    evaluated = getters.query_one("#evaluated", Static)
     table = getters.query_one("#accuracies", Static)
+    comparisons = getters.query_one("#comparisons", Static)
+    title = getters.query_one("#wrong-title", Static)
+    words = getters.query_one("#wrong-search", Input)
+    header = getters.query_one("#wrong-header", Static)
     triplets = getters.query_one(TripletList)
+    detail = getters.query_one("#wrong-detail", Static)
+    breakdown = getters.query_one(BreakdownView)
+
+    parts: reactive[tuple[Look, Found] | None] = reactive(None, always_update=True)
 
     class Changed(Message):
         """Other keys may work now."""
+
+        def can_replace(self, message: Message) -> bool:
+            """Once is enough."""
+            return isinstance(message, EvaluationView.Changed)
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,12 +97,12 @@ class EvaluationView(Vertical):
         yield Static(id="wrong-header")
         yield TripletList()
         yield Static(id="wrong-detail")
-        yield BreakdownView()
+        yield BreakdownView().data_bind(EvaluationView.parts)
 
     def on_mount(self) -> None:
         """Begin with the list."""
-        self.query_one("#wrong-search").display = False
-        self.query_one(BreakdownView).display = False
+        self.words.display = False
+        self.breakdown.display = False
 
     def open(self, evaluations: Sequence[Evaluation]) -> None:
         """Show ``evaluations`` side by side.
@@ -78,8 +116,8 @@ class EvaluationView(Vertical):
         split = before.split if before.split in names else names[0]
         self.evaluations = list(evaluations)
         self._want(Wanted(look._replace(split=split, similarity=before.similarity)))
-        self.query_one("#wrong-search", Input).value = ""
-        self.query_one("#wrong-search").display = False
+        self.words.value = ""
+        self.words.display = False
 
     @property
     def contenders(self) -> Sequence[Contender]:
@@ -94,14 +132,14 @@ class EvaluationView(Vertical):
     def _want(self, wanted: Wanted) -> None:
         self.wanted = wanted
         if self._figures.ask(wanted.look):
-            self._paint_parts()
+            self.parts = wanted.look, None
         self._list()
 
     async def _read(self, look: Look) -> Figures | UserError:
         return await asyncio.to_thread(figures.read, look)
 
     def _take(self, look: Look, found: Figures | UserError) -> None:
-        self._paint_parts()
+        self.parts = look, found
         self._list()
 
     def _list(self) -> None:
@@ -113,102 +151,96 @@ class EvaluationView(Vertical):
         self._paint()
 
     def _paint(self) -> None:
-        wanted, found = self.wanted, self._figures.found
-        if wanted is None:
+        if (wanted := self.wanted) is None:
             return
         look, width = wanted.look, self.size.width
-        chosen = AccuracyTable(
+        table = AccuracyTable(
             look.contenders,
             look.splits,
             look.split,
             f"{look.similarity}_accuracy",
             brief=self.screen.has_class("-short"),
         )
-        for name, content in (
-            ("#evaluated", evaluated(look.contenders, self.evaluations)),
-            ("#accuracies", chosen.content(width)),
-            ("#comparisons", comparisons(look, found)),
-            ("#wrong-title", wrong_title(wanted, self.wrong)),
-            ("#wrong-header", header(width - 1)),
-        ):
-            self.query_one(name, Static).update(content)
+        self.evaluated.update(evaluated(look.contenders, self.evaluations))
+        self.table.update(table.content(width))
+        self.comparisons.update(comparisons(look, self._figures.found))
+        self.title.update(wrong_title(wanted, self.wrong))
+        self.header.update(header(width - 1))
         self._paint_detail()
         self.post_message(self.Changed())
-
-    def _paint_parts(self) -> None:
-        if (look := self._figures.question) is not None:
-            self.query_one(BreakdownView).show(look, self._figures.found)
 
     @on(TripletList.Highlighted)
     def _paint_detail(self) -> None:
         if self.wanted is not None:
-            content = detail(self.wanted, self._figures.found, self.triplets.triplet)
-            self.query_one("#wrong-detail", Static).update(content)
+            self.detail.update(detail(self.wanted, self._figures.found, self.triplets.triplet))
 
     def on_resize(self) -> None:
         """Draw for the new width."""
         self._paint()
 
-    def next_similarity(self) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done here, now."""
+        match action:
+            case "export":
+                return self.wrong is not None
+            case "split":
+                return len(self.splits) > 1
+            case "model" | "other":
+                return len(self.contenders) > 1
+            case "checkpoints":
+                return any(each.run for each in self.contenders)
+            case "explore":
+                return self.triplets.display and self.triplets.triplet is not None
+        return True
+
+    def _change(self, change: Callable[[Wanted], Wanted]) -> None:
+        if self.wanted is not None:
+            self._want(change(self.wanted))
+
+    def action_similarity(self) -> None:
         """Judge by the next similarity."""
-        if (wanted := self.wanted) is not None:
-            place = SIMILARITIES.index(wanted.look.similarity) + 1
-            look = wanted.look._replace(similarity=SIMILARITIES[place % len(SIMILARITIES)])
-            self._want(wanted._replace(look=look))
+        self._change(Wanted.by_next_similarity)
 
-    def next_split(self) -> None:
+    def action_split(self) -> None:
         """Show the next split."""
-        if (wanted := self.wanted) is not None:
-            names = [split.split for split in wanted.look.splits]
-            place = names.index(wanted.look.split) + 1
-            look = wanted.look._replace(split=names[place % len(names)])
-            self._want(wanted._replace(look=look))
+        self._change(Wanted.on_next_split)
 
-    def next_model(self) -> None:
+    def action_model(self) -> None:
         """List what the next model judges wrong."""
-        if (wanted := self.wanted) is not None:
-            shown = (wanted.shown + 1) % len(wanted.look.contenders)
-            self._want(wanted._replace(shown=shown, other=None))
+        self._change(Wanted.of_next_model)
 
-    def next_other(self) -> None:
+    def action_other(self) -> None:
         """List only what another model judges right, one after the other, then all again."""
-        if (wanted := self.wanted) is not None:
-            after = -1 if wanted.other is None else wanted.other
-            others = range(after + 1, len(wanted.look.contenders))
-            other = next((place for place in others if place != wanted.shown), None)
-            self._want(wanted._replace(other=other))
+        self._change(Wanted.with_next_other_right)
 
-    def search(self) -> None:
-        """Ask for words."""
+    def action_search(self) -> None:
+        """Search the wrong triplets: ask for words."""
         self.show_list()
-        entry = self.query_one("#wrong-search", Input)
-        entry.display = True
-        entry.focus()
+        self.words.display = True
+        self.words.focus()
 
-    def end_search(self) -> None:
+    def action_end_search(self) -> None:
         """Search no more."""
-        entry = self.query_one("#wrong-search", Input)
-        entry.value = ""
-        entry.display = False
+        self.words.value = ""
+        self.words.display = False
         self.triplets.focus()
 
     @on(Input.Changed, "#wrong-search")
     def _search(self, event: Input.Changed) -> None:
-        if self.wanted is not None:
-            self._want(self.wanted._replace(text=event.input.value.strip()))
+        text = event.input.value.strip()
+        self._change(lambda wanted: wanted._replace(text=text))
 
     @on(Input.Submitted, "#wrong-search")
     def _search_done(self) -> None:
         self.triplets.focus()
 
-    def toggle_breakdown(self) -> None:
+    def action_breakdown(self) -> None:
         """Show where the models are right, or the list again."""
-        parts = self.query_one(BreakdownView)
-        if parts.display:
+        if self.breakdown.display:
             self.show_list()
-            return
-        self._show_parts(parts=True)
-        parts.focus()
+        else:
+            self._show_parts(parts=True)
+            self.breakdown.focus()
 
     def show_list(self) -> None:
         """Show the list of wrong triplets."""
@@ -216,117 +248,58 @@ class EvaluationView(Vertical):
         self.triplets.focus()
 
     def _show_parts(self, *, parts: bool) -> None:
-        self.query_one(BreakdownView).display = parts
-        for name in ("#wrong-title", "#wrong-header", "#wrong-detail", "TripletList"):
-            self.query_one(name).display = not parts
+        self.breakdown.display = parts
+        of_the_list: tuple[Widget, ...] = (self.title, self.header, self.triplets, self.detail)
+        for widget in of_the_list:
+            widget.display = not parts
         if parts:
-            self.query_one("#wrong-search").display = False
+            self.words.display = False
+        self.post_message(self.Changed())
 
+    def action_checkpoints(self) -> None:
+        """Evaluate every kept checkpoint of the run on the same data."""
+        if (wanted := self.wanted) is None:
+            return
+        runs = [each.run for each in (wanted.contender, *self.contenders) if each.run]
+        try:
+            request = self.evaluations[0].request()
+            models = with_checkpoints([str(RunName(run)) for run in runs[:1]])
+        except UserError as error:
+            self.notify(error.sentence, severity="error", markup=False)
+            return
+        request = msgspec.structs.replace(request, models=models, write_card=False)
+        self.post_message(Requested(request))
 
-# What is painted is made of what it is given, and of nothing that may have changed meanwhile.
+    @on(TripletList.Chosen)
+    async def action_explore(self) -> None:
+        """Open the triplet under the cursor in Explore."""
+        triplet, wanted = self.triplets.triplet, self.wanted
+        if triplet is not None and wanted is not None:
+            sentences = [triplet.anchor, triplet.positive, triplet.negative]
+            await self.app.explore(sentences, wanted.contender.model.name)
 
+    @work
+    async def action_add(self) -> None:
+        """Put an earlier evaluation of the same rows beside this one."""
+        chosen = await choose_earlier(self.app, "Put an earlier evaluation beside this one")
+        if chosen is None or chosen.id in [each.id for each in self.evaluations]:
+            return
+        try:
+            self.open([*self.evaluations, chosen])
+        except UserError as error:
+            self.notify(error.sentence, severity="error", markup=False)
+        else:
+            self.show_list()
 
-def evaluated(chosen: Sequence[Contender], evaluations: Sequence[Evaluation]) -> Content:
-    """The models with their letters, where the figures are from, and which models failed."""
-    summary = chosen[0].summary
-    parts = []
-    if len(chosen) <= MOST_COLUMNS:
-        for contender in chosen:
-            words = f"{contender.model.dimensions} dimensions"
-            if contender.model.precision is not None:
-                words += f", {printable(contender.model.precision)}"
-            words += ", untrained" if contender.model.untrained else ""
-            parts += [
-                Content.assemble(
-                    (contender.letter, "bold $primary"),
-                    f" {printable(contender.model.name)} ",
-                    (words, "dim"),
-                )
-            ]
-    else:
-        parts.append(Content(f"{len(chosen)} models"))
-    facts = [", ".join(each.id for each in evaluations), printable(summary.device)]
-    if any(split.synthetic for split in summary.splits):
-        facts.append("synthetic data")
-    if summary.truncate_dim:
-        facts.append(f"first {count(summary.truncate_dim)} numbers")
-    facts.append(f"✓ finished, {duration(summary.seconds)}")
-    lines = [Content("   ").join(parts), Content.styled("   ".join(facts), "dim")]
-    summaries = {contender.evaluation.id: contender.summary for contender in chosen}
-    failed = [model for each in summaries.values() for model in each.models if model.error]
-    lines += [
-        Content.styled(f"✗ {printable(model.error or '')}", "$error")
-        for model in failed[:MOST_FAILED]
-    ]
-    if more := len(failed[MOST_FAILED:]):
-        lines.append(Content.styled(f"✗ and {count(more)} more models failed", "$error"))
-    return Content("\n").join(lines)
+    @work
+    async def action_export(self) -> None:
+        """Write the listed triplets into a file of the working folder."""
+        if self.wanted is not None and self.wrong is not None:
+            stem = f"{self.evaluations[0].id}-{self.wanted.look.split}-wrong"
+            await export(self.app, self.wrong, stem)
 
-
-def comparisons(look: Look, found: Found) -> Content:
-    """Which of the models can be told apart."""
-    lines = []
-    if isinstance(found, Figures):
-        lines = [Content(f"{words}, by {look.similarity}") for words in found.comparisons]
-    elif found is None and 1 < len(look.contenders) <= MOST_COLUMNS:
-        lines = [Content.styled("Comparing the models…", "dim")]
-    if reference.published(look.rows.data, look.split):
-        lines.append(Content.styled(f"* {reference.dot_note()}", "dim"))
-    return Content("\n").join(lines)
-
-
-def wrong_title(wanted: Wanted, wrong: WrongTriplets | None) -> Content:
-    """What the list holds, and how many."""
-    look, what = wanted.look, f"{wanted.contender.letter} wrong"
-    if wanted.better is not None:
-        what += f", {wanted.better.letter} right"
-    number = count(len(wrong)) if wrong is not None else "…"
-    parts: list[Content] = [
-        Content.styled(f"{what}: {number}", "bold"),
-        Content.styled(
-            f" of {count(look.rows.rows)} on {printable(look.rows.label)}, by {look.similarity}",
-            "dim",
-        ),
-    ]
-    if wanted.text:
-        parts.append(Content(f"   with “{printable(wanted.text)}”"))
-    return Content("").join(parts)
-
-
-def detail(wanted: Wanted, found: Found, triplet: WrongTriplet | None) -> Content:
-    """The triplet under the cursor, or why there is none."""
-    if isinstance(found, UserError):
-        return Content.styled(f"✗ {found.sentence}", "$error")
-    if found is None:
-        label = printable(wanted.look.rows.label)
-        return Content.styled(f"Reading the triplets and scores of {label}…", "dim")
-    if triplet is None:
-        return Content.styled(nothing_words(wanted), "dim")
-    return Content("\n").join(
-        [
-            Content.assemble(
-                ("anchor   ", "bold"),
-                (f"{'row ' + count(triplet.row):>8} ", "dim"),
-                printable(triplet.anchor),
-            ),
-            Content.assemble(
-                ("positive ", "$success"),
-                f"{triplet.positive_similarity:>8.3f} ",
-                printable(triplet.positive),
-            ),
-            Content.assemble(
-                ("negative ", "$error"),
-                f"{triplet.negative_similarity:>8.3f} ",
-                printable(triplet.negative),
-            ),
-        ]
-    )
-
-
-def nothing_words(wanted: Wanted) -> str:
-    """What an empty list means."""
-    if wanted.text:
-        return "Nothing found."
-    if wanted.better is not None:
-        return f"{wanted.better.letter} is right on none of those {wanted.contender.letter} is not."
-    return "No triplet is judged wrong here."
+    @work
+    async def action_write_card(self) -> None:
+        """Write the figures into the models' own cards."""
+        names = [each.model.name for each in self.contenders]
+        await write_cards(self.app, list(self.evaluations), names)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import ProgressBar, Static
 
+from stplay.errors import UserError
 from stplay.evaluations.evaluation import Evaluation, EvaluationLog
 from stplay.jobs.events import Event
-from stplay.jobs.worklog import SIGNS, stage_words
+from stplay.jobs.worklog import SIGNS, TONES, stage_words
+from stplay.screens.evaluate.requested import Requested
+from stplay.screens.shared.dialog import Question
 from stplay.screens.shared.jobwatch import JobWatch
 from stplay.text import duration, printable
 
 
-class EvaluationWatch(JobWatch[EvaluationLog]):
+class EvaluationWatch(JobWatch[EvaluationLog], can_focus=True):
     """Follows an evaluation's event log until its end."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "cancel", "Cancel"),
+        Binding("r", "retry", "Try again"),
+    ]
+
+    @dataclass
     class Ended(Message):
         """The evaluation has ended, one way or another."""
 
-        def __init__(self, evaluation: Evaluation, log: EvaluationLog) -> None:
-            super().__init__()
-            self.evaluation = evaluation
-            self.log = log
+        evaluation: Evaluation
+        log: EvaluationLog
 
     def __init__(self) -> None:
         super().__init__(EvaluationLog())
@@ -56,6 +68,38 @@ class EvaluationWatch(JobWatch[EvaluationLog]):
             self.leave()
             self.post_message(self.Ended(self.evaluation, self.job_log))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done here, now."""
+        match action:
+            case "cancel":
+                return self.active
+            case "retry":
+                return not self.active
+        return True
+
+    @work
+    async def action_cancel(self) -> None:
+        """Cancel the evaluation, once the person has confirmed it."""
+        evaluation = self.evaluation
+        question = Question(
+            "Cancel the evaluation? What it has found so far is thrown away.",
+            yes="Cancel it",
+            no="Go on",
+        )
+        if evaluation is not None and await self.app.push_screen_wait(question):
+            try:
+                evaluation.request_stop()
+            except UserError as error:
+                self.notify(error.sentence, severity="error", markup=False)
+
+    def action_retry(self) -> None:
+        """Evaluate the same once more."""
+        if self.evaluation is not None:
+            try:
+                self.post_message(Requested(self.evaluation.request()))
+            except UserError as error:
+                self.notify(error.sentence, severity="error", markup=False)
+
     def refresh_view(self) -> None:
         """Paint everything from what is known."""
         log, evaluation = self.job_log, self.evaluation
@@ -76,6 +120,6 @@ class EvaluationWatch(JobWatch[EvaluationLog]):
         self.query_one("#watch-stage", Static).update(Content(told))
         notes = [Content.styled(f"! {printable(note.text)}", "$warning") for note in log.notes[-4:]]
         if log.error and not any(note.text == log.error for note in log.notes):
-            style = "$warning" if log.status == "lost" else "$error"
-            notes.append(Content.styled(f"{SIGNS[log.status]} {printable(log.error)}", style))
+            words = f"{SIGNS[log.status]} {printable(log.error)}"
+            notes.append(Content.styled(words, f"${TONES[log.status]}"))
         self.query_one("#watch-notes", Static).update(Content("\n").join(notes))

@@ -52,6 +52,30 @@ class Wanted(NamedTuple):
         """The model that has to be right."""
         return None if self.other is None else self.look.contenders[self.other]
 
+    def by_next_similarity(self) -> Wanted:
+        """The same, judged by the next similarity."""
+        following = _next(SIMILARITIES, self.look.similarity)
+        return self._replace(look=self.look._replace(similarity=following))
+
+    def on_next_split(self) -> Wanted:
+        """The same on the next split."""
+        following = _next([split.split for split in self.look.splits], self.look.split)
+        return self._replace(look=self.look._replace(split=following))
+
+    def of_next_model(self) -> Wanted:
+        """What the next model judges wrong, whoever is right."""
+        return self._replace(shown=(self.shown + 1) % len(self.look.contenders), other=None)
+
+    def with_next_other_right(self) -> Wanted:
+        """What another model judges right, one after the other, and after the last whoever does."""
+        after = -1 if self.other is None else self.other
+        others = range(after + 1, len(self.look.contenders))
+        return self._replace(other=next((each for each in others if each != self.shown), None))
+
+
+def _next(choices: Sequence[str], chosen: str) -> str:
+    return choices[(choices.index(chosen) + 1) % len(choices)]
+
 
 class Figures(NamedTuple):
     """What was read and computed for a look; ``scores`` and so on hold one for each model."""
@@ -72,6 +96,10 @@ class Figures(NamedTuple):
             None if wanted.other is None else self.scores[wanted.other],
             wanted.text,
         )
+
+
+# What was read for a look; nothing as long as it is being read.
+Found = Figures | UserError | None
 
 
 def read(look: Look) -> Figures | UserError:

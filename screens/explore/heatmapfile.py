@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from stplay.screens.explore.grid import Grid, decimal_places, written
 from stplay.screens.explore.matrix import fitted
 from stplay.screens.shared import ramp
+from stplay.screens.shared.theme import BACKGROUND, QUIET, TEXT
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -23,7 +24,6 @@ MOST_NUMBERS = 40
 LABEL_CELLS = 44
 SHARPNESS = 2  # pixels of a PNG for one of an SVG,
 MOST_PIXELS = 8000  # unless a side became longer than this
-BACKGROUND, TITLE, LABEL = "#12161a", "#d8dee4", "#9aa4ad"
 # Looked for on this machine first: the one that Pillow brings has little more than ASCII.
 FONTS = ("DejaVuSansMono.ttf", "DejaVuSans.ttf", "Arial Unicode.ttf", "Menlo.ttc", "arial.ttf")
 
@@ -83,16 +83,16 @@ class _Picture(NamedTuple):
         """The title, the names, and the numbers."""
         grid, (width, height), shades = self.grid, self.cell, self.shades
         places = decimal_places(grid.values)
-        yield _PlacedText(EDGE, 16, self.title, TITLE, "start")
+        yield _PlacedText(EDGE, 16, self.title, TEXT, "start")
         for y, row in enumerate(grid.order):
             base = self.top + (y + 0.65) * height
             label = f"{grid.number(row)} {grid.labels[row]}"
             label = fitted(label, min(cell_len(label), LABEL_CELLS)).rstrip()
-            yield _PlacedText(LABEL_WIDTH - EDGE, base, label, LABEL, "end")
+            yield _PlacedText(LABEL_WIDTH - EDGE, base, label, QUIET, "end")
             if not self.numbered:
                 continue
             middle = LABEL_WIDTH + (y + 0.5) * width
-            yield _PlacedText(middle, self.top - EDGE, str(grid.numbers[row]), LABEL, "middle")
+            yield _PlacedText(middle, self.top - EDGE, str(grid.numbers[row]), QUIET, "middle")
             for x, column in enumerate(grid.order):
                 number = written(float(grid.values[row, column]), places, signed=grid.signed)
                 middle = LABEL_WIDTH + (x + 0.5) * width

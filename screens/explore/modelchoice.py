@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -14,8 +14,8 @@ from textual.widgets.option_list import Option
 
 from stplay.errors import UserError
 from stplay.runs.modelsathand import OfferedModel
-from stplay.screens.shared.complaint import brief
 from stplay.screens.shared.dialog import Dialog
+from stplay.screens.shared.field import Field
 from stplay.screens.shared.ramp import MUTED
 from stplay.sources.modelsources import model_source
 from stplay.text import printable
@@ -33,6 +33,9 @@ class ModelChoice(ModalScreen[str | None]):
         Binding("up", "move(-1)", "Up", show=False),
     ]
 
+    field = getters.query_one(Field)
+    options = getters.query_one(OptionList)
+
     def __init__(self, title: str, offered: list[OfferedModel]) -> None:
         super().__init__()
         self.heading, self.offered = title, offered
@@ -41,8 +44,8 @@ class ModelChoice(ModalScreen[str | None]):
         """The line to type in, and the list."""
         with Dialog():
             yield Static(Content.styled(self.heading, "bold"))
-            yield Input(placeholder="a name, a folder, run:<id>, run:<id>@<step>", compact=True)
-            yield Static(id="complaint", classes="complaint")
+            placeholder = "a name, a folder, run:<id>, run:<id>@<step>"
+            yield Field("", Input(placeholder=placeholder, compact=True))
             yield OptionList()
 
     def on_mount(self) -> None:
@@ -54,35 +57,33 @@ class ModelChoice(ModalScreen[str | None]):
         found.sort(key=lambda model: model.name != typed)
         if _names_a_model(typed) and all(model.name != typed for model in found):
             found.insert(0, OfferedModel(typed, "as typed"))
-        options = self.query_one(OptionList)
-        options.clear_options()
+        self.options.clear_options()
         for model in found:
             words = Content.assemble(printable(model.name), (f"   {model.words}", MUTED))
-            options.add_option(Option(words, id=model.name))
-        options.highlighted = 0 if found else None
-        options.display = bool(found)
+            self.options.add_option(Option(words, id=model.name))
+        self.options.highlighted = 0 if found else None
+        self.options.display = bool(found)
 
     def action_move(self, by: int) -> None:
         """Move in the list while the line keeps the focus."""
-        options = self.query_one(OptionList)
-        if options.highlighted is not None:
-            options.highlighted = max(0, min(options.option_count - 1, options.highlighted + by))
+        if self.options.highlighted is not None:
+            self.options.highlighted = max(
+                0, min(self.options.option_count - 1, self.options.highlighted + by)
+            )
 
-    @on(Input.Changed)
-    def _narrow(self, event: Input.Changed) -> None:
-        self.query_one("#complaint", Static).update("")
+    @on(Field.Changed)
+    def _narrow(self, event: Field.Changed) -> None:
         self._list(event.value.strip())
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
-        options = self.query_one(OptionList)
-        if options.highlighted is not None:
-            self.dismiss(options.get_option_at_index(options.highlighted).id)
+        if self.options.highlighted is not None:
+            self.dismiss(self.options.get_option_at_index(self.options.highlighted).id)
         elif typed := event.value.strip():
             try:
                 model_source(typed)
             except UserError as error:
-                self.query_one("#complaint", Static).update(Content(brief(error.sentence)))
+                self.field.complaint = error.sentence
                 return
             self.dismiss(typed)
 

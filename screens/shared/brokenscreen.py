@@ -7,14 +7,13 @@ from typing import ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Footer, Static
 
 from stplay.screens.shared.breakage import Breakage
 from stplay.screens.shared.dialog import Dialog
-from stplay.screens.shared.teaching import Teaching
 from stplay.screens.shared.topbar import TopBar
 
 AGAIN = "r opens it again; n opens it at its beginning, should it break once more."
@@ -31,6 +30,18 @@ class Reopener(Protocol):
 class BrokenScreen(Screen[None]):
     """Marks the screen of ``mode`` as broken, until it is opened again."""
 
+    DEFAULT_CSS = """
+    BrokenScreen > Container {
+        align: center middle;
+
+        & > Static {
+            width: auto;
+            max-width: 72;
+            padding: 1 2;
+        }
+    }
+    """
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r,enter", "reopen(False)", "Open again"),
         Binding("n", "reopen(True)", "Open at its beginning"),
@@ -43,8 +54,10 @@ class BrokenScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The frame of every screen, and in it what happened."""
         yield TopBar(self.mode)
-        text = f"{self.breakage.sentence}\n\n{AGAIN}\n\n{self.breakage.story}"
-        yield Teaching("This screen broke. The others go on.", text)
+        title = "This screen broke. The others go on."
+        text = f"\n\n{self.breakage.sentence}\n\n{AGAIN}\n\n{self.breakage.story}"
+        with Container(id="room"):
+            yield Static(Content.assemble((title, "bold $primary"), text))
         yield Footer()
 
     def action_reopen(self, afresh: bool) -> None:

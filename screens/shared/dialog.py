@@ -16,6 +16,38 @@ from textual.widgets.option_list import Option
 class Dialog(Vertical):
     """The box a question stands in."""
 
+    DEFAULT_CSS = """
+    Dialog {
+        width: 64;
+        max-width: 92%;
+        height: auto;
+        max-height: 80%;
+        background: $panel;
+        border-left: thick $primary;
+        padding: 1 2;
+
+        & > Static, & > VerticalScroll > Static, & > Field {
+            margin-bottom: 1;
+        }
+
+        & #buttons {
+            height: auto;
+        }
+
+        & Button {
+            margin-right: 2;
+        }
+
+        & OptionList, & OptionList:focus {
+            background: $panel;
+            border: none;
+            height: auto;
+            max-height: 16;
+            padding: 0;
+        }
+    }
+    """
+
 
 class Question(ModalScreen[bool]):
     """A question with two answers; escape is the second one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -13,15 +13,16 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stplay.errors import UserError
-from stplay.screens.shared.complaint import brief
 from stplay.screens.shared.dialog import Dialog
-from stplay.screens.shared.ramp import MUTED
+from stplay.screens.shared.field import Field
 
 
 class Prompt(ModalScreen[str | None]):
     """Asks for one line and checks it before it is taken; escape takes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", show=False)]
+
+    field = getters.query_one(Field)
 
     def __init__(
         self,
@@ -37,13 +38,7 @@ class Prompt(ModalScreen[str | None]):
         """The title, the line, and what can stand in it."""
         with Dialog():
             yield Static(Content.styled(self.heading, "bold"))
-            yield Input(self.value, compact=True, select_on_focus=False)
-            yield Static(id="complaint", classes="complaint")
-            yield Static(Content.styled(self.hint, MUTED))
-
-    @on(Input.Changed)
-    def _forget_complaint(self) -> None:
-        self.query_one("#complaint", Static).update("")
+            yield Field("", Input(self.value, compact=True, select_on_focus=False), self.hint)
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
@@ -53,6 +48,6 @@ class Prompt(ModalScreen[str | None]):
         try:
             self._check(value)
         except UserError as error:
-            self.query_one("#complaint", Static).update(Content(brief(error.sentence)))
+            self.field.complaint = error.sentence
             return
         self.dismiss(value)

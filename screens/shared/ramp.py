@@ -8,6 +8,8 @@ from rich.style import Style
 from textual.color import Color, Lab, lab_to_rgb
 from textual.content import Content
 
+from stplay.screens.shared.theme import INK, TEXT
+
 MUTED, FAINT = "$foreground 60%", "$foreground 40%"
 SHADES = 64
 MIDDLE = SHADES // 2
@@ -15,7 +17,6 @@ MIDDLE = SHADES // 2
 _DARKEST = Lab(15.0, -3.0, -7.0)
 _ACCENT = Lab(68.0, -23.0, -8.0)
 _LIGHTEST = Lab(93.0, -13.0, -3.0)
-_INK, _CHALK = "#0b0f12", "#d8dee4"
 _INK_FROM_LIGHTNESS = 50.0
 
 
@@ -33,7 +34,7 @@ def _lab(position: float) -> Lab:
 _LABS = [_lab(shade / (SHADES - 1)) for shade in range(SHADES)]
 COLORS: list[Color] = [lab_to_rgb(lab).clamped for lab in _LABS]
 HEXES: list[str] = [color.hex for color in COLORS]
-INKS: list[str] = [_INK if lab.L >= _INK_FROM_LIGHTNESS else _CHALK for lab in _LABS]
+INKS: list[str] = [INK if lab.L >= _INK_FROM_LIGHTNESS else TEXT for lab in _LABS]
 STYLES: list[Style] = [
     Style(color=ink, bgcolor=shade) for ink, shade in zip(INKS, HEXES, strict=True)
 ]

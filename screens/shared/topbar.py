@@ -16,6 +16,30 @@ TABS = {"train": "1 Train", "evaluate": "2 Evaluate", "explore": "3 Explore"}
 class TopBar(Widget):
     """Names the screens, of which one is ``current``, and where the work is done."""
 
+    DEFAULT_CSS = """
+    TopBar {
+        height: 1;
+        background: $panel;
+        color: $text-muted;
+        layout: horizontal;
+
+        & #tabs {
+            width: auto;
+            link-style: none;
+            link-color: $foreground;
+            link-style-hover: none;
+            link-background-hover: $primary 30%;
+            link-color-hover: $foreground;
+        }
+
+        & #place {
+            width: 1fr;
+            text-align: right;
+            padding-right: 1;
+        }
+    }
+    """
+
     place: reactive[str] = reactive("")
 
     def __init__(self, current: str) -> None:

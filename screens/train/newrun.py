@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from textual import getters, on
@@ -25,12 +26,11 @@ class NewRun(Horizontal):
     form = getters.query_one(RecipeForm)
     preview = getters.query_one(DataPreview)
 
+    @dataclass
     class Started(Message):
         """The training process of ``run`` was started."""
 
-        def __init__(self, run: Run) -> None:
-            super().__init__()
-            self.run = run
+        run: Run
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +74,6 @@ class NewRun(Horizontal):
             await asyncio.to_thread(run.launch)
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)
-            self.form.ready_to_start()
+            self.form.show_whether_ready()
             return
         self.post_message(self.Started(run))

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from textual import on, work
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.suggester import SuggestFromList
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from stplay.errors import UserError
 from stplay.hardware import has_gpu
 from stplay.runs import recipe
 from stplay.runs.recipe import Recipe
-from stplay.screens.shared.complaint import brief
+from stplay.screens.shared.field import Checked, Field
 from stplay.sources import minilm
 from stplay.sources.datasources import data_source
 from stplay.sources.modelfolders import check_model_folder
@@ -34,167 +36,180 @@ MODELS = (
 )
 DATA = (SAMPLE, ALL_NLI)
 
-PRECISION = "training.bf16"
 BATCH = "training.per_device_train_batch_size"
-UNUSABLE_DATA, LARGE_BATCH = "unusable-data", "large-batch"
-FOUND_LATER = {UNUSABLE_DATA, LARGE_BATCH}  # by reading the data, which goes on meanwhile
+PRECISION = "training.bf16"
+LABELS = {
+    "model.base": "Base model",
+    "data.train": "Train data",
+    "data.dev": "Dev data",
+    "data.test": "Test data",
+    "data.train_rows": "Train rows",
+    BATCH: "Batch size",
+    "training.num_train_epochs": "Epochs",
+    "training.learning_rate": "Learning rate",
+    PRECISION: "Precision",
+}
 PRECISIONS = [("bf16 where the GPU has it", "true"), ("float32", "false")]
-
-
-class Field(NamedTuple):
-    """One line of the form."""
-
-    name: str
-    label: str
-    suggestions: tuple[str, ...] = ()
-
-
-FIELDS = (
-    Field("model.base", "Base model", MODELS),
-    Field("data.train", "Train data", DATA),
-    Field("data.dev", "Dev data", DATA),
-    Field("data.test", "Test data", DATA),
-    Field("data.train_rows", "Train rows"),
-    Field(BATCH, "Batch size"),
-    Field("training.num_train_epochs", "Epochs"),
-    Field("training.learning_rate", "Learning rate"),
-)
 DATA_FIELDS = ("data.train", "data.dev", "data.test")
+SUGGESTIONS = {"model.base": MODELS, **dict.fromkeys(DATA_FIELDS, DATA)}
 
 
 def identifier(name: str) -> str:
-    """The widget id of a field."""
+    """The widget id of a field's entry."""
     return name.replace(".", "-")
 
 
-def given(values: dict[str, Any], name: str, default: object = None) -> Any:
+def given(values: dict[str, Any], name: str) -> Any:
     """The value that a recipe's plain ``values`` give a field, ``section.name``."""
     section, _, field = name.partition(".")
-    return values.get(section, {}).get(field, default)
+    return values.get(section, {}).get(field, False if name == PRECISION else None)
+
+
+def text_of(values: dict[str, Any], name: str) -> str:
+    """The value that a recipe's plain ``values`` give a field, as one types it."""
+    value = given(values, name)
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def check_value(name: str, text: str) -> None:
+    """Make sure that ``text`` means a value that the recipe's field called ``name`` may have.
+
+    Raises:
+        UserError: tells what is allowed.
+    """
+    section, _, field = name.partition(".")
+    found = recipe.mistakes({section: {field: recipe.parse_value(name, text)}})
+    if found:
+        raise UserError(f"It must be {found[0].allowed}.")
+
+
+def check_file(path: str) -> None:
+    """Make sure that there is a recipe at ``path``.
+
+    Raises:
+        UserError: nothing is typed yet, or it is none.
+    """
+    if not path:
+        raise UserError("Type the path of a recipe, a .toml file.")
+    recipe.load(path)
 
 
 class RecipeForm(VerticalScroll):
     """Edits a recipe that starts as a preset or a file."""
 
     can_focus = False
+    start = getters.query_one("#start", Button)
+    cost = getters.query_one("#cost", Static)
 
+    @dataclass
     class Edited(Message):
         """The recipe in the form is another one now; ``ready`` where it has no mistake."""
 
-        def __init__(self, values: dict[str, Any], ready: bool) -> None:
-            super().__init__()
-            self.values = values
-            self.ready = ready
+        values: dict[str, Any]
+        ready: bool
 
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest counts."""
+            return isinstance(message, RecipeForm.Edited)
+
+    @dataclass
     class StartPressed(Message):
         """The person wants to train ``chosen``."""
 
-        def __init__(self, chosen: Recipe, stem: str) -> None:
-            super().__init__()
-            self.chosen = chosen
-            self.stem = stem
+        chosen: Recipe
+        stem: str
 
     def __init__(self) -> None:
         super().__init__()
         self.source = "all-nli" if has_gpu() else "sample"
         self.preset = recipe.load(self.source).to_dict()
         self.values = copy.deepcopy(self.preset)
-        self._followed = self._text("data.train")
-        self.complaints: dict[str, str] = {}
-        self._lines: dict[str, tuple[Label, Static]] = {}
-
-    def compose(self) -> ComposeResult:
-        """A label and an entry a field, then the button."""
+        self._followed = text_of(self.values, "data.train")
         presets = sorted(recipe.presets(), key=lambda name: name != self.source)
         choices = [(name, name) for name in (*presets, FILE)]
-        yield Label("Recipe")
-        yield Select(choices, value=self.source, allow_blank=False, compact=True, id="source")
-        for field in FIELDS:
-            yield Label(field.label, id=f"{identifier(field.name)}-label")
-            yield Input(
-                self._text(field.name),
-                placeholder="all" if field.name == "data.train_rows" else "none",
-                suggester=SuggestFromList(field.suggestions) if field.suggestions else None,
-                compact=True,
-                id=identifier(field.name),
-            )
-        yield Label("Precision", id=f"{identifier(PRECISION)}-label")
-        yield Select(
-            PRECISIONS,
-            value=self._text(PRECISION) or "false",
-            allow_blank=False,
-            compact=True,
-            id=identifier(PRECISION),
+        self.preset_field = Field(
+            "Recipe",
+            Select(choices, value=self.source, allow_blank=False, compact=True, id="source"),
         )
-        yield Label()
+        path = Input(
+            placeholder="path of a .toml recipe",
+            validators=Checked(check_file),
+            compact=True,
+            id="file",
+        )
+        self.file = Field("File", path)
+        self.fields = {name: Field(LABELS[name], self._entry(name)) for name in LABELS}
+
+    def _entry(self, name: str) -> Input | Select[str]:
+        text, id_ = text_of(self.values, name), identifier(name)
+        if name == PRECISION:
+            return Select(PRECISIONS, value=text, allow_blank=False, compact=True, id=id_)
+        suggestions = SUGGESTIONS.get(name)
+        return Input(
+            text,
+            placeholder="all" if name == "data.train_rows" else "none",
+            suggester=SuggestFromList(suggestions) if suggestions else None,
+            validators=Checked(partial(check_value, name)),
+            compact=True,
+            id=id_,
+        )
+
+    def compose(self) -> ComposeResult:
+        """The fields, then the button."""
+        yield self.preset_field
+        yield self.file
+        yield from self.fields.values()
         with Horizontal(id="start-line"):
             yield Button("Start", variant="primary", id="start")
             yield Static(id="cost")
 
     def on_mount(self) -> None:
         """Tell what the form begins with."""
+        self.file.display = False
         self._announce()
 
     def _text(self, name: str) -> str:
-        value = given(self.values, name)
-        if value is None:
-            return ""
-        return str(value).lower() if isinstance(value, bool) else str(value)
+        return text_of(self.values, name)
 
-    @on(Select.Changed, "#source")
-    async def _choose_source(self, event: Select.Changed) -> None:
-        self._complain("file", "")
-        await self.query("#file, #file-label").remove()
-        if event.value != FILE:
-            self._take(str(event.value))
-            return
-        entry = Input(placeholder="path of a .toml recipe", compact=True, id="file")
-        await self.mount(Label("File", id="file-label"), entry, after="#source")
-        entry.focus()
-        self._take_file("")
-
-    @on(Input.Changed, "#file")
-    def _type_file(self, event: Input.Changed) -> None:
-        self._take_file(event.value)
-
-    def _take_file(self, path: str) -> None:
-        if not path.strip():
-            self._complain("file", "Type the path of a recipe, a .toml file.")
-            return
-        try:
-            recipe.load(path.strip())
-        except UserError as error:
-            self._complain("file", error.sentence)
-            return
-        self._complain("file", "")
-        self._take(path.strip())
-
-    def _take(self, source: str) -> None:
-        if source == self.source:
+    @on(Field.Changed)
+    def _take_change(self, event: Field.Changed) -> None:
+        field = event.field
+        if field is self.preset_field:
+            self._choose_source(field.value)
+        elif field is self.file:
+            self._take_file()
+        else:
+            name = next(name for name, each in self.fields.items() if each is field)
+            self._set(name, field.value)
             self._announce()
-            return
-        self.source = source
-        self.preset = recipe.load(source).to_dict()
-        self.values = copy.deepcopy(self.preset)
-        self._followed = self._text("data.train")
-        for field in FIELDS:
-            self.query_one(f"#{identifier(field.name)}", Input).value = self._text(field.name)
-            self._check(field.name)
-        precision = self.query_one(f"#{identifier(PRECISION)}", Select)
-        precision.value = self._text(PRECISION) or "false"
-        self._announce()
 
-    @on(Input.Changed)
-    def _type(self, event: Input.Changed) -> None:
-        for field in FIELDS:
-            if event.input.id == identifier(field.name) and event.value != self._text(field.name):
-                self._set(field.name, event.value)
-                self._announce()
+    def _choose_source(self, source: str) -> None:
+        self.file.display = source == FILE
+        if source == FILE:
+            self.file.value = ""
+            self.file.entry.focus()
+            self.show_whether_ready()
+        else:
+            self.file.complaint = ""
+            self._take_source(source)
 
-    @on(Select.Changed, f"#{identifier(PRECISION)}")
-    def _choose_precision(self, event: Select.Changed) -> None:
-        if (self._text(PRECISION) or "false") != event.value:
-            self._set(PRECISION, str(event.value))
+    def _take_file(self) -> None:
+        if self.file.complaint:
+            self.show_whether_ready()
+        else:
+            self._take_source(self.file.value.strip())
+
+    def _take_source(self, source: str) -> None:
+        if source != self.source:
+            self.source = source
+            self.preset = recipe.load(source).to_dict()
+            self.values = copy.deepcopy(self.preset)
+            self._followed = self._text("data.train")
+            for name, field in self.fields.items():
+                field.value = self._text(name)
+                self._check_source(name)
         self._announce()
 
     def _set(self, name: str, text: str) -> None:
@@ -204,15 +219,15 @@ class RecipeForm(VerticalScroll):
             for each in recipe.OF_ONE_MODEL:
                 self.values["model"].pop(each, None)
         if name in ("data.train", "data.train_rows"):
-            self._complain(UNUSABLE_DATA, "")
+            self.fields["data.train"].finding = ""
         if name in ("data.train", "data.train_rows", BATCH):
-            self._complain(LARGE_BATCH, "")
+            self.fields[BATCH].finding = ""
         table = self.values.setdefault(section, {})
         if value is None:
             table.pop(field, None)
         else:
             table[field] = value
-        self._check(name)
+        self._check_source(name)
 
     @on(Input.Blurred, "#data-train")
     @on(Input.Submitted, "#data-train")
@@ -224,97 +239,78 @@ class RecipeForm(VerticalScroll):
         before, self._followed = self._followed, train
         for name in DATA_FIELDS[1:]:
             if self._text(name) == before:
-                self.query_one(f"#{identifier(name)}", Input).value = train
+                self.fields[name].value = train
+                self._set(name, train)
+        self._announce()
 
-    def _check(self, name: str) -> None:
+    def _check_source(self, name: str) -> None:
+        """Look whether what a field names is there, where it is a name at all."""
         value = given(self.values, name)
-        if value is None:
-            required = name in ("model.base", "data.train")
-            preset_has = given(self.preset, name) is not None
-            optional = name in ("data.dev", "data.test", "data.train_rows")
-            missing = required or (preset_has and not optional)
-            self._complain(name, f"It must be {recipe.allowed(name)}." if missing else "")
-            return
-        section, _, field = name.partition(".")
-        found = recipe.mistakes({section: {field: value}})
-        self._complain(name, f"It must be {found[0].allowed}." if found else "")
-        if not found and name in ("model.base", *DATA_FIELDS):
-            self._check_source(name, str(value))
+        if name in SUGGESTIONS and value is not None and not self.fields[name].complaint:
+            self._look(name, str(value))
 
     @work(thread=True, group="check-source")
-    def _check_source(self, name: str, value: str) -> None:
+    def _look(self, name: str, value: str) -> None:
         complaint = ""
         try:
             if name == "model.base":
-                self._check_model(value)
+                self._look_for_model(value)
             else:
                 data_source(value)
         except UserError as error:
             complaint = error.sentence
-        self.app.call_from_thread(self._take_check, name, value, complaint)
+        self.app.call_from_thread(self._take_look, name, value, complaint)
 
-    def _check_model(self, value: str) -> None:
+    def _look_for_model(self, value: str) -> None:
         source = model_source(value)
         if source.kind in ("folder", "minilm"):
             trusted = bool(given(self.values, "model.allow_pickle"))
             check_model_folder(Path(source.place), allow_pickle=trusted)
 
-    def _take_check(self, name: str, value: str, complaint: str) -> None:
+    def _take_look(self, name: str, value: str, complaint: str) -> None:
         if self._text(name) == value:
-            self._complain(name, complaint)
+            self.fields[name].complaint = complaint
             self._announce()
 
-    def _complain(self, name: str, complaint: str, at: str | None = None) -> None:
-        if complaint:
-            self.complaints[name] = complaint
-        else:
-            self.complaints.pop(name, None)
-        words = Content(f"✗ {brief(complaint)}")
-        if name not in self._lines and complaint:
-            line = Static(words, classes="complaint", id=f"{identifier(name)}-complaint")
-            self._lines[name] = (Label(), line)  # an empty label: the grid has two columns
-            self.mount(*self._lines[name], after=f"#{identifier(at or name)}")
-        elif name in self._lines:
-            label, line = self._lines[name]
-            line.update(words)
-            label.display = line.display = bool(complaint)
-        self.ready_to_start()
+    @property
+    def _all_fields(self) -> list[Field]:
+        return [self.file, *self.fields.values()]
 
-    def ready_to_start(self) -> None:
+    def show_whether_ready(self) -> None:
         """Let the button be pressed where nothing is wrong."""
-        self.query_one("#start", Button).disabled = bool(self.complaints)
+        self.start.disabled = any(field.wrong for field in self._all_fields)
 
     def _announce(self) -> None:
-        for name in (*(field.name for field in FIELDS), PRECISION):
-            default = False if name == PRECISION else None
-            changed = given(self.values, name, default) != given(self.preset, name, default)
-            self.query_one(f"#{identifier(name)}-label").set_class(changed, "changed")
-        self.ready_to_start()
+        for name, field in self.fields.items():
+            field.label.set_class(given(self.values, name) != given(self.preset, name), "changed")
+        self.show_whether_ready()
         # A copy: by the time the message is read, more may have been typed.
         values = copy.deepcopy(self.values)
-        self.post_message(self.Edited(values, not self.complaints.keys() - FOUND_LATER))
+        self.post_message(self.Edited(values, not any(each.complaint for each in self._all_fields)))
 
     def show_cost(self, text: str) -> None:
         """Tell what the training will take."""
-        self.query_one("#cost", Static).update(Content(text))
+        self.cost.update(Content(text))
 
     def complain_of_data(self, name: str, complaint: str) -> None:
         """Tell at its field what is wrong with the training data called ``name``."""
         if self._text("data.train") == name:
-            self._complain(UNUSABLE_DATA, complaint, at="data.train")
+            self.fields["data.train"].finding = complaint
+            self.show_whether_ready()
 
     def complain_of_batch(self, complaint: str) -> None:
         """Tell at its field that the batch is larger than the data."""
-        self._complain(LARGE_BATCH, complaint, at=BATCH)
+        self.fields[BATCH].finding = complaint
+        self.show_whether_ready()
 
     def focus_start(self) -> None:
         """Put the focus on the button, so that a first visit needs one key."""
-        self.ready_to_start()
-        self.query_one("#start", Button).focus()
+        self.show_whether_ready()
+        self.start.focus()
 
     @on(Button.Pressed, "#start")
     def _start(self) -> None:
-        self.query_one("#start", Button).disabled = True  # a second press is no second run
+        self.start.disabled = True  # a second press is no second run
         self._make_run()
 
     @work(thread=True, exclusive=True, group="start")
@@ -326,6 +322,6 @@ class RecipeForm(VerticalScroll):
             self.app.call_from_thread(
                 self.app.notify, error.sentence, severity="error", timeout=10, markup=False
             )
-            self.app.call_from_thread(self.ready_to_start)
+            self.app.call_from_thread(self.show_whether_ready)
             return
         self.post_message(self.StartPressed(chosen, recipe.stem(self.source)))

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
 from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
-from stplay.jobs.worklog import SIGNS, Status, memory_words, stage_words
+from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (
     HEADINGS,
@@ -29,14 +29,6 @@ from stplay.text import count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
 WIDTHS = dict(zip(HEADINGS, (8, 9, 14, 10, 10, 10), strict=True))
-STATUS_STYLES: dict[Status, str] = {
-    "starting": "$warning",
-    "running": "$success",
-    "lost": "$warning",
-    "completed": "$success",
-    "stopped": "$warning",
-    "failed": "$error",
-}
 
 
 class TrainingTable(DataTable[Text]):
@@ -163,7 +155,7 @@ class RunView(JobWatch[TrainingLog]):
         log, run = self.job_log, self.run
         if run is None:
             return
-        style = "$error" if log.diverged else STATUS_STYLES[log.status]
+        style = "$error" if log.diverged else f"${TONES[log.status]}"
         head = Content.assemble((printable(run.id), "bold"), "   ", (log.state, style))
         self._tell("head-state", head)
         total = log.total_steps
@@ -237,6 +229,6 @@ class RunView(JobWatch[TrainingLog]):
                 )
             )
         if log.error:
-            style = STATUS_STYLES[log.status]
-            lines.append(Content.styled(f"{SIGNS[log.status]} {printable(log.error)}", style))
+            words = f"{SIGNS[log.status]} {printable(log.error)}"
+            lines.append(Content.styled(words, f"${TONES[log.status]}"))
         return Content("\n").join(lines)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -193,7 +194,8 @@ class Evaluation(Job[EvaluationLog]):
 
     def _read(self, path: Path, kind: type[Struct]) -> Struct:
         try:
-            return msgspec.json.decode(path.read_bytes(), type=kind)
+            facts = path.stat()
+            return _decoded(path, kind, (facts.st_ino, facts.st_mtime_ns, facts.st_size))
         except FileNotFoundError:
             raise UserError(f"{self.title} has no {path.name}; evaluate again.") from None
         except OSError as error:
@@ -258,6 +260,12 @@ class Evaluation(Job[EvaluationLog]):
     def discard(self) -> None:
         """Remove the folder and all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@lru_cache(maxsize=256)
+def _decoded(path: Path, kind: type[Struct], state: tuple[int, int, int]) -> Struct:
+    """What is in a file, which is read once as long as its ``state`` is the same."""
+    return msgspec.json.decode(path.read_bytes(), type=kind)
 
 
 def _damaged(path: Path) -> UserError:

@@ -30,6 +30,14 @@ SIGNS: dict[Status, str] = {
     "failed": "✗",
 }
 WORDS = {"completed": "finished"}
+TONES: dict[Status, Literal["success", "warning", "error"]] = {
+    "starting": "warning",
+    "running": "success",
+    "lost": "warning",
+    "completed": "success",
+    "stopped": "warning",
+    "failed": "error",
+}
 REPLACED = "The event log was replaced by another one, which is read from its start."
 
 

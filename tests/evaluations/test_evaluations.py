@@ -382,3 +382,19 @@ def test_only_runs_have_checkpoints(home: Path, model: str, told: str) -> None:
     finished_run("done")
     with pytest.raises(UserError, match=told):
         with_checkpoints([model])
+
+
+def test_a_summary_is_read_once_until_it_is_another(home: Path) -> None:
+    evaluation = finished("a")
+    first = evaluation.summary()
+    assert Evaluation.find(evaluation.id).summary() is first
+    other = summary_of(["a", "b"])
+    evaluation.summary_path.write_bytes(msgspec.json.encode(other))
+    assert evaluation.summary() == other
+    assert evaluation.summary() is evaluation.summary()
+    written = first.created + 1
+    other.created = written
+    begin = evaluation.summary_path.stat().st_mtime_ns
+    evaluation.summary_path.write_bytes(msgspec.json.encode(other))
+    os.utime(evaluation.summary_path, ns=(begin + 1, begin + 1))
+    assert evaluation.summary().created == written, "of the same length, but later"

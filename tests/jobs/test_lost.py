@@ -119,9 +119,7 @@ def log_error(run: Run) -> str:
 
 
 def test_every_status_is_shown_everywhere() -> None:
-    from stplay.screens.train.runview import STATUS_STYLES
-
-    for shown in (worklog.SIGNS, STATUS_STYLES):
+    for shown in (worklog.SIGNS, worklog.TONES):
         assert set(shown) == set(get_args(Status))
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import chain, product
 from pathlib import Path
 
+import psutil
 import pytest
 from piloting import eventually, open_result, open_screen, settle, settle_dialog, text_of
 from sampleevaluation import finished_evaluation
@@ -16,12 +19,16 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, SelectionList
 
 from stplay.errors import UserError
-from stplay.evaluations.evaluation import Evaluation
+from stplay.evaluations.evaluation import Evaluation, Request
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import RunFinished, WorkerStarted
 from stplay.runs import modelsathand
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate import figures
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 from stplay.screens.evaluate.evaluationform import EvaluationForm
+from stplay.screens.evaluate.evaluationview import EvaluationView
+from stplay.screens.evaluate.evaluationwatch import EvaluationWatch
 from stplay.screens.evaluate.figures import Figures, Look
 
 SIZE = (120, 40)
@@ -206,6 +213,32 @@ async def test_the_form_says_that_it_reads(home: Path, monkeypatch: pytest.Monke
         assert pilot.app.focused.id == "evaluate"
 
 
+async def test_the_keys_of_the_work_are_there_without_a_focus_of_ones_own(home: Path) -> None:
+    evaluation = Evaluation.create(Request(["builtin:tiny"], "builtin:sample", ["dev"]))
+    process = psutil.Process()
+    writer = EventWriter(evaluation.events_path)
+    writer.write(
+        WorkerStarted(
+            host=os.uname().nodename, pid=process.pid, process_started=process.create_time()
+        )
+    )
+
+    def keys() -> list[str]:
+        active = screen.active_bindings.values()
+        return [each.binding.key for each in active if each.node is not pilot.app]
+
+    async with StplayApp().run_test(size=SIZE) as pilot:
+        screen = await open_screen(pilot)
+        screen.show_work(evaluation)
+        await eventually(pilot, lambda: "c" in keys() and "r" not in keys())
+        await pilot.press("escape", "c")
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, ModalScreen))
+        await pilot.press("escape")
+        writer.write(RunFinished(outcome="failed", exit_code=2, error="No data."))
+        writer.close()
+        await eventually(pilot, lambda: {"r", "n", "o"} <= {*keys()} and "c" not in keys())
+
+
 # every key at every moment
 
 Moment = Callable[[Pilot[None], Gate], Awaitable[object]]
@@ -215,6 +248,7 @@ async def in_the_form(pilot: Pilot[None], gate: Gate) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, EvaluateScreen)
     screen.action_new()
+    await settle(pilot)  # it puts the focus on its button, where enter would start something
     screen.set_focus(None)
 
 
@@ -247,18 +281,19 @@ MOMENTS: dict[str, Moment] = {
     "the breakdown, being read": showing("sample-1", "sample-2", keys=("i",), reading=True),
     "damaged files": showing("sample-3"),
 }
+ACTING = (EvaluateScreen, EvaluationForm, EvaluationWatch, EvaluationView)
 KEYS = [
     key
-    for binding in EvaluateScreen.BINDINGS
+    for binding in chain.from_iterable(each.BINDINGS for each in ACTING)
     if isinstance(binding, Binding)
     for key in binding.key.split(",")
 ]
-KEYS += ["up", "end", "pagedown", "enter"]  # of the list
+KEYS = [*dict.fromkeys(KEYS), "up", "end", "pagedown", "enter"]  # the last ones of the list
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.timeout(1200)  # a hundred moments, each as fast as the machine is free
 async def test_every_key_at_every_moment(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate, moment: str
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate
 ) -> None:
     finished_evaluation("sample-1", models=["run:all-nli-7"], rows=50)
     finished_evaluation("sample-2", models=["builtin:minilm"], rows=50)
@@ -266,15 +301,15 @@ async def test_every_key_at_every_moment(
     monkeypatch.chdir(tmp_path)
     async with StplayApp().run_test(size=SIZE) as pilot:
         screen = await open_screen(pilot)
-        for key in KEYS:
-            await MOMENTS[moment](pilot, gate)
+        for (moment, begin), key in product(MOMENTS.items(), KEYS):
+            await begin(pilot, gate)
             await pilot.press(key)
             while isinstance(pilot.app.screen, ModalScreen):
                 await pilot.press("escape")
-            assert pilot.app.is_running, key
+            assert pilot.app.is_running, (moment, key)
             if pilot.app.current_mode != "evaluate":
                 await pilot.app.switch_mode("evaluate")
-            assert pilot.app.screen is screen
+            assert pilot.app.screen is screen, (moment, key)
             if gate.shut:
                 await gate.open(pilot)
         await settle(pilot)

@@ -52,7 +52,6 @@ from stplay.screens.shared.brokenscreen import BreakageDialog, BrokenScreen
 from stplay.screens.shared.dialog import Choice, Dialog, Question
 from stplay.screens.shared.palette import Palette
 from stplay.screens.shared.prompt import Prompt
-from stplay.screens.shared.teaching import Teaching
 from stplay.screens.shared.topbar import TopBar
 from stplay.screens.train.datapreview import DataPreview
 from stplay.screens.train.newrun import NewRun
@@ -115,7 +114,7 @@ PLACES: dict[type[Widget], Callable[[Pilot[None]], Awaitable[None]]] = {
     **dict.fromkeys([Models, Answers, TimeSlider, Notice, Matrices, ModelLine], explore),
 }
 EVERYWHERE = (open_run, evaluation, explore)  # a view that is new is looked for there
-OF_THE_GUARD = {BrokenScreen, BreakageDialog, Teaching}
+OF_THE_GUARD = {BrokenScreen, BreakageDialog}
 WAYS = ("handler", "worker", "thread", "timer", "painting", "action")
 
 

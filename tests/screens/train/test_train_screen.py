@@ -67,7 +67,7 @@ async def test_unusable_data_is_told_at_its_field(home: Path, tmp_path: Path) ->
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         await fill(pilot, "#data-train", str(path))
-        assert "lacks the column negative" in text_of(pilot, "#unusable-data-complaint")
+        assert "lacks the column negative" in text_of(pilot, "#data-train-complaint")
         assert "lacks the column negative" in text_of(pilot, "#preview-rows")
         assert start_button(pilot).disabled
 
@@ -300,13 +300,14 @@ async def test_a_complaint_of_the_data_goes_with_its_cause(home: Path, tmp_path:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await fill(pilot, "#data-train", str(path))
         await fill(pilot, "#data-train_rows", "1")
-        assert "has no triplets" in text_of(pilot, "#unusable-data-complaint")
+        assert "has no triplets" in text_of(pilot, "#data-train-complaint")
         assert start_button(pilot).disabled
         await fill(pilot, "#data-train_rows", "")
-        assert not text_of(pilot, "#unusable-data-complaint")
+        assert not text_of(pilot, "#data-train-complaint")
         assert not start_button(pilot).disabled
-        await fill(pilot, "#training-per_device_train_batch_size", "41")
-        assert "only 40 triplets" in text_of(pilot, "#large-batch-complaint")
+        batch = "#training-per_device_train_batch_size"
+        await fill(pilot, batch, "41")
+        assert "only 40 triplets" in text_of(pilot, f"{batch}-complaint")
         assert start_button(pilot).disabled
         await fill(pilot, "#data-train", "builtin:sample")
         assert not start_button(pilot).disabled
