@@ -11,9 +11,6 @@ from checkout import ROOT
 
 from stplay.similarities import SIMILARITIES
 
-# Twice there still; a name that is there once must leave this list.
-STILL_TWICE = {"Matrix", "View", "_Text"}
-
 
 def modules() -> list[Path]:
     """The modules of the package, the screens among them."""
@@ -62,8 +59,7 @@ def test_no_two_classes_have_one_name() -> None:
         for name in classes_of(ast.parse(path.read_text(encoding="utf-8")))
     )
     found = twice(named)
-    assert not {name: there for name, there in found.items() if name not in STILL_TWICE}
-    assert not STILL_TWICE - found.keys(), "these are there once: take them from the list"
+    assert not found
 
 
 def test_similarities_are_listed_once() -> None:

@@ -20,10 +20,10 @@ from stplay.text import printable
 
 SUFFIXES = (".csv", ".json", ".npy", ".safetensors")
 
-Matrix = NDArray[np.floating]
+Numbers = NDArray[np.floating]
 
 
-def markdown(sentences: Sequence[str], matrix: Matrix) -> str:
+def markdown(sentences: Sequence[str], matrix: Numbers) -> str:
     """The matrix as a Markdown table with three decimals, a sentence a row.
 
     Raises:
@@ -41,7 +41,7 @@ def markdown(sentences: Sequence[str], matrix: Matrix) -> str:
     return "\n".join(lines) + "\n"
 
 
-def csv(sentences: Sequence[str], matrix: Matrix) -> str:
+def csv(sentences: Sequence[str], matrix: Numbers) -> str:
     """The matrix as CSV: a first line of sentences, then each sentence and its similarities.
 
     Raises:
@@ -59,7 +59,7 @@ def json(
     model: str,
     metric: str,
     sentences: Sequence[str],
-    matrix: Matrix,
+    matrix: Numbers,
     facts: Mapping[str, object] | None = None,
 ) -> str:
     """The matrix as one JSON object: ``model``, ``metric``, ``sentences``, ``matrix``.
@@ -70,7 +70,7 @@ def json(
     return msgspec.json.encode(told | dict(facts or {}) | {"matrix": _numbers(matrix)}).decode()
 
 
-def npy(matrix: Matrix) -> bytes:
+def npy(matrix: Numbers) -> bytes:
     """The bytes of the matrix as a ``.npy`` file, of the same shape and type."""
     file = io.BytesIO()
     np.save(file, matrix)
@@ -81,8 +81,8 @@ def safetensors(
     model: str,
     metric: str,
     sentences: Sequence[str],
-    matrix: Matrix,
-    embeddings: Matrix,
+    matrix: Numbers,
+    embeddings: Numbers,
     facts: Mapping[str, object] | None = None,
 ) -> bytes:
     """The bytes of the tensors ``matrix`` and ``embeddings`` as a safetensors file.
@@ -111,8 +111,8 @@ def write(
     model: str,
     metric: str,
     sentences: Sequence[str],
-    matrix: Matrix,
-    embeddings: Matrix,
+    matrix: Numbers,
+    embeddings: Numbers,
     facts: Mapping[str, object] | None = None,
 ) -> None:
     """Write a file of the kind that its suffix tells; only ``.safetensors`` holds embeddings too.
@@ -151,7 +151,7 @@ def write(
         raise UserError(f"{path} cannot be written: {reason}.") from None
 
 
-def _numbers(matrix: Matrix) -> list[list[float]]:
+def _numbers(matrix: Numbers) -> list[list[float]]:
     """As the shortest decimals that give the same single-precision numbers again, row by row."""
     shortest = np.asarray(matrix, np.float32).astype(str)
     return shortest.astype(np.float64).tolist()

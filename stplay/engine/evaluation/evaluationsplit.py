@@ -33,7 +33,7 @@ TRIPLET_SCHEMA = pyarrow.schema(
 )
 
 
-class Embeddings:
+class KeptEmbeddings:
     """The embeddings of the sentences at the places ``order``, (sentences, dimensions).
 
     They are the rows, each of ``dtype``, of the file ``path``.
@@ -148,7 +148,7 @@ class EvaluationSplit:
 
     def _embed(
         self, encoder: SentenceEncoder, part: Task | None, progress: Callable[[int], None]
-    ) -> Embeddings:
+    ) -> KeptEmbeddings:
         """The embeddings of the sentences of ``part``."""
         used = {"query": self._places[:, :1], "document": self._places[:, 1:], None: self._places}
         wanted = np.unique(used[part])
@@ -163,4 +163,4 @@ class EvaluationSplit:
                 prepared = encoder.prepare(sentences, part or "query")
                 encoded = encoder.embed(prepared, lambda done, first=first: progress(first + done))
                 file.write(np.ascontiguousarray(encoded).data)
-        return Embeddings(path, encoded.dtype, encoded.shape[1], order)
+        return KeptEmbeddings(path, encoded.dtype, encoded.shape[1], order)

@@ -115,7 +115,7 @@ async def test_the_focus_never_leaves_the_playground_whose_keys_work() -> None:
     async with exploring() as (pilot, playground):
         await pilot.press("escape", "v")
         pilot.app.post_message(AppBlur())  # the terminal is left for another one
-        await pilot.pause()
+        await settle(pilot)
         assert playground.has_focus_within
         await pilot.press("down", "d")
         assert playground.pair == (1, 1), "the map follows the cursor of the matrix"

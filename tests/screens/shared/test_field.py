@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from piloting import text_of
+from piloting import settle, text_of
 from rich.cells import cell_len
 from textual import on
 from textual.app import App, ComposeResult
@@ -56,7 +56,7 @@ async def test_what_is_typed_is_checked_and_told() -> None:
         assert text_of(pilot, "#rows-complaint") == ""
         assert not field_of(pilot, "rows").wrong
         app.query_one(Select).value = "2"
-        await pilot.pause()
+        await settle(pilot)
         assert app.told == [("rows", "1x"), ("rows", "1"), ("rows", "12"), ("kind", "2")]
 
 
@@ -67,10 +67,10 @@ async def test_what_is_set_is_checked_at_once_and_not_told() -> None:
         rows.value, kind.value = "many", "2"
         assert rows.wrong
         assert (rows.value, kind.value) == ("many", "2")
-        await pilot.pause()
+        await settle(pilot)
         assert text_of(pilot, "#rows-complaint") == "✗ many is no number."
         rows.value = "3"
-        await pilot.pause()
+        await settle(pilot)
         assert not rows.wrong
         assert app.told == []
 
@@ -80,16 +80,16 @@ async def test_a_finding_stands_where_there_is_no_complaint_and_stays() -> None:
     async with app.run_test() as pilot:
         rows = field_of(pilot, "rows")
         rows.finding = "The data has no such rows."
-        await pilot.pause()
+        await settle(pilot)
         assert "no such rows" in text_of(pilot, "#rows-complaint")
         rows.value = "many"
-        await pilot.pause()
+        await settle(pilot)
         assert "no number" in text_of(pilot, "#rows-complaint")
         rows.value = "4"
-        await pilot.pause()
+        await settle(pilot)
         assert "no such rows" in text_of(pilot, "#rows-complaint")
         rows.finding = ""
-        await pilot.pause()
+        await settle(pilot)
         assert text_of(pilot, "#rows-complaint") == ""
 
 
@@ -97,7 +97,7 @@ async def test_a_complaint_is_text_and_leaves_room_for_the_form() -> None:
     app = Form()
     async with app.run_test() as pilot:
         field_of(pilot, "rows").complaint = "\x1b[2J[red]x[/red] " + "y" * 5000
-        await pilot.pause()
+        await settle(pilot)
         shown = text_of(pilot, "#rows-complaint")
         assert "\x1b" not in shown
         assert "[red]x[/red]" in shown

@@ -9,6 +9,7 @@ import sys
 from importlib import metadata
 
 from checkout import ROOT
+from piloting import settle
 from textual.app import App, ComposeResult
 from textual.events import Key
 from textual.widgets import Input
@@ -69,10 +70,10 @@ async def test_alt_and_a_key_is_no_text() -> None:
     async with Line().run_test() as pilot:
         field = pilot.app.query_one(Input)
         field.post_message(Key("alt+a", "a"))
-        await pilot.pause()
+        await settle(pilot)
         assert field.value == "a", "Textual takes no text from alt: take take_text_off() away"
         event = Key("alt+b", "b")
         keyboard.take_text_off(event)
         field.post_message(event)
-        await pilot.pause()
+        await settle(pilot)
         assert field.value == "a"
