@@ -17,7 +17,7 @@ from stplay.engine.worker.work import quiet_libraries
 quiet_libraries()  # before the libraries are imported, as the workers do
 import json, sys, time
 from pathlib import Path
-from stplay.engine import hub
+from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import EventReader, EventWriter
@@ -39,7 +39,7 @@ def folder(stages, name, allow_pickle=False):
 
 def model(stages, name, **settings):
     from datasets import Dataset
-    from stplay import recipe
+    from stplay.runs import recipe
     from stplay.engine.data.triplets import COLUMNS, Split
     from stplay.engine.models.basemodel import load_model
     rows = Dataset.from_dict({column: ["A cat sleeps."] for column in COLUMNS})
