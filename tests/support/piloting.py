@@ -16,6 +16,8 @@ from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 from stplay.screens.explore.playground import Playground
 from stplay.screens.train.trainscreen import TrainScreen
 
+PATIENCE = 240.0  # seconds, less than a test may take: a busy machine fails nothing
+
 
 def text_of(pilot: Pilot[None], selector: str) -> str:
     """What a static line of the screen shows; nothing where it is not there."""
@@ -52,7 +54,7 @@ async def fill(pilot: Pilot[None], selector: str, value: str) -> None:
     await settle(pilot)
 
 
-async def playground_of(pilot: Pilot[None], seconds: float = 60) -> Playground:
+async def playground_of(pilot: Pilot[None], seconds: float = PATIENCE) -> Playground:
     """The playground of the Explore screen, once a model answers."""
     deadline = time.monotonic() + seconds
     while True:
@@ -64,7 +66,7 @@ async def playground_of(pilot: Pilot[None], seconds: float = 60) -> Playground:
         await asyncio.sleep(0.02)
 
 
-async def until(fulfilled: Callable[[], bool], seconds: float = 60) -> None:
+async def until(fulfilled: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until something is so; the pilot itself would wait for widgets that end meanwhile."""
     deadline = time.monotonic() + seconds
     while not fulfilled():
@@ -73,7 +75,7 @@ async def until(fulfilled: Callable[[], bool], seconds: float = 60) -> None:
 
 
 async def eventually(
-    pilot: Pilot[None], fulfilled: Callable[[], bool], seconds: float = 30
+    pilot: Pilot[None], fulfilled: Callable[[], bool], seconds: float = PATIENCE
 ) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds

@@ -42,7 +42,7 @@ def start(arguments: list[str], name: str) -> Run:
     return runs.find(name)
 
 
-def wait_for(run: Run, condition: Callable[[Event], bool], seconds: float = 90) -> Event:
+def wait_for(run: Run, condition: Callable[[Event], bool], seconds: float = 240) -> Event:
     """The first event that fulfils ``condition``."""
     deadline = time.monotonic() + seconds
     for events, _ in run.follow(interval=0.01):
@@ -53,7 +53,7 @@ def wait_for(run: Run, condition: Callable[[Event], bool], seconds: float = 90) 
     raise AssertionError
 
 
-def wait_until_over(run: Run, seconds: float = 90) -> None:
+def wait_until_over(run: Run, seconds: float = 240) -> None:
     """Wait for the end of the training process."""
     deadline = time.monotonic() + seconds
     while run.read_log().active:
