@@ -42,6 +42,8 @@ TORCH_FILES = [
     "jobs/test_outliving",
     "jobs/test_processes",
     "runs/test_plans",
+    "screens/evaluate/test_evaluate_moments",
+    "screens/evaluate/test_evaluate_screen",
     "screens/explore/test_early_encoder",
     "screens/explore/test_explore_screen",
     "screens/explore/test_explore_snapshots",
