@@ -1,17 +1,22 @@
-# Two commands do everything: `make play` and `make test`. `make bench` measures the engine,
-# `make bench-app` the rest.
+# Two commands do everything: `make play` and `make test`. `make test-fast` runs, while one works,
+# what does not start torch. `make bench` measures the engine, `make bench-app` the rest.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: play test check bench bench-app clean
+.PHONY: play test test-fast check bench bench-app clean
 
 play: $(VENV)/.play
 	@if [ -t 0 ] && [ -t 1 ]; then $(VENV)/bin/stplay; else $(VENV)/bin/stplay train sample; fi
 
+TEST := $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: check
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(TEST)
+
+test-fast: $(VENV)/.test
+	$(TEST) --ignore tests/engine -m 'not torch'
 
 check: $(VENV)/.test
 	$(VENV)/bin/ruff check .

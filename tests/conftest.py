@@ -8,17 +8,60 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
+import forkserver
+import notorch
 import pytest
-from checkout import SHARED
+from checkout import SHARED, SUPPORT, TESTS
 
 # One thread a process: the training processes of the tests share few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+# Every Python that a test starts reads sitecustomize.py there, and forks where it can.
+FORKING = str(SUPPORT / "forking")
+SERVER = "STPLAY_TESTS_FORKSERVER"
+if SERVER not in os.environ:  # the processes of pytest-xdist share what the first one has made
+    os.environ[SERVER] = str(Path(tempfile.mkdtemp(prefix="stplay-tests-")) / "socket")
+    paths = [FORKING, *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+ENVIRONMENT = dict(os.environ)
+# The files of which most tests start a process of the engine's, besides all in ``engine``.
+TORCH_FILES = [
+    "cli/test_cli",
+    "cli/test_eval_command",
+    "cli/test_sim",
+    "cli/test_trainingview",
+    "encoding/test_client",
+    "jobs/test_lost",
+    "jobs/test_outliving",
+    "jobs/test_processes",
+    "runs/test_plans",
+    "screens/evaluate/test_evaluate_moments",
+    "screens/evaluate/test_evaluate_screen",
+    "screens/explore/test_early_encoder",
+    "screens/explore/test_explore_keys",
+    "screens/explore/test_explore_models",
+    "screens/explore/test_explore_screen",
+    "screens/explore/test_explore_snapshots",
+    "screens/explore/test_explore_states",
+    "screens/explore/test_explore_terminal",
+    "screens/explore/test_kept_text",
+    "screens/shared/test_broken_views",
+    "screens/shared/test_hostile_terminal",
+    "screens/test_terminal",
+    "screens/train/test_lost_runs",
+    "screens/train/test_train_screen",
+    "test_forkserver",
+    "test_hub_standin",
+    "test_wheel",
+]
+TORCH_FIXTURES = {"encoders_folder", "warm_home"}
 
 HOMES: list[Path] = []  # of all tests so far
 
@@ -35,6 +78,48 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cache").mkdir()
     (folder / "cache" / "models").symlink_to(models)
     return folder
+
+
+def pytest_unconfigure() -> None:
+    """Remove what the first process has made."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(Path(os.environ[SERVER]).parent, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of which it is known that they need torch; what is marked runs first."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        place = item.path.relative_to(TESTS).with_suffix("").as_posix()
+        if place in TORCH_FILES or place.startswith("engine/") or fixtures & TORCH_FIXTURES:
+            item.add_marker("torch")
+    items.sort(key=lambda item: item.get_closest_marker("torch") is None)
+
+
+@pytest.fixture(autouse=True)
+def torch_where_it_is_told(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Only what is marked may start torch where ``make test-fast`` runs the rest."""
+    if request.node.get_closest_marker("torch"):
+        start_forkserver()
+    if request.config.getoption("markexpr") != "not torch":
+        yield
+        return
+    wanted = Path(os.environ[SERVER]).with_name(f"wanted-{os.getpid()}")
+    monkeypatch.setenv(notorch.WITHOUT_TORCH, str(wanted))
+    yield
+    if wanted.exists():
+        name = wanted.read_text(encoding="utf-8")
+        wanted.unlink()
+        pytest.fail(f"{name} was needed: mark the test with pytest.mark.torch", pytrace=False)
+
+
+@cache
+def start_forkserver() -> None:
+    """Start it for the first test that may need it; the tests' processes share one."""
+    first = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    forkserver.start(os.environ[SERVER], ENVIRONMENT, first)
 
 
 @pytest.fixture(autouse=True)

@@ -169,7 +169,7 @@ def test_killed_process_is_told_as_failed_and_resumes(
     worker = run.read_log().worker
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
-    wait_until_over(run, seconds=10)
+    wait_until_over(run)
     log = run.read_log()
     assert log.status == "failed"
     assert "stplay resume killed" in str(log.error)
@@ -306,7 +306,7 @@ def test_a_run_that_died_after_saving_its_model_can_still_finish(
     shutil.copytree(finished[0].folder, run.folder)
     lines = run.events_path.read_bytes().splitlines(keepends=True)
     run.events_path.write_bytes(b"".join(lines[:-1]))
-    wait_until_over(run, seconds=10)  # the process may still be on its way out
+    wait_until_over(run)  # the process may still be on its way out
     assert run.read_log().status == "failed"
     resumed = run_stplay("resume", "almost")
     assert resumed.returncode == 0, resumed.stderr

@@ -39,7 +39,7 @@ def test_one_key_trains_quitting_leaves_it_running_and_reopening_shows_it(home: 
     assert run.read_log().active
 
     with Terminal(size=(120, 40)) as terminal:
-        screen = terminal.wait_for("● running", seconds=5)
+        screen = terminal.wait_for("● running")
         assert "sample-1" in screen
         assert "synthetic data" in screen
         terminal.type("2")

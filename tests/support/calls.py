@@ -57,22 +57,26 @@ def model(stages, name, **settings):
     }
 
 CALLS = {"split": split, "first": first, "folder": folder, "model": model}
+slept = 0.0
+def sleep(seconds, really=time.sleep):
+    global slept
+    slept += seconds
+    really(seconds)
+time.sleep = sleep  # the libraries' pause before they try again
 log = Path(sys.argv[1])
 for line in sys.stdin:
     call, name, options = json.loads(line)
     hub._repository.cache_clear()  # as if each call had a process of its own
     log.unlink(missing_ok=True)
     answer = {"error": None}
-    if call == "split":
-        import datasets  # takes its second, which is not what is asked
-    start = time.monotonic()
+    slept = 0.0
     try:
         answer |= CALLS[call](Stages(EventWriter(log), seconds=0), name, **options)
     except UserError as error:
         answer["error"] = error.sentence
     except OSError as error:
         answer |= {"error": repr(error), "errno": error.errno}
-    answer["seconds"] = time.monotonic() - start
+    answer["slept"] = slept
     events = EventReader(log).read()
     answer["stages"] = [[e.stage, e.done, e.total, e.unit] for e in events]
     print(json.dumps(answer), flush=True)
@@ -92,7 +96,7 @@ class Answer:
     def __init__(self, fields: dict[str, Any]) -> None:
         self.fields = fields
         self.error: str | None = fields["error"]
-        self.seconds: float = fields["seconds"]
+        self.slept: float = fields["slept"]  # seconds, however busy the machine is
         self.stages = [Stage(*stage) for stage in fields["stages"]]
 
     def __getitem__(self, name: str) -> Any:

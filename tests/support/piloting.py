@@ -17,6 +17,8 @@ from stplay.screens.explore.playground import Playground
 from stplay.screens.train.runview import RunView
 from stplay.screens.train.trainscreen import TrainScreen
 
+PATIENCE = 240.0  # seconds, less than a test may take: a busy machine fails nothing
+
 
 def text_of(pilot: Pilot[None], selector: str) -> str:
     """What a static line of the screen shows; nothing where it is not there."""
@@ -58,7 +60,7 @@ async def fill(pilot: Pilot[None], selector: str, value: str) -> None:
     await settle(pilot)
 
 
-async def playground_of(pilot: Pilot[None], seconds: float = 120) -> Playground:
+async def playground_of(pilot: Pilot[None], seconds: float = PATIENCE) -> Playground:
     """The playground of the Explore screen, once a model answers."""
     deadline = time.monotonic() + seconds
     while True:
@@ -71,7 +73,7 @@ async def playground_of(pilot: Pilot[None], seconds: float = 120) -> Playground:
         await asyncio.sleep(0.02)
 
 
-async def until(fulfilled: Callable[[], bool], seconds: float = 60) -> None:
+async def until(fulfilled: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until something is so; the pilot itself would wait for widgets that end meanwhile."""
     deadline = time.monotonic() + seconds
     while not fulfilled():
@@ -80,7 +82,7 @@ async def until(fulfilled: Callable[[], bool], seconds: float = 60) -> None:
 
 
 async def eventually(
-    pilot: Pilot[None], fulfilled: Callable[[], bool], seconds: float = 30
+    pilot: Pilot[None], fulfilled: Callable[[], bool], seconds: float = PATIENCE
 ) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds

@@ -42,7 +42,7 @@ def start(arguments: list[str], name: str) -> Run:
     return Run.find(name)
 
 
-def wait_for(run: Run, condition: Callable[[Event], bool], seconds: float = 90) -> Event:
+def wait_for(run: Run, condition: Callable[[Event], bool], seconds: float = 240) -> Event:
     """The first event that fulfils ``condition``."""
     deadline = time.monotonic() + seconds
     for piece in Follower(run).pieces(pause=0.01):
@@ -53,7 +53,7 @@ def wait_for(run: Run, condition: Callable[[Event], bool], seconds: float = 90) 
     raise AssertionError(run.worker_log_path.read_text())
 
 
-def wait_until_over(run: Run, seconds: float = 90) -> None:
+def wait_until_over(run: Run, seconds: float = 240) -> None:
     """Wait for the end of the training process."""
     deadline = time.monotonic() + seconds
     for _ in Follower(run).pieces():

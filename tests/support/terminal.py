@@ -82,7 +82,7 @@ class Terminal:
         """The screen as lines of text."""
         return "\n".join(line.replace("\xa0", " ").rstrip() for line in self.screen.display)
 
-    def wait_for(self, wanted: str | Callable[[str], bool], seconds: float = 60) -> str:
+    def wait_for(self, wanted: str | Callable[[str], bool], seconds: float = 240) -> str:
         """The screen once it shows, or fulfils, what is ``wanted``."""
         deadline = time.monotonic() + seconds
         while True:
@@ -93,7 +93,7 @@ class Terminal:
             assert alive, f"the program ended\n{self.text}"
             assert time.monotonic() < deadline, f"not seen: {wanted}\n{self.text}"
 
-    def wait_for_end(self, seconds: float = 60) -> int:
+    def wait_for_end(self, seconds: float = 240) -> int:
         """The exit code."""
         deadline = time.monotonic() + seconds
         while self.read():

@@ -117,7 +117,7 @@ def test_a_pinned_revision_is_what_comes(
     for asked, word in expected.items():
         answer = engine.call("split", asked)
         assert words(answer)[0] == f"{word} train anchor 0"
-        assert answer.seconds < 2
+        assert answer.slept < 2
     hub.start()
     # What is pinned is not even asked for.
     assert words(engine.call("split", f"{name}@{old}"))[0] == "old train anchor 0"
@@ -169,12 +169,12 @@ def test_a_warm_cache_needs_no_network_in_a_new_process(hub: Hub, tmp_path: Path
                 for split in ("train", "dev", "test"):
                     answer = engine.call("split", name, split=split)
                     assert words(answer)[2] == f"warm {split} anchor 2"
-                    assert answer.seconds < 2
+                    assert answer.slept < 2
             for name in (base, "org/warm-base"):
                 answer = engine.call("folder", name)
                 assert answer["files"] == sorted(model)
                 assert answer["commit"] == base.partition("@")[2]
-                assert answer.seconds < 2
+                assert answer.slept < 2
 
 
 def test_a_cold_cache_without_network_ends_in_one_sentence(hub: Hub, tmp_path: Path) -> None:
@@ -188,11 +188,11 @@ def test_a_cold_cache_without_network_ends_in_one_sentence(hub: Hub, tmp_path: P
             answer = engine.call(call, name)
             assert "cannot be downloaded (the Hub cannot be reached: ConnectError)" in answer.told
             assert answer.told.endswith(instead)
-            assert answer.seconds < 2
+            assert answer.slept < 2
     with Engine(hub, tmp_path, HF_HUB_OFFLINE="1") as engine:
         answer = engine.call("split", "all-nli")
         assert "cannot be downloaded (HF_HUB_OFFLINE is set)" in answer.told
-        assert answer.seconds < 2
+        assert answer.slept < 2
 
 
 def test_what_is_missing_is_told(hub: Hub, engine: Engine) -> None:
@@ -241,7 +241,7 @@ def test_what_is_missing_is_told(hub: Hub, engine: Engine) -> None:
         answer = engine.call(call, name, **arguments)
         assert told in answer.told
         assert "\n" not in answer.told
-        assert answer.seconds < 2
+        assert answer.slept < 2
 
 
 def test_a_gated_repository(hub: Hub, engine: Engine, tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_a_part_in_the_cache_is_no_whole(hub: Hub, tmp_path: Path) -> None:
         for call, name in asked:
             answer = engine.call(call, name)
             assert "is not in the Hub's cache" in answer.told
-            assert answer.seconds < 2
+            assert answer.slept < 2
         hub.start()
         hub.requests.clear()
         for call, name in asked:
@@ -385,8 +385,7 @@ except Stopped:
         assert process.poll() is None
         time.sleep(0.02)
     process.terminate()
-    # The whole would take 20 seconds.
-    assert process.wait(timeout=10) == 130
+    assert process.wait() == 130
     assert hub.bytes_sent - sent < 15 << 20
     assert not list(tmp_path.rglob("*.incomplete"))
 
@@ -475,7 +474,7 @@ def test_a_hub_that_never_answers(patient: dict[str, Any]) -> None:
     answer = patient["unanswered"].answer(0)
     assert "cannot be downloaded (the Hub cannot be reached: ReadTimeout)" in answer.told
     assert answer.told.endswith(DATA_INSTEAD)
-    assert answer.seconds < 8
+    assert answer.slept < 8
 
 
 def test_a_download_that_breaks_off(patient: dict[str, Any]) -> None:
@@ -485,7 +484,7 @@ def test_a_download_that_breaks_off(patient: dict[str, Any]) -> None:
         "The download of org/two broke off (RemoteProtocolError); start again, whole files are "
         "kept."
     )
-    assert answer.seconds < 20
+    assert answer.slept < 20
     hub.requests.clear()
     hub.fail_after(50, times=1)
     assert len(engine.call("split", "org/two")["rows"]) > 3

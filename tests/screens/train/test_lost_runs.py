@@ -126,7 +126,7 @@ async def test_a_failed_launch_of_an_evaluation_leaves_everything_usable(
         screen._launch(Request(["builtin:tiny"], "builtin:sample", ["dev"]))
         await eventually(pilot, lambda: "could not start" in notified(pilot))
         await eventually(pilot, lambda: screen.form.display)
-        await eventually(pilot, lambda: bool(screen.check_action("open", ())), seconds=10)
+        await eventually(pilot, lambda: bool(screen.check_action("open", ())))
 
 
 async def test_a_lost_evaluation_holds_nothing_up_and_is_followed(home: Path) -> None:
