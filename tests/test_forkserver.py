@@ -103,3 +103,13 @@ def test_a_test_that_is_to_need_no_torch_cannot_have_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "torch is for the tests that are marked with pytest.mark.torch" in done.stderr
     assert (tmp_path / "wanted").read_text() == "torch"
+
+
+def test_a_test_that_has_imported_the_libraries_has_its_processes_forked(script: Path) -> None:
+    code = "import os; from stplay.engine.worker.libraries import quiet_libraries as quiet; quiet()"
+    code += "; import torch, sentence_transformers, json; print(json.dumps(dict(os.environ)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = started(script, "fail", **json.loads(done.stdout))
+    output, _ = process.communicate("")
+    _, has_torch, _ = json.loads(output)
+    assert has_torch

@@ -6,14 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
-import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Dense
-from sentence_transformers.sentence_transformer.modules import (
-    Pooling,
-)
-from smallmodels import DIMENSIONS, transformer
 
 from stplay.engine.models.basemodel import BaseModel, load_model, open_model
 from stplay.engine.worker.stages import Stages
@@ -36,11 +29,3 @@ def loaded(folder: Path, **settings: Any) -> BaseModel:
 def saved(model: SentenceTransformer, folder: Path) -> Path:
     model.save_pretrained(str(folder), create_model_card=False)
     return folder
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A sound model: one layer, mean pooling, and a dense module after it."""
-    torch.manual_seed(0)
-    modules = [transformer(1, tmp_path / "made"), Pooling(DIMENSIONS), Dense(DIMENSIONS, 8)]
-    return saved(SentenceTransformer(modules=modules, device="cpu"), tmp_path / "model")

@@ -365,7 +365,7 @@ from pathlib import Path
 from stplay.engine.data import hub
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
-from stplay.jobs import interrupts
+from stplay.exitcodes import INTERRUPTED
 from stplay.jobs.eventlog import EventWriter
 from stplay.sources.modelsources import model_source
 stop = StopSignal()
@@ -374,7 +374,7 @@ stages = Stages(EventWriter(Path(sys.argv[1])))
 try:
     hub.model_folder(model_source("org/huge"), False, stages)
 except Stopped:
-    sys.exit(interrupts.INTERRUPTED)
+    sys.exit(INTERRUPTED)
 """
     log = tmp_path / "events.jsonl"
     process = subprocess.Popen(

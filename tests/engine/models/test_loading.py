@@ -34,6 +34,14 @@ QUERY = "encoder.layer.0.attention.self.query.weight"
 WORDS = "embeddings.word_embeddings.weight"
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A sound model: one layer, mean pooling, and a dense module after it."""
+    torch.manual_seed(0)
+    modules = [transformer(1, tmp_path / "made"), Pooling(DIMENSIONS), Dense(DIMENSIONS, 8)]
+    return saved(SentenceTransformer(modules=modules, device="cpu"), tmp_path / "model")
+
+
 def change(path: Path, how: Callable[[Weights], Weights]) -> None:
     weights = {name: weight.contiguous() for name, weight in how(load_file(path)).items()}
     save_file(weights, path, {"format": "pt"})

@@ -24,7 +24,18 @@ OWN = (
     "TERM",
     "PWD",
     "_",
+    "TORCHINDUCTOR_CACHE_DIR",
 )
+# What the libraries, and we for them, set as they are imported, in the process of a test too.
+IMPORTED = {
+    "GOMP_SPINCOUNT": "3000",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "KMP_DUPLICATE_LIB_OK": "True",
+    "KMP_INIT_AT_FORK": "FALSE",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "TOKENIZERS_PARALLELISM": "true",
+}.items()
 
 NUMBER = struct.Struct("i")
 Request = tuple[list[str], dict[str, str], str, list[int], str]
@@ -37,7 +48,8 @@ def surroundings() -> str:
     status = [line for line in _lines(process / "status") if line.startswith(told)]
     limits = _lines(process / "limits")
     spaces = sorted(str(path.readlink()) for path in (process / "ns").iterdir())
-    environment = [item for item in sorted(os.environ.items()) if not item[0].startswith(OWN)]
+    given = sorted(os.environ.items() - IMPORTED)
+    environment = [item for item in given if not item[0].startswith(OWN)]
     return repr((sys.prefix, status, limits, spaces, environment, os.nice(0)))
 
 
