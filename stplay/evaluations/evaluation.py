@@ -92,7 +92,6 @@ class Evaluation(Job[EvaluationLog]):
         self.request_path = folder / "request.json"
         self.summary_path = folder / SUMMARY
         self.work_folder = folder / "embeddings"
-        self._summary: Summary | None = None
 
     @classmethod
     def create(cls, request: Request) -> Evaluation:
@@ -180,17 +179,15 @@ class Evaluation(Job[EvaluationLog]):
         return self._read(self.request_path, Request)
 
     def summary(self) -> Summary:
-        """What was found; read once, as it is written once.
+        """What was found; decoded once, until the file is another.
 
         Raises:
             UserError: it has not finished, or the folder was damaged or removed.
         """
-        if self._summary is None:
-            found = self._read(self.summary_path, Summary)
-            if not (found.rated() and found.splits):  # no process of ours calls that a result
-                raise _damaged(self.summary_path)
-            self._summary = found
-        return self._summary
+        found = self._read(self.summary_path, Summary)
+        if not (found.rated() and found.splits):  # no process of ours calls that a result
+            raise _damaged(self.summary_path)
+        return found
 
     def _read(self, path: Path, kind: type[Struct]) -> Struct:
         try:

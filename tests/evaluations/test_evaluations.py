@@ -265,15 +265,6 @@ def test_files_that_are_gone_are_told_in_a_sentence(home: Path) -> None:
         Evaluation(evaluation.folder).summary()
 
 
-def test_a_summary_is_read_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    evaluation = finished("a")
-    first = evaluation.summary()
-    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} is read again"))
-    evaluation.scores("a", "dev")
-    evaluation.triplets("dev")
-    assert evaluation.summary() is first
-
-
 def test_a_half_written_file_is_damaged(home: Path) -> None:
     evaluation = finished("a")
     path = evaluation.scores_path(0, 0)
