@@ -122,6 +122,12 @@ def start_forkserver() -> None:
     forkserver.start(os.environ[SERVER], ENVIRONMENT, first)
 
 
+@pytest.fixture
+def unforked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is started imports its libraries by itself, for whoever looks at how it does."""
+    monkeypatch.setenv("STPLAY_TESTS_UNFORKED", "1")  # another environment than the server's
+
+
 @pytest.fixture(autouse=True)
 def heard_signals() -> None:
     """Whatever nohup or a test before has left: what a test starts hears Ctrl+C and SIGHUP."""

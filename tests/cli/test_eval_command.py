@@ -136,6 +136,7 @@ def test_cancelled_half_way(shared_home: Path, tmp_path: Path) -> None:
         worker.wait(30)
 
 
+@pytest.mark.usefixtures("unforked")
 def test_killed_and_tried_again_in_a_terminal(shared_home: Path, tmp_path: Path) -> None:
     before = [each.id for each in Evaluation.every()]
     process = start(

@@ -74,6 +74,7 @@ def test_sixteen_colours_are_enough(home: Path) -> None:
                     assert (foreground, background) != ("default", "white"), (line, column, cell)
 
 
+@pytest.mark.usefixtures("unforked")
 def test_live_view_on_a_terminal_ends_with_the_whole_table(home: Path, recipe_file: Path) -> None:
     with Terminal("train", str(recipe_file), size=(100, 30)) as terminal:
         terminal.wait_for("importing")
