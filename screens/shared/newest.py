@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from textual.widget import Widget
@@ -52,7 +53,7 @@ class Newest(Generic[Question, Found]):
             self.forget()
         self.question = question
         if self._worker is None:
-            self._worker = self._owner.run_worker(self._look(question))
+            self._worker = self._owner.run_worker(partial(self._look, question))
         return True
 
     def forget(self) -> None:

@@ -305,36 +305,6 @@ def with_checkpoints(models: Sequence[str]) -> list[str]:
     return found
 
 
-def create(request: Request) -> Evaluation:
-    """A new evaluation folder; what those that failed have left is swept.
-
-    Raises:
-        UserError: the folder cannot be made, or there is no model, or none of such a name.
-    """
-    if not request.models:
-        raise UserError("Name at least one model to evaluate.")
-    for model in request.models:
-        with suppress(folders.DamagedError):  # told beside the others' figures
-            model_source(model)
-    folder = home.evaluations_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in _folders():
-            _sweep(Evaluation(left))
-        label = data_source(request.data).label
-        data = absolute(request.data, Path.cwd())
-        models = dict.fromkeys(absolute(model, Path.cwd()) for model in request.models)
-        asked = msgspec.json.encode(msgspec.structs.replace(request, data=data, models=[*models]))
-        evaluation = Evaluation(folders.next_folder(folder, label))
-        evaluation.request_path.write_bytes(asked)
-        evaluation.events_path.touch()
-    except UnicodeEncodeError:
-        raise UserError("The name of a model, data or split is not UTF-8 text.") from None
-    except OSError as error:
-        raise UserError(f"No evaluation can be made in {folder}: {error.strerror}.") from None
-    return evaluation
-
-
 def _sweep(left: Evaluation) -> None:
     """Remove what an evaluation that came to nothing has left, and a week later all of it.
 

@@ -100,12 +100,6 @@ def static(folder: Path, *after: nn.Module, pickle: bool = False) -> None:
     save(folder, StaticEmbedding(tokenizer(), embedding_dim=WIDTH), *after, pickle=pickle)
 
 
-def static_with_config(folder: Path) -> None:
-    """Save a static embedding as those of model2vec are."""
-    static(folder)
-    (folder / "config.json").write_text('{"model_type": "model2vec"}')
-
-
 def edit(path: Path, **settings: Any) -> None:
     """Change a file of settings."""
     path.write_text(json.dumps(json.loads(path.read_text()) | settings))

@@ -159,12 +159,6 @@ def why_not(model: SentenceTransformer) -> str | None:
     return None
 
 
-def _counted_from(transformer: Any) -> int | None:
-    """The padding id where positions are counted from it, after ``ARCHITECTURES``; else nothing."""
-    by_padding = ARCHITECTURES[transformer.config.model_type]
-    return transformer.embeddings.padding_idx if by_padding else None
-
-
 def _why_not_tokenized(model: SentenceTransformer, first: Transformer) -> str | None:
     features = _tokenized(model, ["", "a"])
     if "attention_mask" not in features:  # the library attends to padding, then, and pools it
