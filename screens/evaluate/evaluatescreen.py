@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from stplay.errors import UserError
 from stplay.evaluations.evaluation import CANCELLED, Evaluation, Request
@@ -21,6 +20,7 @@ from stplay.screens.evaluate.evaluationform import EvaluationForm
 from stplay.screens.evaluate.evaluationview import EvaluationView
 from stplay.screens.evaluate.evaluationwatch import EvaluationWatch
 from stplay.screens.evaluate.requested import Requested
+from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.topbar import TopBar
 
 
@@ -53,7 +53,7 @@ class EvaluateScreen(Screen[None]):
             yield EvaluationForm()
             yield EvaluationWatch()
             yield EvaluationView()
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin with what is at work, or else with the form."""

@@ -15,10 +15,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from stplay import lines
 from stplay.screens.explore.kepttext import KeptText
+from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.latecontent import call_once_imported, mount_into
 from stplay.screens.shared.topbar import TopBar
 
@@ -56,7 +56,7 @@ class ExploreScreen(Screen[None]):
         """The frame; what fills it comes after it is painted."""
         yield TopBar("explore")
         yield Container(id="room")
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Fill the frame once it is painted."""

@@ -10,10 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Button, Static
 
 from stplay.screens.shared.breakage import Breakage
 from stplay.screens.shared.dialog import Dialog
+from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.topbar import TopBar
 
 AGAIN = "r opens it again; n opens it at its beginning, should it break once more."
@@ -58,7 +59,7 @@ class BrokenScreen(Screen[None]):
         text = f"\n\n{self.breakage.sentence}\n\n{AGAIN}\n\n{self.breakage.story}"
         with Container(id="room"):
             yield Static(Content.assemble((title, "bold $primary"), text))
-        yield Footer()
+        yield KeyLine()
 
     def action_reopen(self, afresh: bool) -> None:
         """Open the screen again."""

@@ -15,9 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from stplay.errors import UserError
+from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.latecontent import call_once_imported, mount_into
 from stplay.screens.shared.topbar import TopBar
 from stplay.sources.names import RunName
@@ -61,7 +61,7 @@ class TrainScreen(Screen[None]):
         """The frame; what fills it comes after it is painted."""
         yield TopBar("train")
         yield Container(id="room")
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Fill the frame once it is painted."""
