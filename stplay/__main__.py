@@ -8,8 +8,9 @@ def main() -> int:
     try:
         from stplay.cli import main as cli
     except KeyboardInterrupt:  # before anything was begun
-        from stplay.exitcodes import INTERRUPTED
+        from stplay.exitcodes import INTERRUPTED, NOTHING_STARTED
 
+        sys.stderr.write(f"{NOTHING_STARTED}\n")
         return INTERRUPTED
     return cli.main()
 

@@ -16,7 +16,7 @@ from stplay.cli import (
     runcommands,
 )
 from stplay.errors import UserError
-from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED, WRONG_INPUT
+from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED, NOTHING_STARTED, WRONG_INPUT
 
 LAUNCHING = (runcommands.train, runcommands.resume, evaluationcommands.evaluate)
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FINISHED  # The reader of our output went away; nothing that runs depends on it.
     except KeyboardInterrupt:
         if options is None or options.command in LAUNCHING:  # they heed it themselves once begun
-            output.remark("stplay: Interrupted; nothing was started.")
+            output.remark(NOTHING_STARTED)
         return INTERRUPTED
     except Exception:  # a fault of ours: its story holds names and texts of others
         output.remark(traceback.format_exc().rstrip())

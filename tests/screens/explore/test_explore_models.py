@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 from exploring import arrangement_of, exploring, shown, type_line
+from livingprocesses import living
 from piloting import eventually, settle_dialog, text_of
 from samplerun import finished_run
 from textual.widgets import Input, OptionList
@@ -55,10 +56,8 @@ async def test_a_killed_encoder_is_started_again_while_typing() -> None:
 async def test_an_encoder_that_dies_again_is_told_in_one_sentence(home: Path) -> None:
     async def kill_all() -> None:
         while True:
-            for process in psutil.process_iter(["cmdline"]):
-                line = " ".join(process.info["cmdline"] or [])
-                if "stplay.engine.encode" in line and str(home) in line:
-                    process.kill()
+            for process in living("stplay.engine.encode", str(home)):
+                process.kill()
             await asyncio.sleep(0.05)
 
     async with exploring() as (pilot, playground):

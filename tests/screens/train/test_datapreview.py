@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from livingprocesses import living
 
 from stplay.screens.app import StplayApp
 from stplay.sources import firstrows
@@ -28,8 +29,7 @@ def test_closing_the_app_ends_the_process_that_reads_the_data(
         async with StplayApp().run_test(size=(120, 40)) as pilot:
             while not begun.exists():
                 await pilot.pause(0.01)
-            children = psutil.Process().children()
-            (reading,) = [each for each in children if "slowpreview" in each.cmdline()]
+            (reading,) = living("slowpreview")
         return reading
 
     assert not asyncio.run(close_while_it_reads()).is_running()

@@ -1,4 +1,8 @@
-"""The process that a test starts where the server forks one for it: it stands for the other."""
+"""The process that a test starts where the server forks one for it: it stands for the other.
+
+It is what everybody knows of the two: a signal goes to it and is passed on, it ends as the other
+ends, and the other ends when it is killed.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ IMPORTED = {
 }.items()
 
 NUMBER = struct.Struct("i")
-Request = tuple[list[str], dict[str, str], str, list[int], str]
+Request = tuple[list[str], dict[str, str], str, list[int], int, str]
 
 
 def surroundings() -> str:
@@ -79,7 +83,14 @@ def be_forked(address: str) -> None:
 
 def _ask(server: socket.socket, files: list[int]) -> int:
     """The id of the process that is forked; 0 where none is."""
-    request: Request = (sys.orig_argv, dict(os.environ), str(Path.cwd()), files, surroundings())
+    request: Request = (
+        sys.orig_argv,
+        dict(os.environ),
+        str(Path.cwd()),
+        files,
+        os.getpid(),
+        surroundings(),
+    )
     body = marshal.dumps(request)
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))]
     server.sendmsg([NUMBER.pack(len(body))], rights)
