@@ -8,9 +8,10 @@ def main() -> int:
     try:
         from stplay.cli import main as cli
     except KeyboardInterrupt:  # before anything was begun
+        from stplay.cli import output
         from stplay.exitcodes import INTERRUPTED, NOTHING_STARTED
 
-        sys.stderr.write(f"{NOTHING_STARTED}\n")
+        output.remark(NOTHING_STARTED)
         return INTERRUPTED
     return cli.main()
 

@@ -132,16 +132,13 @@ class EvaluationForm(Horizontal):
         if name := event.value.strip():
             self._check_model(name)
 
-    @work(thread=True, exclusive=True, group="check-model")
-    def _check_model(self, name: str) -> None:
+    @work(exclusive=True, group="check-model")
+    async def _check_model(self, name: str) -> None:
         complaint = ""
         try:
-            model_source(name)
+            await asyncio.to_thread(model_source, name)
         except UserError as error:
             complaint = error.sentence
-        self.app.call_from_thread(self._take_model, name, complaint)
-
-    def _take_model(self, name: str, complaint: str) -> None:
         typed = self.model.value.strip() == name  # or another one by now
         if not complaint:
             self.models.choose(name)

@@ -17,6 +17,7 @@ from weakref import WeakSet
 
 from textual._context import active_message_pump
 from textual.app import App
+from textual.css.query import NoMatches
 from textual.dom import NoScreen
 from textual.message import Message
 from textual.screen import Screen
@@ -30,6 +31,11 @@ from stplay.screens.shared.brokenscreen import BreakageDialog, BrokenScreen
 from stplay.screens.shared.topbar import TABS
 
 MOST_ERRORS, SECONDS = 20, 10.0  # more of them in less time, and the app ends after all
+
+
+def is_leaving(widget: Widget) -> bool:
+    """Whether ``widget`` is on its way out: what it consisted of may be gone already."""
+    return widget._pruning or not widget.is_attached
 
 
 class GuardedApp(App[None]):
@@ -82,6 +88,8 @@ class GuardedApp(App[None]):
             return True  # no view is dead, and whoever made the mistake knows now
         widgets = breakage.widgets_of(cause)
         ended = self._ended(error)
+        if isinstance(cause, NoMatches) and any(map(is_leaving, [*widgets, *ended])):
+            return True  # an answer that came late finds nowhere to stand, and nobody misses it
         screens = self._screens(widgets, ended)
         news = {screen: mode for screen, mode in screens.items() if screen not in self._broken}
         if not news and any(widget in self._broken for widget in [*widgets, *ended]):

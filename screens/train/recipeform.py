@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from dataclasses import dataclass
 from functools import partial
@@ -94,6 +95,17 @@ def check_file(path: str) -> None:
     if not path:
         raise UserError("Type the path of a recipe, a .toml file.")
     recipe.load(path)
+
+
+def check_base(model: str, *, trusted: bool) -> None:
+    """Check that ``model`` is there, and that its files may be read, as far as that costs nothing.
+
+    Raises:
+        UserError: it is not, or they may not.
+    """
+    source = model_source(model)
+    if source.kind in ("folder", "minilm"):
+        check_model_folder(Path(source.place), allow_pickle=trusted)
 
 
 class RecipeForm(VerticalScroll):
@@ -249,25 +261,17 @@ class RecipeForm(VerticalScroll):
         if name in SUGGESTIONS and value is not None and not self.fields[name].complaint:
             self._look(name, str(value))
 
-    @work(thread=True, group="check-source")
-    def _look(self, name: str, value: str) -> None:
+    @work(group="check-source")
+    async def _look(self, name: str, value: str) -> None:
+        trusted = bool(given(self.values, "model.allow_pickle"))
         complaint = ""
         try:
             if name == "model.base":
-                self._look_for_model(value)
+                await asyncio.to_thread(check_base, value, trusted=trusted)
             else:
-                data_source(value)
+                await asyncio.to_thread(data_source, value)
         except UserError as error:
             complaint = error.sentence
-        self.app.call_from_thread(self._take_look, name, value, complaint)
-
-    def _look_for_model(self, value: str) -> None:
-        source = model_source(value)
-        if source.kind in ("folder", "minilm"):
-            trusted = bool(given(self.values, "model.allow_pickle"))
-            check_model_folder(Path(source.place), allow_pickle=trusted)
-
-    def _take_look(self, name: str, value: str, complaint: str) -> None:
         if self._text(name) == value:
             self.fields[name].complaint = complaint
             self._announce()
@@ -313,15 +317,13 @@ class RecipeForm(VerticalScroll):
         self.start.disabled = True  # a second press is no second run
         self._make_run()
 
-    @work(thread=True, exclusive=True, group="start")
-    def _make_run(self) -> None:
+    @work(exclusive=True, group="start")
+    async def _make_run(self) -> None:
         try:
             chosen = recipe.resolved(copy.deepcopy(self.values), "The form")
-            chosen.check_sources()
+            await asyncio.to_thread(chosen.check_sources)
         except UserError as error:
-            self.app.call_from_thread(
-                self.app.notify, error.sentence, severity="error", timeout=10, markup=False
-            )
-            self.app.call_from_thread(self.show_whether_ready)
+            self.app.notify(error.sentence, severity="error", timeout=10, markup=False)
+            self.show_whether_ready()
             return
         self.post_message(self.StartPressed(chosen, recipe.stem(self.source)))

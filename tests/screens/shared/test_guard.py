@@ -18,6 +18,7 @@ from stplay.screens.app import StplayApp
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 from stplay.screens.shared import breakage
 from stplay.screens.shared.brokenscreen import BreakageDialog, BrokenScreen
+from stplay.screens.train.newrun import NewRun
 from stplay.screens.train.trainscreen import TrainScreen
 
 pytestmark = [pytest.mark.breaks_a_view, pytest.mark.usefixtures("home")]
@@ -53,6 +54,31 @@ async def test_a_mistake_of_the_users_is_told_in_its_own_sentence_and_breaks_not
         assert (note.message, note.severity) == ("There is no such [b]run[/b].", "error")
         assert pilot.app.screen is screen
     assert not homes.app_log().exists()
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_an_answer_that_comes_late_for_a_view_that_leaves_breaks_nothing(
+    leaves: bool,
+) -> None:
+    async def answer() -> None:
+        view = pilot.app.screen.query_one(NewRun)
+        leaving = view.remove() if leaves else None
+        try:
+            view.query_one("#what-is-gone-by-now")
+        finally:
+            if leaving:
+                await leaving
+
+    async with StplayApp().run_test() as pilot:
+        await settle(pilot)
+        pilot.app.screen.run_worker(answer())
+        if leaves:
+            await until(lambda: not pilot.app.screen.query(NewRun))
+            await pilot.pause()
+            assert isinstance(pilot.app.screen, TrainScreen)
+        else:
+            await told(pilot)
+    assert homes.app_log().exists() is not leaves
 
 
 async def test_an_error_of_no_view_is_told_and_breaks_none() -> None:
