@@ -10,7 +10,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check install --quiet --constraint co
 play: $(VENV)/.play
 	@if [ -t 0 ] && [ -t 1 ]; then $(VENV)/bin/stplay; else $(VENV)/bin/stplay train sample; fi
 
-TEST := $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+TEST := $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test: check
 	$(TEST)

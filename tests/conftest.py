@@ -44,6 +44,7 @@ TORCH_FILES = [
     "jobs/test_lost",
     "jobs/test_outliving",
     "jobs/test_processes",
+    "runs/test_cardrecipe",
     "runs/test_plans",
     "screens/evaluate/test_evaluate_moments",
     "screens/evaluate/test_evaluate_screen",

@@ -71,10 +71,9 @@ async def test_an_answer_that_comes_late_for_a_view_that_leaves_breaks_nothing(
 
     async with StplayApp().run_test() as pilot:
         await settle(pilot)
-        pilot.app.screen.run_worker(answer())
+        worker = pilot.app.screen.run_worker(answer())
         if leaves:
-            await until(lambda: not pilot.app.screen.query(NewRun))
-            await pilot.pause()
+            await until(lambda: worker.is_finished and not pilot.app.screen.query(NewRun))
             assert isinstance(pilot.app.screen, TrainScreen)
         else:
             await told(pilot)
