@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import pyarrow
 import torch
-from datasets import Dataset
 from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
 
 from stplay.engine.data.triplets import Split
+from stplay.engine.training.numberedtriplets import NumberedTriplets
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Epoch
 from stplay.runs.recipe import TrainingSection
-from stplay.sources.datasources import COLUMNS
 
 MOST_SECONDS = 2.0
 
@@ -34,7 +32,7 @@ def first_epoch(split: Split, training: TrainingSection, stages: Stages) -> Epoc
         return Epoch(rows=rows, batches=batches, batch_size=size)
     stages.progress("making the batches of an epoch")
     generator = torch.Generator()
-    numbered: Any = _Numbered(split.triplets)
+    numbered: Any = NumberedTriplets(split.triplets)
     sampler = NoDuplicatesBatchSampler(
         numbered,
         size,
@@ -51,22 +49,3 @@ def first_epoch(split: Split, training: TrainingSection, stages: Stages) -> Epoc
             seen = min(rows, seen + (batches - made) * len(batch))
             return Epoch(rows=seen, batches=batches, batch_size=size, exact=False)
     return Epoch(rows=seen, batches=batches, batch_size=size)
-
-
-class _Numbered:
-    """The triplets of a split as the sampler reads them, a number in place of each sentence."""
-
-    def __init__(self, triplets: Dataset) -> None:
-        self.column_names = list(COLUMNS)
-        table: Any = triplets.with_format("arrow")[:]
-        sentences = pyarrow.chunked_array(
-            [chunk for name in COLUMNS for chunk in table.column(name).chunks]
-        )
-        numbers = sentences.dictionary_encode().combine_chunks().indices.to_numpy()
-        self.rows = numbers.reshape(len(COLUMNS), -1).T
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> dict[str, int]:
-        return dict(zip(COLUMNS, self.rows[index].tolist(), strict=True))

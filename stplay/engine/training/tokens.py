@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import datasets
 import numpy as np
@@ -35,8 +36,8 @@ class TokenizedSplit:
             _tokenize(packed, split, path, stages)
             for old in sorted(folder.glob("*.arrow"), key=_used)[:-MOST_FILES]:
                 old.unlink(missing_ok=True)
-        self.rows = datasets.Dataset.from_file(str(path)).with_format("numpy")
-        lists = [self.rows.data.column(column).combine_chunks() for column in COLUMNS]
+        self.rows = cast("TokenRows", TokenRows.from_file(str(path)))
+        lists = self.rows.lists
         self.lengths: NDArray[np.integer] = np.stack(
             [column.value_lengths().to_numpy() for column in lists], axis=1
         )
@@ -45,6 +46,31 @@ class TokenizedSplit:
             np.concatenate([np.unique(column.flatten().to_numpy()) for column in lists])
         )
         """The ids that are there, each once, in order."""
+
+
+class TokenRows(datasets.Dataset):
+    """Rows of token ids, many of which are fetched without going through Arrow for each."""
+
+    @cached_property
+    def lists(self) -> list[Any]:
+        """The Arrow list of each column."""
+        return [self.data.column(column).combine_chunks() for column in COLUMNS]
+
+    @cached_property
+    def _columns(self) -> list[tuple[str, NDArray[np.int32], NDArray[np.int32]]]:
+        """Of each column its name, the ids of all its sentences, and where each one begins."""
+        parts = [(each.flatten().to_numpy(), each.offsets.to_numpy()) for each in self.lists]
+        return [
+            (column, ids, starts - starts[0])
+            for column, (ids, starts) in zip(COLUMNS, parts, strict=True)
+        ]
+
+    def __getitems__(self, keys: Any) -> list[dict[str, NDArray[np.int32]]]:
+        """As the library's, the ids in the mapped file, not copied."""
+        return [
+            {column: ids[starts[key] : starts[key + 1]] for column, ids, starts in self._columns}
+            for key in keys
+        ]
 
 
 def _key(packed: PackedModel, split: Split) -> str:

@@ -20,6 +20,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
 from stplay.engine.packed.packing import GPU_MOST_WASTED_CELLS, Bucket, Packing, split
 from stplay.engine.training.loss import PackedRankingLoss
+from stplay.engine.training.numberedtriplets import NumberedTriplets
 from stplay.engine.training.tokens import TokenizedSplit
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
 from stplay.sources.datasources import COLUMNS
@@ -137,7 +138,9 @@ class PackedTrainer(CountingTrainer):
 
     def get_batch_sampler(self, dataset: Dataset, *arguments: Any, **named: Any) -> Any:
         """The library's sampler, which tells duplicates by the sentences, not by their tokens."""
-        sampled = self.triplets if dataset is self.train_dataset else dataset
+        sampled: Any = dataset
+        if dataset is self.train_dataset:
+            sampled = NumberedTriplets(self.triplets)
         return super().get_batch_sampler(sampled, *arguments, **named)
 
     def collect_features(self, inputs: dict[str, Any]) -> tuple[list[Any], None]:

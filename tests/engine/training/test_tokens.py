@@ -54,6 +54,11 @@ def test_tokens_equal_the_librarys(home: Path, model: SentenceTransformer, stage
         ):
             np.testing.assert_array_equal(row[column], ids[mask.bool()])
             assert length == mask.sum()
+    keys = [39, 0, 7, 7]
+    for fetched, key in zip(tokenized.rows.__getitems__(keys), keys, strict=True):
+        for column in COLUMNS:
+            np.testing.assert_array_equal(fetched[column], rows[key][column])
+            assert fetched[column].dtype == np.int32
     every = np.concatenate([row[column] for row in rows for column in COLUMNS])
     np.testing.assert_array_equal(tokenized.used, np.unique(every))
 
