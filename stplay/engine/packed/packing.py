@@ -16,7 +16,7 @@ TokenIds = NDArray[np.int32]
 Move = Callable[[Tensor], Tensor]
 
 # Cells of an attention matrix, for one head, that a block may waste on padding before it costs
-# less to begin another one. On a GPU that costs the launch of a dozen kernels a layer.
+# less to begin another one. On CUDA that costs the launch of a dozen kernels a layer.
 MOST_WASTED_CELLS = 6144
 GPU_MOST_WASTED_CELLS = 1 << 20
 
@@ -49,7 +49,16 @@ class Bucket(NamedTuple):
 
 def cells_to_waste(device: torch.device) -> int:
     """What the blocks of packings may waste on ``device``."""
-    return MOST_WASTED_CELLS if device.type == "cpu" else GPU_MOST_WASTED_CELLS
+    return GPU_MOST_WASTED_CELLS if device.type == "cuda" else MOST_WASTED_CELLS
+
+
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """``tensor`` on ``device``; only a copy from pinned memory to CUDA is not waited for.
+
+    CUDA keeps pinned memory until it has been read. Elsewhere, as on Apple's MPS, a copy that goes
+    on by itself reads what by then may have been freed.
+    """
+    return tensor.to(device, non_blocking=device.type == "cuda" and tensor.is_pinned())
 
 
 def _rounded_up(number: int, to: int) -> int:
@@ -137,16 +146,16 @@ class Packing:
     def take(self, other: Packing) -> None:
         """Become ``other``, of the same bucket, in the memory that this one has."""
         for mine, theirs in zip(self.tensors, other.tensors, strict=True):
-            mine.copy_(theirs, non_blocking=True)
+            mine.copy_(theirs)
         self.lengths = other.lengths
 
     def copied(self) -> Packing:
         """The same, in memory of its own."""
         return self._moved(torch.clone)
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> Packing:
-        """This packing on ``device``."""
-        return self._moved(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+    def to(self, device: torch.device, **_: object) -> Packing:
+        """This packing on ``device``; whether a copy is waited for is not the caller's to say."""
+        return self._moved(lambda tensor: on_device(tensor, device))
 
     def pin_memory(self) -> Packing:
         """This packing where a GPU can fetch it while other work goes on."""

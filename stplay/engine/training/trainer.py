@@ -128,8 +128,6 @@ class PackedTrainer(CountingTrainer):
             on_gpu=model.device.type == "cuda",
         )
         super().__init__(**arguments, data_collator=collator)
-        # The host would wait for the GPU in each step, where a batch is copied before it goes on.
-        self.accelerator.dataloader_config.non_blocking = True
         # Only now: the library has written its model card from its own loss and the triplets.
         self.loss = packed_loss
         self.triplets = self.train_dataset

@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate.utils.operations import send_to_device
+from checkout import ROOT
+from torch import Tensor
 
 from stplay.engine.packed.packing import (
     LONGEST_ROUNDED_TO,
@@ -18,6 +22,8 @@ from stplay.engine.packed.packing import (
     Bucket,
     Packing,
     _blocks,
+    cells_to_waste,
+    on_device,
     split,
 )
 
@@ -141,6 +147,59 @@ def test_moved_is_the_same_packing() -> None:
             assert (there is None) == (here is None)
             assert there is None or there.device.type == "meta"
     assert moved.positions(1).shape == moved.positions(None).shape == (1, 102)
+
+
+class Copied(Tensor):
+    """A tensor that notes how it was copied to a device that is not there."""
+
+    pinned = False
+    copies: list[tuple[str, bool]]
+
+    def is_pinned(self, device: Any = None) -> bool:
+        return self.pinned
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self.copies.append((device.type, non_blocking))
+        return self
+
+
+def noting(tensor: Tensor, pinned: bool, copies: list[tuple[str, bool]]) -> Tensor:
+    noting = tensor.as_subclass(Copied)
+    noting.pinned, noting.copies = pinned, copies
+    return noting
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+@pytest.mark.parametrize("kind", ["cuda", "mps", "xpu", "cpu"])
+def test_only_a_copy_from_pinned_memory_to_cuda_is_not_waited_for(kind: str, pinned: bool) -> None:
+    copies: list[tuple[str, bool]] = []
+    on_device(noting(torch.zeros(3), pinned, copies), torch.device(kind))
+    assert copies == [(kind, kind == "cuda" and pinned)]
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+@pytest.mark.parametrize("kind", ["cuda", "mps", "xpu", "cpu"])
+def test_a_packing_is_copied_so_whatever_accelerate_asks_for(kind: str, pinned: bool) -> None:
+    copies: list[tuple[str, bool]] = []
+    packing = Packing(sentences_of([3, 90, 7, 2]))._moved(
+        lambda tensor: noting(tensor, pinned, copies)
+    )
+    send_to_device({"packings": [packing]}, torch.device(kind), non_blocking=True)
+    assert copies == [(kind, kind == "cuda" and pinned)] * len(packing.tensors)
+
+
+def test_nobody_else_says_what_is_waited_for() -> None:
+    saying = {
+        path.name
+        for path in (ROOT / "stplay").rglob("*.py")
+        if "non_blocking" in path.read_text(encoding="utf-8")
+    }
+    assert saying == {"packing.py"}
+
+
+def test_only_cuda_wastes_more_than_a_cpu() -> None:
+    wasted = {kind: cells_to_waste(torch.device(kind)) for kind in ("cpu", "mps", "xpu", "cuda")}
+    assert {kind for kind, cells in wasted.items() if cells != MOST_WASTED_CELLS} == {"cuda"}
 
 
 def bucketed(lengths: Sequence[int]) -> Packing:
