@@ -31,6 +31,15 @@ HEAD = "=== python -m "  # parts the output of one process in a log from that of
 ERROR = re.compile(r"(?:[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b|Fatal Python error:)")
 REPLIES = "STPLAY_REPLIES"  # tells a process the number of the descriptor that it replies on
 
+# What torchrun, accelerate launch and mpirun tell each process, and torch and accelerate read.
+LAUNCHERS_OWN = {
+    *("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "ROLE_NAME"),
+    *("WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE", "ROLE_WORLD_SIZE"),
+    *("MASTER_ADDR", "MASTER_PORT", "FORK_LAUNCHED"),
+    *("MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+}
+LAUNCHERS_PREFIXES = ("TORCHELASTIC_", "ACCELERATE_", "FSDP_", "PMI_", "OMPI_COMM_", "MV2_COMM_")
+
 
 class Reply(msgspec.Struct, kw_only=True, tag=True, tag_field="type"):
     """What a process was asked for: one line, after those that tell how far it is."""
@@ -269,7 +278,8 @@ def _launch(
     module: str, arguments: tuple[str, ...], log: Path, replies: int | None = None
 ) -> Process:
     asked = replies is not None
-    environment = {**home.environment(), "PYTHONFAULTHANDLER": "1"}  # a crash is named in the log
+    environment = _unlaunched(home.environment())
+    environment["PYTHONFAULTHANDLER"] = "1"  # a crash is named in the log
     with _told(module), _appended(log, module) as output:
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
@@ -281,6 +291,18 @@ def _launch(
             pass_fds=(replies,) if asked else (),
             start_new_session=True,  # ctrl+c is the starter's
         )
+
+
+def _unlaunched(environment: dict[str, str]) -> dict[str, str]:
+    """``environment`` without what a launcher has told the processes that it started.
+
+    A shell may have it from one of them; torch and accelerate would wait for the others for ever.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in LAUNCHERS_OWN and not name.startswith(LAUNCHERS_PREFIXES)
+    }
 
 
 @contextmanager

@@ -40,6 +40,33 @@ def starters(source: str) -> list[str]:
     return found
 
 
+LAUNCHED = {
+    "RANK": "1",
+    "LOCAL_RANK": "1",
+    "WORLD_SIZE": "2",
+    "MASTER_ADDR": "127.0.0.1",
+    "MASTER_PORT": "1",
+    "OMPI_COMM_WORLD_SIZE": "2",
+    "PMI_SIZE": "2",
+    "ACCELERATE_USE_CPU": "true",
+    "TORCHELASTIC_RUN_ID": "none",
+}
+
+
+def test_what_a_launcher_has_left_in_a_shell_reaches_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in LAUNCHED.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RANKING", "1")
+    (tmp_path / "telling.py").write_text("import os\nprint(sorted(os.environ))", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    process.start("telling", log=tmp_path / "log").wait()
+    told = ast.literal_eval((tmp_path / "log").read_text(encoding="utf-8"))
+    assert {*LAUNCHED}.isdisjoint(told)
+    assert {"RANKING", "PATH", "PYTHONPATH"} <= {*told}
+
+
 def test_there_is_one_way_to_start_a_process() -> None:
     allowed = Path(process.__file__)
     sources = [*(ROOT / "stplay").rglob("*.py"), *(ROOT / "screens").rglob("*.py")]
