@@ -26,12 +26,13 @@ from parsedstyles import parse_all_once
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
-# Every Python that a test starts reads sitecustomize.py there, and forks where it can.
-FORKING = str(SUPPORT / "forking")
+# Every Python that a test starts reads sitecustomize.py there, and forks where it can; to none has
+# the machine a GPU, unless a test says so.
+FOR_ALL = [str(SUPPORT / "forking"), str(SUPPORT / "drivers")]
 SERVER = "STPLAY_TESTS_FORKSERVER"
 if SERVER not in os.environ:  # the processes of pytest-xdist share what the first one has made
     os.environ[SERVER] = str(Path(tempfile.mkdtemp(prefix="stplay-tests-")) / "socket")
-    paths = [FORKING, *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [*FOR_ALL, *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 ENVIRONMENT = dict(os.environ)
 # The files of which most tests start a process of the engine's, besides all in ``engine``.

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from stplay import __version__, home
 from stplay.encoding import corpora, protocol
 from stplay.encoding.protocol import CorpusFacts, ModelFacts
-from stplay.engine.worker.device import choose_gpu
+from stplay.engine.worker.device import DeviceWish, choose_gpu, settle_device
 from stplay.engine.worker.lastword import is_out_of_memory
 from stplay.engine.worker.libraries import import_quickly, quiet_libraries
 from stplay.engine.worker.stages import Stages
@@ -211,9 +211,11 @@ class EncodingProcess:
     def _open(self, stages: ToldStages) -> ModelFacts:
         """Load the model, in its thread."""
         quiet_libraries()
-        choose_gpu(use_cpu=False)
+        choose_gpu(DeviceWish())
         stages.progress("importing the libraries")
         import_quickly("sentence_transformers")
+        if told := settle_device(DeviceWish()):
+            print(told, file=sys.stderr)
         from stplay.engine.models.basemodel import open_model
         from stplay.engine.models.seentokens import SeenTokens
         from stplay.engine.packed.sentenceencoder import NotFiniteError, SentenceEncoder

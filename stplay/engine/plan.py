@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stplay.engine.worker.device import choose_gpu, device_name
+from stplay.engine.worker.device import DeviceWish, choose_gpu, device_name, settle_device
 from stplay.engine.worker.lastword import Advice, user_sentence
 from stplay.engine.worker.libraries import import_quickly, quiet_libraries
 from stplay.engine.worker.replies import Replies, reply
@@ -143,10 +143,15 @@ def _planned(replies: Replies) -> Plan:
     try:
         recipe = msgspec.convert(tomllib.loads(sys.stdin.read()), Recipe)
         quiet_libraries()
-        choose_gpu(use_cpu=recipe.training.use_cpu)
+        wish = DeviceWish.of_recipe(recipe.training)
+        choose_gpu(wish)
         stages.progress("importing the libraries")
         import_quickly("sentence_transformers")
-        return plan(recipe, stages)
+        told = settle_device(wish)
+        found = plan(recipe, stages)
+        if told:
+            found.notes = [told, *found.notes]
+        return found
     except Exception as error:
         sentence = user_sentence(error, Path.cwd(), advice)
         if sentence is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from stplay.engine.worker.device import DeviceWish
 from stplay.engine.worker.eventsink import EventSink, note
 from stplay.engine.worker.lastword import Advice
 from stplay.engine.worker.stages import Stages
@@ -55,7 +56,7 @@ def main() -> int:
         lambda events, stop: train(run, events, stop),
         lambda: remove_partial(run),
         advice,
-        use_cpu=lambda: run.recipe().training.use_cpu,
+        lambda: DeviceWish.of_recipe(run.recipe().training),
     )
     lock.release()
     return exit_code

@@ -43,6 +43,7 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, lt=1)]
 Name = Annotated[str, Meta(min_length=1)]
+OneGpu = Annotated[list[Annotated[int, Meta(ge=0)] | Name], Meta(min_length=1, max_length=1)]
 
 
 class Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
@@ -90,6 +91,9 @@ class TrainingSection(Section):
 
     The engine is ``fast``, over packed sentences, or ``stock``, the library's own path.
 
+    ``gpus`` names the GPU that is taken, by its UUID, the beginning of that, or its number in
+    nvidia-smi; without it, the one with the most free memory is.
+
     Of the ``save_total_limit`` checkpoints that are kept, the newest two are whole; the older
     ones are models without what only a resume needs.
     """
@@ -111,6 +115,7 @@ class TrainingSection(Section):
     max_grad_norm: NotNegative = 1.0
     bf16: bool = False
     use_cpu: bool = False
+    gpus: OneGpu | None = None
     seed: Annotated[int, Meta(ge=0, lt=2**32)] = 42
     logging_steps: Count = 500
     save_steps: Count = 500
@@ -220,6 +225,10 @@ def _allowed(kind: Any) -> str:
         return "one of " + ", ".join(f'"{choice}"' for choice in arguments)
     if origin is Annotated:
         base, limits = arguments
+        if get_origin(base) is list:
+            return (
+                'a list of one GPU, by its UUID or number in nvidia-smi, such as ["GPU-8932f937"]'
+            )
         words = {int: "a whole number", float: "a number", str: "a name or path"}[base]
         if limits.ge is not None:
             words += f" of at least {limits.ge}"
@@ -256,8 +265,9 @@ def _mistake(field: str, value: object) -> list[Mistake]:
 def _fits(value: object, kind: Any) -> bool:
     try:
         msgspec.convert(value, kind)
-        if isinstance(value, str):
-            value.encode()  # a path of broken text cannot be written down
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str):
+                text.encode()  # a path of broken text cannot be written down
     except (msgspec.ValidationError, UnicodeEncodeError):
         return False
     # TOML knows nan, which passes every bound, and inf; its whole numbers have 64 bits.

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cardmodel import LAYERS, make_card_model
 
-from stplay.engine.worker.device import choose_gpu, device_name
+from stplay.engine.worker.device import DeviceWish, choose_gpu, device_name
 from stplay.engine.worker.libraries import quiet_libraries, versions
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Event, Noted
@@ -372,7 +372,7 @@ def main() -> int:
     parser.add_argument("folder", nargs="?", type=Path, help="triplets: dev.jsonl and test.jsonl")
     parser.add_argument("--cpu", action="store_true", help="a tiny version, without a GPU")
     options = parser.parse_args()
-    choose_gpu(use_cpu=options.cpu)
+    choose_gpu(DeviceWish(use_cpu=options.cpu))
     quiet_libraries()
     import torch
 

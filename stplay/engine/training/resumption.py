@@ -20,6 +20,7 @@ from stplay.text import count, printable
 MAY_CHANGE = (
     "training.save_total_limit",
     "training.use_cpu",
+    "training.gpus",
     "loss.mini_batch_size",
     "model.allow_pickle",
     "model.allow_new_weights",

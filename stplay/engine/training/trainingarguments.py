@@ -43,6 +43,7 @@ def training_arguments(
     evaluation = recipe.evaluation
     values: dict[str, Any] = recipe.to_dict()["training"]
     del values["engine"]
+    values.pop("gpus", None)  # it has been shown to the libraries alone
     # transformers 5 takes the ratio under the name of the steps.
     values["warmup_steps"] = values.pop("warmup_ratio")
     values["bf16"] = precision == "bf16"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from stplay.engine.worker.device import choose_gpu
+from stplay.engine.worker.device import DeviceWish, choose_gpu, settle_device
 from stplay.engine.worker.eventsink import EventSink, note
 from stplay.engine.worker.heartbeat import Heartbeat
 from stplay.engine.worker.lastword import Advice, last_word, print_error
@@ -28,11 +28,12 @@ def perform(
     work: Callable[[EventWriter, StopSignal], None],
     clean_up: Callable[[], None],
     advice: Advice,
-    use_cpu: Callable[[], bool] = lambda: False,
+    device: Callable[[], DeviceWish] = DeviceWish,
 ) -> int:
     """Do ``work``, tell all of it as ``events``, and return the exit code.
 
-    Where it fails or is stopped, ``clean_up`` is called before the last word.
+    It is done on the ``device`` that is wished for. Where it fails or is stopped, ``clean_up`` is
+    called before the last word.
     """
     stop = StopSignal()
     heartbeat = Heartbeat(events)
@@ -42,8 +43,11 @@ def perform(
             events.write(worker_started())
             heartbeat.start()
             quiet_libraries()
-            choose_gpu(use_cpu=use_cpu())
+            wish = device()
+            choose_gpu(wish)
             import_libraries(Stages(events), stop)
+            if told := settle_device(wish):
+                note(events, told)
             stop.deferred = False
             stop.check()
             work(events, stop)
