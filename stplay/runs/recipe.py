@@ -90,6 +90,8 @@ class TrainingSection(Section):
 
     The engine is ``fast``, over packed sentences, or ``stock``, the library's own path.
 
+    A GPU that has no ``bf16`` takes ``fp16`` in its place; both need CUDA.
+
     Of the ``save_total_limit`` checkpoints that are kept, the newest two are whole; the older
     ones are models without what only a resume needs.
     """
@@ -110,6 +112,7 @@ class TrainingSection(Section):
     adam_epsilon: Positive = 1e-8
     max_grad_norm: NotNegative = 1.0
     bf16: bool = False
+    fp16: bool = False
     use_cpu: bool = False
     seed: Annotated[int, Meta(ge=0, lt=2**32)] = 42
     logging_steps: Count = 500

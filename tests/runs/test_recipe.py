@@ -49,6 +49,7 @@ TYPED: dict[str, tuple[str, object]] = {
     "training.adam_epsilon": ("1e-6", 1e-6),
     "training.max_grad_norm": ("0", 0.0),
     "training.bf16": ("true", True),
+    "training.fp16": ("true", True),
     "training.use_cpu": (" true ", True),
     "training.seed": ("0", 0),
     "training.logging_steps": ("1", 1),
