@@ -113,8 +113,8 @@ WORKER = WorkerStarted(host="gpu-box", pid=4711, process_started=1.0)
         (Noted(level="warning", text="Look\nhere."), "warning: Look here."),
         (
             PackingShrunk(step=1499, most_tokens=2048),
-            "warning: The memory ran out in step 1,500; it was taken again, and from there on 2,048 "
-            "tokens go through the model together at most.",
+            "warning: The memory ran out in step 1,500; it was taken again, and from there on "
+            "2,048 tokens go through the model together at most.",
         ),
         (RunResumed(step=1500), "resumed after step 1,500"),
         (RunFinished(outcome="completed", exit_code=0), "completed"),
