@@ -50,7 +50,8 @@ LABELS = {
     "training.learning_rate": "Learning rate",
     PRECISION: "Precision",
 }
-PRECISIONS = [("bf16 where the GPU has it", "true"), ("float32", "false")]
+# Two fields of a recipe, of which fp16 counts where both are set.
+PRECISIONS = [("bf16 where the GPU has it", "true"), ("fp16", "fp16"), ("float32", "false")]
 DATA_FIELDS = ("data.train", "data.dev", "data.test")
 SUGGESTIONS = {"model.base": MODELS, **dict.fromkeys(DATA_FIELDS, DATA)}
 
@@ -63,7 +64,10 @@ def identifier(name: str) -> str:
 def given(values: dict[str, Any], name: str) -> Any:
     """The value that a recipe's plain ``values`` give a field, ``section.name``."""
     section, _, field = name.partition(".")
-    return values.get(section, {}).get(field, False if name == PRECISION else None)
+    table = values.get(section, {})
+    if name == PRECISION and table.get("fp16"):
+        return "fp16"
+    return table.get(field, False if name == PRECISION else None)
 
 
 def text_of(values: dict[str, Any], name: str) -> str:
@@ -235,6 +239,8 @@ class RecipeForm(VerticalScroll):
         if name in ("data.train", "data.train_rows", BATCH):
             self.fields[BATCH].finding = ""
         table = self.values.setdefault(section, {})
+        if name == PRECISION:
+            value, table["fp16"] = text == "true", text == "fp16"
         if value is None:
             table.pop(field, None)
         else:

@@ -16,6 +16,7 @@ from stplay.jobs.events import (
     Evaluated,
     Event,
     Noted,
+    PackingShrunk,
     Replaced,
     RunFinished,
     RunResumed,
@@ -32,6 +33,7 @@ from stplay.runs.traininglog import (
     TRAINING_STAGE,
     TrainingLog,
     engine_words,
+    shrunk_words,
     started_epoch_words,
 )
 from stplay.text import count, decimals, duration, printable, size
@@ -153,6 +155,8 @@ class PlainView:
                 return f"warning: {REPLACED}"
             case Noted():
                 return f"{event.level}: {printable(event.text)}"
+            case PackingShrunk():
+                return f"warning: {shrunk_words(event)}"
             case RunResumed():
                 return f"resumed after step {count(event.step)}"
             case RunFinished():

@@ -122,7 +122,7 @@ def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> MiniBatchC
         if sum(taken[1:]) > SECONDS:
             break
     together = min(most_tokens, fast.engine.largest_batch_tokens or most_tokens)
-    held = together * fast.bytes_a_token + (recalled if forwards > 1 else 0)
+    held = fast.footprint.nbytes(together) + (recalled if forwards > 1 else 0)
     steps = sorted(taken[1:])  # the first takes longer
     return MiniBatchChoice(
         mini_batch_size=mini_batch_size,

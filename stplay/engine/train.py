@@ -94,7 +94,7 @@ def prepare(run: Run, stages: Stages) -> PreparedTraining:
     past = Resumption(run, recipe)
     precision, why = precision_of(recipe)
     if why is not None:
-        note(stages.events, f"{why}; the training runs in float32 instead of bf16.")
+        note(stages.events, f"{why}; the training runs in {precision}.")
 
     data = TrainingData(recipe, stages)
     past.check_rows(data.rows, data.fingerprints)

@@ -48,7 +48,8 @@ class Engine(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     ``why`` tells why it is the library's although it was not asked for. ``most_tokens`` go through
     the model together, a batch has ``batch_tokens`` on average and ``largest_batch_tokens`` at
-    most, each takes ``bytes_a_token`` of memory, and ``vocabulary_rows`` are trained.
+    most, each takes ``bytes_a_token`` of memory, all that go together ``bytes_a_packing`` besides,
+    and ``vocabulary_rows`` are trained.
     """
 
     name: Literal["fast", "stock"]
@@ -57,6 +58,7 @@ class Engine(msgspec.Struct, kw_only=True, omit_defaults=True):
     batch_tokens: Whole | None = None
     largest_batch_tokens: Whole | None = None
     bytes_a_token: Whole | None = None
+    bytes_a_packing: Whole | None = None
     vocabulary_rows: Whole | None = None
 
 
@@ -176,6 +178,16 @@ class RunResumed(Event, kw_only=True):
     step: Step
 
 
+class PackingShrunk(Event, kw_only=True):
+    """Memory ran out in the step after ``step``, which was taken again.
+
+    From there on at most ``most_tokens`` go through the model together, where the run goes on too.
+    """
+
+    step: Step
+    most_tokens: Whole
+
+
 class RunFinished(Event, kw_only=True):
     """The end of a training process; ``details`` is the traceback of a failure."""
 
@@ -212,5 +224,6 @@ KnownEvent = (
     | CheckpointSaved
     | Noted
     | RunResumed
+    | PackingShrunk
     | RunFinished
 )

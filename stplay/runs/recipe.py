@@ -94,6 +94,8 @@ class TrainingSection(Section):
     ``gpus`` names the GPU that is taken, by its UUID, the beginning of that, or its number in
     nvidia-smi; without it, the one with the most free memory is.
 
+    A GPU that has no ``bf16`` takes ``fp16`` in its place; both need CUDA.
+
     Of the ``save_total_limit`` checkpoints that are kept, the newest two are whole; the older
     ones are models without what only a resume needs.
     """
@@ -114,6 +116,7 @@ class TrainingSection(Section):
     adam_epsilon: Positive = 1e-8
     max_grad_norm: NotNegative = 1.0
     bf16: bool = False
+    fp16: bool = False
     use_cpu: bool = False
     gpus: OneGpu | None = None
     seed: Annotated[int, Meta(ge=0, lt=2**32)] = 42

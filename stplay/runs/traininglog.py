@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from stplay.jobs.events import (
     CheckpointSaved,
     Engine,
     Epoch,
     Evaluated,
     Event,
+    Noted,
+    PackingShrunk,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -39,6 +43,14 @@ def engine_words(engine: Engine | None) -> str:
     if engine.vocabulary_rows is not None:
         words += f", {count(engine.vocabulary_rows)} rows of the vocabulary"
     return words
+
+
+def shrunk_words(shrunk: PackingShrunk) -> str:
+    """That memory ran out, and how the run goes on."""
+    return (
+        f"The memory ran out in step {count(shrunk.step + 1)}; it was taken again, and from there "
+        f"on {count(shrunk.most_tokens)} tokens go through the model together at most."
+    )
 
 
 def epoch_words(epoch: Epoch | None, rows: int | None) -> str:
@@ -195,8 +207,17 @@ class TrainingLog(WorkLog):
                 self.started, self.status, self._trained = event, "running", True
             case RunResumed():
                 self._drop_after(event.step)
+            case PackingShrunk():
+                self._shrink(event)
             case RunFinished(outcome="failed") if self._stood == "stopped" and not self._trained:
                 self.status = "stopped"  # it could not go on, and stands where it stood
+
+    def _shrink(self, event: PackingShrunk) -> None:
+        words = shrunk_words(event)
+        self.notes.append(Noted(time=event.time, level="warning", text=words))
+        if self.started is not None and self.started.engine is not None:
+            engine = replace(self.started.engine, most_tokens=event.most_tokens)
+            self.started = replace(self.started, engine=engine)
 
     def _progress(self, event: StageProgressed) -> None:
         if event.stage == TRAINING_STAGE:

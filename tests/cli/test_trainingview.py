@@ -19,6 +19,7 @@ from stplay.jobs.events import (
     Evaluated,
     Event,
     Noted,
+    PackingShrunk,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -110,6 +111,11 @@ WORKER = WorkerStarted(host="gpu-box", pid=4711, process_started=1.0)
             "step 1,500  checkpoint saved; 2 kept, 3.0 MiB on disk",
         ),
         (Noted(level="warning", text="Look\nhere."), "warning: Look here."),
+        (
+            PackingShrunk(step=1499, most_tokens=2048),
+            "warning: The memory ran out in step 1,500; it was taken again, and from there on "
+            "2,048 tokens go through the model together at most.",
+        ),
         (RunResumed(step=1500), "resumed after step 1,500"),
         (RunFinished(outcome="completed", exit_code=0), "completed"),
         (RunFinished(outcome="failed", exit_code=1, error="No."), "failed: No."),

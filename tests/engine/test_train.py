@@ -84,7 +84,9 @@ def test_run_started_tells_precision_instead_of_hiding_it(finished: tuple[Run, s
     assert log.started.device.startswith("CPU")
     assert log.started.total_steps == 24
     assert log.started.rows == {"train": 80, "dev": 24, "test": 24}
-    assert any("float32 instead of bf16" in note.text for note in log.notes)
+    assert any(
+        "bf16 needs a CUDA GPU; the training runs in float32" in note.text for note in log.notes
+    )
 
 
 def test_the_log_has_the_cards_rows(finished: tuple[Run, str]) -> None:

@@ -44,6 +44,7 @@ TYPED: dict[str, tuple[str, object]] = {
     "training.adam_epsilon": ("1e-6", 1e-6),
     "training.max_grad_norm": ("0", 0.0),
     "training.bf16": ("true", True),
+    "training.fp16": ("true", True),
     "training.use_cpu": (" true ", True),
     "training.gpus": ('["GPU-8932f937"]', ["GPU-8932f937"]),
     "training.seed": ("0", 0),

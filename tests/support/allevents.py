@@ -7,6 +7,7 @@ from stplay.jobs.events import (
     Evaluated,
     Event,
     Noted,
+    PackingShrunk,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -59,6 +60,7 @@ EVENTS: list[Event] = [
     CheckpointSaved(step=500, path="checkpoints/checkpoint-500", kept=2, disk_bytes=12345),
     Noted(level="warning", text='two\nlines, "quotes", \x1b[31mred\x1b[0m, 日本語, \u2028'),
     RunResumed(step=500),
+    PackingShrunk(step=500, most_tokens=888),
     RunFinished(outcome="completed", exit_code=0),
     RunFinished(outcome="failed", exit_code=1, error="no", details="Traceback\n  line"),
 ]

@@ -149,6 +149,12 @@ class Packing:
             mine.copy_(theirs)
         self.lengths = other.lengths
 
+    def unpacked(self) -> list[TokenIds]:
+        """The ids of each sentence, in the order given; waits for the device that has them."""
+        ids = self.ids[0, : sum(self.lengths)].cpu().numpy().astype(np.int32)
+        laid_out = np.split(ids, [*accumulate(self.lengths)][:-1])
+        return [laid_out[place] for place in self.places.tolist()]
+
     def copied(self) -> Packing:
         """The same, in memory of its own."""
         return self._moved(torch.clone)

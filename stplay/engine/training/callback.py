@@ -123,7 +123,7 @@ class EventCallback(TrainerCallback, ExportableState):
                 tokens_per_second=(tokens - tokens_then) / seconds,
             )
         )
-        if gradient_norm is not None and _finite(gradient_norm) is None:
+        if gradient_norm is not None and _finite(gradient_norm) is None and not trainer.scales:
             note(self.events, f"The gradient of step {state.global_step} is not finite.")
         elif loss is None:
             note(self.events, f"A loss up to step {state.global_step} is not finite.")

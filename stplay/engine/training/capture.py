@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stplay.engine.packed.packing import Bucket, Packing
+from stplay.engine.training import memory
 
 Embed = Callable[[Packing], Tensor]
 
@@ -102,15 +103,20 @@ class Capture:
             if self.sums is None:
                 self.sums = Sums(_used(self.embed, packing, self.parameters))
             self.recordings[bucket] = self.record(self.embed, self.sums, packing)
+            return self.recordings[bucket]
         except Exception as error:  # whatever it is, a training goes on without
-            self.most = 0
-            self.recordings.clear()  # they need memory, which may be what was missing
-            first: BaseException = error
-            while first.__context__ is not None:  # a capture that is broken off fails once more
-                first = first.__context__
-            why = (str(first) or type(first).__name__).splitlines()[0]
-            self.tell(f"Steps are not recorded on this GPU, which makes them slower: {why}")
-        return self.recordings.get(bucket)
+            why = _why(error)
+        # Only now: the error and its frames hold what the recording took.
+        self.forget(packing.ids.device)
+        self.tell(f"Steps are not recorded on this GPU, which makes them slower: {why}")
+        return None
+
+    def forget(self, device: torch.device) -> None:
+        """Let go of all recordings, and make none: the memory on ``device`` is wanted elsewhere."""
+        self.most = 0
+        self.recordings.clear()
+        self.sums = None
+        memory.release(device)
 
 
 class _Replay(torch.autograd.Function):
@@ -126,6 +132,13 @@ class _Replay(torch.autograd.Function):
         ctx.sums.stand_in()
         ctx.recording.backward()
         return None, None, None
+
+
+def _why(error: BaseException) -> str:
+    """The first line of what began it: a capture that is broken off fails once more."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _used(embed: Embed, packing: Packing, parameters: Sequence[nn.Parameter]) -> list[nn.Parameter]:

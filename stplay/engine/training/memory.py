@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import torch
@@ -12,6 +14,31 @@ from torch import Tensor, nn
 # Of what is free: gradients on their way back and what the allocators keep need some too.
 SHARE = 0.6
 CGROUP = Path("/sys/fs/cgroup")
+
+
+class Footprint(NamedTuple):
+    """What a packing takes until its gradients are known: ``constant`` bytes, and some ``a_token``.
+
+    Constant is what does not grow with it: in half precision, a copy of each matrix of the model.
+    """
+
+    constant: int
+    a_token: int
+
+    @classmethod
+    def of(cls, small: tuple[int, int], large: tuple[int, int]) -> Footprint:
+        """That of which two packings, of so many tokens, take so many bytes."""
+        (tokens, taken), (more_tokens, more_taken) = small, large
+        a_token = max(1, round((more_taken - taken) / (more_tokens - tokens)))
+        return cls(max(0, more_taken - a_token * more_tokens), a_token)
+
+    def nbytes(self, tokens: int) -> int:
+        """The bytes that a packing of ``tokens`` takes."""
+        return self.constant + tokens * self.a_token
+
+    def tokens(self, nbytes: float) -> int:
+        """How many tokens fit into ``nbytes``."""
+        return max(0, int((nbytes - self.constant) / self.a_token))
 
 
 def available_bytes(device: torch.device) -> int:
@@ -25,6 +52,13 @@ def available_bytes(device: torch.device) -> int:
     except (OSError, ValueError):  # no container, or one without a limit
         return free
     return min(free, most - used)
+
+
+def release(device: torch.device) -> None:
+    """Free what nobody uses on ``device``: what errors held in circles, and what is kept spare."""
+    gc.collect()
+    if device.type != "cpu":
+        torch.get_device_module(device).empty_cache()
 
 
 def state_bytes(model: nn.Module) -> int:

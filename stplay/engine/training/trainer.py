@@ -18,12 +18,19 @@ from torch.utils.data import BatchSampler, DataLoader
 from transformers.trainer_utils import EvalLoopOutput
 
 from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
-from stplay.engine.packed.packing import GPU_MOST_WASTED_CELLS, Bucket, Packing, split
+from stplay.engine.packed.packing import GPU_MOST_WASTED_CELLS, Bucket, Packing, TokenIds, split
+from stplay.engine.training import memory
 from stplay.engine.training.loss import PackedRankingLoss
 from stplay.engine.training.numberedtriplets import NumberedTriplets
+from stplay.engine.training.randomstate import RandomState
 from stplay.engine.training.tokens import TokenizedSplit
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
+from stplay.engine.worker.eventsink import EventSink
+from stplay.engine.worker.lastword import is_out_of_memory
+from stplay.jobs.events import PackingShrunk
 from stplay.sources.datasources import COLUMNS
+
+Batch = dict[str, Any]
 
 
 class CountingTrainer(SentenceTransformerTrainer):
@@ -50,20 +57,34 @@ class CountingTrainer(SentenceTransformerTrainer):
         # would also have to be waited for in each step, to see whether its loss is finite.
         self.args.logging_nan_inf_filter = False
 
+    @property
+    def scales(self) -> bool:
+        """Whether losses are scaled, as in fp16; a gradient that is then not finite skips a step.
+
+        The next ones have a smaller scale.
+        """
+        return self.accelerator.scaler is not None
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        """The scale of the losses so far, where losses are scaled on this machine too."""
+        if self.scales:
+            super()._load_scaler(checkpoint)
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Tell ``logs``; a loss that was not finite does not spoil the figures after it."""
         if "loss" in logs:
             self._tr_loss.zero_()  # the library has subtracted it from itself
         super().log(logs, start_time)
 
-    def training_step(
-        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
-    ) -> Tensor:
-        """One step; the counts stay on the device, so that nothing waits for them."""
+    def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> Tensor:
+        """One batch of a step; the counts stay on the device, so that nothing waits for them."""
         self._count(inputs)
+        return self._take(model, inputs, num_items_in_batch)
+
+    def _take(self, model: Any, inputs: Batch, num_items_in_batch: Any) -> Tensor:
         return super().training_step(model, inputs, num_items_in_batch)
 
-    def _count(self, inputs: dict[str, Any]) -> None:
+    def _count(self, inputs: Batch) -> None:
         # A static embedding has offsets and no mask; a bag of words has only its counts.
         of_rows = ("offsets", "attention_mask", "input_ids", "sentence_embedding")
         self.samples_seen += next(
@@ -87,28 +108,31 @@ class PackedCollator(SentenceTransformerDataCollator):
 
     def __call__(self, features: list[dict[str, Any]]) -> dict[str, list[Packing]]:
         """The packings of a batch: all its anchors, then its positives, then its negatives."""
-        sentences = [row[column] for column in COLUMNS for row in features]
+        return {"packings": self.pack([row[column] for column in COLUMNS for row in features])}
+
+    def pack(self, sentences: list[TokenIds]) -> list[Packing]:
+        """The packings of ``sentences``, in their order."""
         lengths = [len(sentence) for sentence in sentences]
         ranges = [*split(lengths, self.most_tokens)]
         if not self.on_gpu:
-            return {"packings": [Packing(sentences[each.start : each.stop]) for each in ranges]}
+            return [Packing(sentences[each.start : each.stop]) for each in ranges]
         bucket = Bucket.of(lengths)
         # What is recorded keeps its memory, and steps that are not need as much again.
         fits = 2 * bucket.tokens <= self.most_tokens
         if not fits or bucket.cells > GPU_MOST_WASTED_CELLS:
             bucket = None
-        packings = [
+        return [
             Packing(sentences[each.start : each.stop], GPU_MOST_WASTED_CELLS, bucket)
             for each in ranges
         ]
-        return {"packings": packings}
 
 
 class PackedTrainer(CountingTrainer):
     """The library's trainer, its steps and evaluations over packed sentences.
 
     Batches, their order, the optimizer and its schedule are the library's: it is given the
-    triplets, and here their token ids take their place.
+    triplets, and here their token ids take their place. Where memory runs out, the step is taken
+    again in smaller packings, which gradient caching makes exact, but for what dropout draws.
     """
 
     def __init__(
@@ -118,21 +142,90 @@ class PackedTrainer(CountingTrainer):
         tokenized: TokenizedSplit,
         most_tokens: int,
         vocabulary: VocabularyInUse | None,
+        events: EventSink,
         **arguments: Any,
     ) -> None:
-        """``arguments`` are those of the library's trainer, its own loss among them."""
+        """``arguments`` are those of the library's trainer, its own loss among them.
+
+        ``events`` are told where memory ran out.
+        """
         model = arguments["model"]
-        collator = PackedCollator(
+        self.collator = PackedCollator(
             preprocess_fn=model.preprocess,
             most_tokens=most_tokens,
             on_gpu=model.device.type == "cuda",
         )
-        super().__init__(**arguments, data_collator=collator)
+        super().__init__(**arguments, data_collator=self.collator)
         # Only now: the library has written its model card from its own loss and the triplets.
         self.loss = packed_loss
         self.triplets = self.train_dataset
         self.train_dataset = tokenized.rows
         self.vocabulary = vocabulary
+        self.events = events
+        self._taken: list[Batch] = []
+        self._told: Tensor | float = 0.0
+
+    def get_batch_samples(self, *arguments: Any, **named: Any) -> tuple[list[Any], Any]:
+        """The batches of the next step, of which none is taken yet."""
+        self._taken, self._told = [], 0.0
+        return super().get_batch_samples(*arguments, **named)
+
+    def _take(self, model: Any, inputs: Batch, num_items_in_batch: Any) -> Tensor:
+        if not self._taken:
+            self._random_state = RandomState(self.args.device)
+        self._taken.append(inputs)
+        self._pack_again([inputs])  # as it may have been packed before memory ran out
+        loss = self._try(model, [inputs], num_items_in_batch)
+        if loss is None:
+            while loss is None:
+                loss = self._try(model, self._taken, num_items_in_batch)
+            most_tokens = self.collator.most_tokens
+            self.events.write(PackingShrunk(step=self.state.global_step, most_tokens=most_tokens))
+            loss = loss - self._told  # what was told of the batches before holds no longer
+        self._told = self._told + loss
+        return loss
+
+    def _try(self, model: Any, batches: list[Batch], num_items_in_batch: Any) -> Tensor | None:
+        """The loss of ``batches``, forward and backward.
+
+        ``None`` where memory ran out; all is then as before the step, but in smaller packings.
+        """
+        take = super()._take
+        try:
+            losses = [take(model, batch, num_items_in_batch) for batch in batches]
+            return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+        except Exception as error:
+            if not is_out_of_memory(error) or not self._shrink():
+                raise
+        # Only now: the error and its frames hold what the step took.
+        model.zero_grad()
+        if self.loss.capture is not None:
+            self.loss.capture.forget(self.args.device)
+        memory.release(self.args.device)
+        self._random_state.put_back()
+        self._pack_again(self._taken)
+        return None
+
+    def _shrink(self) -> bool:
+        """Halve what goes through together; ``False`` where each sentence is alone already."""
+        packings = [each for batch in self._taken for each in batch["packings"] if len(each) > 1]
+        if not packings:
+            return False
+        before = self.collator.most_tokens
+        largest = max(sum(packing.lengths) for packing in packings)
+        self.collator.most_tokens = min(before, largest) // 2
+        self.loss.most_recalled = self.loss.most_recalled * self.collator.most_tokens // before
+        return True
+
+    def _pack_again(self, batches: list[Batch]) -> None:
+        """Pack those ``batches`` anew of which more goes through together than may now."""
+        most = self.collator.most_tokens
+        for batch in batches:
+            packings: list[Packing] = batch["packings"]
+            if any(len(each) > 1 and sum(each.lengths) > most for each in packings):
+                sentences = [ids for packing in packings for ids in packing.unpacked()]
+                packed = self.collator.pack(sentences)
+                batch["packings"] = [packing.to(self.args.device) for packing in packed]
 
     def get_batch_sampler(self, dataset: Dataset, *arguments: Any, **named: Any) -> Any:
         """The library's sampler, which tells duplicates by the sentences, not by their tokens."""
@@ -145,7 +238,7 @@ class PackedTrainer(CountingTrainer):
         """The packings of a batch, and no labels."""
         return inputs["packings"], None
 
-    def _count(self, inputs: dict[str, Any]) -> None:
+    def _count(self, inputs: Batch) -> None:
         packings: list[Packing] = inputs["packings"]
         self.samples_seen += sum(map(len, packings)) // len(COLUMNS)
         self.tokens_seen = self.tokens_seen + sum(sum(packing.lengths) for packing in packings)

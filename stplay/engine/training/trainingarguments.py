@@ -11,18 +11,26 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraini
 from stplay.engine.models.inputmodules import tasks_of_columns
 from stplay.runs.recipe import Recipe
 
-Precision = Literal["bf16", "float32"]
+Precision = Literal["bf16", "fp16", "float32"]
+
+TYPES: dict[Precision, torch.dtype] = {
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "float32": torch.float32,
+}
 
 
 def precision_of(recipe: Recipe) -> tuple[Precision, str | None]:
-    """What ``recipe`` trains in on this machine, and why that is not what it asks for."""
-    if not recipe.training.bf16:
+    """What ``recipe`` trains in on this machine, and where that is not what it asks for, why."""
+    training = recipe.training
+    asked: Precision = "fp16" if training.fp16 else "bf16" if training.bf16 else "float32"
+    if asked == "float32":
         return "float32", None
     if not torch.cuda.is_available():  # also where the recipe hides it
-        return "float32", "bf16 needs a CUDA GPU"
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
-        return "float32", "This GPU has no bf16"
-    return "bf16", None
+        return "float32", f"{asked} needs a CUDA GPU"
+    if asked == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return "fp16", "This GPU has no bf16"  # a T4 or a V100, for which fp16 is made
+    return asked, None
 
 
 def training_arguments(
@@ -46,7 +54,7 @@ def training_arguments(
     values.pop("gpus", None)  # it has been shown to the libraries alone
     # transformers 5 takes the ratio under the name of the steps.
     values["warmup_steps"] = values.pop("warmup_ratio")
-    values["bf16"] = precision == "bf16"
+    values["bf16"], values["fp16"] = precision == "bf16", precision == "fp16"
     has_dev = recipe.data.dev is not None
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder),

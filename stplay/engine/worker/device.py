@@ -35,9 +35,10 @@ class DeviceWish(NamedTuple):
 
     @classmethod
     def of_recipe(cls, training: TrainingSection) -> DeviceWish:
-        """What a recipe wishes for: who asks for bf16 or names a GPU wants one."""
+        """What a recipe wishes for: who asks for bf16 or fp16, or names one, wants one."""
         gpu = training.gpus[0] if training.gpus else None
-        return cls(training.use_cpu, gpu, training.bf16 or gpu is not None)
+        half = training.bf16 or training.fp16
+        return cls(training.use_cpu, gpu, half or gpu is not None)
 
 
 def choose_gpu(wish: DeviceWish) -> None:

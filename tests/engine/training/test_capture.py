@@ -5,7 +5,6 @@ CUDA graphs need a GPU: what stands for one here computes anew, in the places th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import pytest
 import torch
 from architectures import ARCHITECTURES, WIDTH, Architecture, encoder, texts
 from conftest import write_triplets
+from fasttraining import FastTraining
+from rerun import Rerun
 from sentence_transformers.util import cos_sim
-from smallmodels import small_model
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -25,43 +25,12 @@ from stplay.engine.packed.packing import Bucket, Packing
 from stplay.engine.training.capture import RECORDED_WHEN_SEEN, Capture, Embed, Recording, Sums
 from stplay.engine.training.embedder import Embedder
 from stplay.engine.training.loss import PackedRankingLoss
-from stplay.engine.worker.stages import Stages
-from stplay.jobs.eventlog import EventWriter
-from stplay.runs import recipe
 
 LENGTHS = {
     "all equal": [9] * 6,
     "unequal": [3, 90, 7, 2, 45, 8],
     "as long as can be": [512, 3, 511],
 }
-NOTHING = Stages(EventWriter(Path(os.devnull)))
-
-
-class Rerun:
-    """Records by computing again what is asked for, and counts."""
-
-    def __init__(self) -> None:
-        self.forwards = self.backwards = self.recorded = 0
-
-    def __call__(self, embed: Embed, sums: Sums, packing: Packing) -> Recording:
-        self.recorded += 1
-        packing = packing.copied()
-        made: list[Tensor] = []
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            embeddings = embed(packing)
-        gradient = torch.empty_like(embeddings)
-
-        def forward() -> None:
-            self.forwards += 1
-            with torch.enable_grad():
-                made[:] = [embed(packing)]
-            embeddings.copy_(made[0].detach())
-
-        def backward() -> None:
-            self.backwards += 1
-            sums.add(torch.autograd.grad(made[0], sums.parameters, gradient))
-
-        return Recording(packing, embeddings, gradient, forward, backward)
 
 
 def fail(embed: Embed, sums: Sums, packing: Packing) -> Recording:
@@ -320,45 +289,17 @@ Trained = Callable[..., tuple[list[float], dict[str, Tensor], Rerun]]
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Trains in this process: the losses, the weights, and what was replayed."""
-    from sentence_transformers.sentence_transformer import losses
-
-    from stplay.engine.data.triplets import load_split
-    from stplay.engine.training.fastpath import FastPath
-    from stplay.engine.training.trainingarguments import training_arguments
-
     folder = tmp_path_factory.mktemp("trained")
     write_triplets(folder / "train.jsonl", 160)
 
     def train(on_gpu: bool, **training: Any) -> tuple[list[float], dict[str, Tensor], Rerun]:
-        common = {"max_steps": 12, "per_device_train_batch_size": 8, "logging_steps": 1}
-        values = {
-            "data": {"train": str(folder), "dev": None, "test": None},
-            "training": common | {"learning_rate": 1e-3} | training,
-        }
-        chosen, record = recipe.build(values, "test"), Rerun()
-        model = small_model(3, folder / "transformer")
-        for module in model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("STPLAY_HOME", str(folder / "home"))
-            split = load_split(str(folder), "train", None, NOTHING)
-            fast = FastPath(chosen, model, {"train": split}, "float32", NOTHING, None)
-            arguments = training_arguments(chosen, model, "float32", folder / "checkpoints")
-            trainer = fast.trainer(
-                model=model,
-                args=arguments,
-                train_dataset=split.triplets,
-                loss=losses.CachedMultipleNegativesRankingLoss(model),
-            )
-            if on_gpu:
-                loss: Any = trainer.loss
-                collator: Any = trainer.data_collator
-                loss.capture = Capture(loss.embed, model.parameters(), record, pytest.fail)
-                collator.on_gpu = True
-            trainer.train()
-        found = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-        return found, {name: each.detach() for name, each in model.state_dict().items()}, record
+        made, record = FastTraining(folder, **training), Rerun()
+        if on_gpu:
+            parameters = made.model.parameters()
+            made.loss.capture = Capture(made.loss.embed, parameters, record, pytest.fail)
+            made.trainer.collator.on_gpu = True
+        made.trainer.train()
+        return made.losses, made.weights, record
 
     return train
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,16 @@ import psutil
 import pytest
 import torch
 from architectures import Architecture, encoder, texts
+from fasttraining import FastTraining
+from sentence_transformers import SentenceTransformer
+from smallmodels import random_triplets
 from torch import Tensor, nn
+from widemodel import make_wide_model
 
 from stplay.engine.packed.packedmodel import PackedModel
 from stplay.engine.packed.packing import Packing
 from stplay.engine.training import memory
+from stplay.engine.training.trainingarguments import Precision
 
 
 def test_what_is_free() -> None:
@@ -94,3 +100,59 @@ def test_no_parameter_keeps_a_node_of_the_measurement(
     assert memory.saved_bytes(model, forward) > 0
     gc.collect()
     assert not any(accumulating(each).metadata for each in model.parameters())
+
+
+def test_what_does_not_grow_is_counted_once() -> None:
+    found = memory.Footprint.of((100, 700), (300, 1100))
+    assert found == memory.Footprint(constant=500, a_token=2)
+    assert found.nbytes(1000) == 2500
+    assert found.tokens(2500) == 1000
+    assert found.tokens(100) == 0
+    # Of sentences of other lengths, less may come of more; a token takes something all the same.
+    assert memory.Footprint.of((100, 700), (300, 600)).a_token == 1
+
+
+def write_random_triplets(path: Path, rows: int) -> None:
+    """Sentences of 1 to 14 words, as they come."""
+    names = ("anchor", "positive", "negative")
+    triplets = (dict(zip(names, each, strict=True)) for each in random_triplets(3, rows))
+    path.write_text("".join(json.dumps(each) + "\n" for each in triplets), encoding="utf-8")
+
+
+MARGIN = 0.125  # of what is taken
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16", "fp16"])
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_what_a_large_packing_takes_is_foretold(
+    tmp_path: Path, precision: Precision, dropout: float
+) -> None:
+    """Of more than 20 times the tokens that were measured."""
+    write_random_triplets(tmp_path / "train.jsonl", 1000)
+    fast = FastTraining(tmp_path, precision=precision, dropout=dropout).fast
+    tokens, taken = fast.measured(1000)
+    assert tokens > 20 * 1024
+    assert fast.footprint.nbytes(tokens) == pytest.approx(taken, rel=MARGIN)
+    assert fast.engine.bytes_a_token == fast.footprint.a_token
+    assert fast.engine.bytes_a_packing == fast.footprint.constant
+
+
+def test_the_copies_of_half_precision_are_no_tokens(tmp_path: Path) -> None:
+    write_random_triplets(tmp_path / "train.jsonl", 240)
+    model = SentenceTransformer(str(make_wide_model(tmp_path / "wide")), device="cpu")
+    fast = FastTraining(tmp_path, model=model, precision="bf16").fast
+    tokens, taken = fast.measured(240)
+    assert tokens > 3 * 1024
+    assert fast.footprint.nbytes(tokens) == pytest.approx(taken, rel=MARGIN)
+    layers = [each for each in model.modules() if isinstance(each, nn.Linear)]
+    copies = sum(2 * layer.weight.numel() for layer in layers)
+    assert fast.footprint.constant > copies / 2
+    few, theirs = fast.measured(8)  # which alone would overstate it
+    assert theirs / few * tokens > (1 + MARGIN) * taken
+
+
+def test_two_rows_are_enough_to_measure(tmp_path: Path) -> None:
+    write_random_triplets(tmp_path / "train.jsonl", 2)
+    fast = FastTraining(tmp_path, per_device_train_batch_size=2).fast
+    tokens, taken = fast.measured(2)
+    assert fast.footprint.nbytes(tokens) == pytest.approx(taken, rel=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from runner import events_of
 
+from stplay.engine.worker.lastword import Advice, is_out_of_memory, user_sentence
 from stplay.errors import UserError
 from stplay.jobs.events import Noted, RunFinished
 from stplay.jobs.job import LOCK, _children
@@ -213,3 +215,50 @@ def test_a_log_that_cannot_be_written_is_told(run: Run) -> None:
     (run.folder / "worker.log").mkdir()
     with pytest.raises(UserError, match=r"cannot be started: .*worker.log: Is a directory"):
         run.launch()
+
+
+# Memory that ran out, in everybody's words
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("HIP out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.90 GB, max allowed: 9.07 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        RuntimeError("CUDA error: HIPBLAS_STATUS_ALLOC_FAILED when calling `hipblasCreate`"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes."),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes."),
+        OSError("The paging file is too small for this operation to complete. (os error 1455)"),
+        OSError("[WinError 1455] Die Auslagerungsdatei ist zu klein, um diesen Vorgang"),
+        OSError("[WinError 8] Not enough memory resources are available to process this command"),
+    ],
+    ids=str,
+)
+def test_memory_that_ran_out_is_known_in_all_its_words(error: Exception) -> None:
+    led_to = RuntimeError("a step failed")
+    led_to.__cause__ = error
+    for each in (error, led_to):
+        assert is_out_of_memory(each)
+        sentence = user_sentence(each, Path.cwd(), Advice("free some.", "take less."))
+        assert sentence == "The memory ran out; take less."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`"),
+        OSError(errno.ENOENT, os.strerror(errno.ENOENT)),
+        ValueError("remember"),
+    ],
+    ids=str,
+)
+def test_what_only_sounds_like_it_is_not(error: Exception) -> None:
+    assert not is_out_of_memory(error)

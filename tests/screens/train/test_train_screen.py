@@ -126,6 +126,32 @@ async def test_presets_and_recipe_files_fill_the_form(home: Path, tmp_path: Path
         assert "learning_rat is unknown" in text_of(pilot, "#file-complaint")
 
 
+async def test_the_precision_is_one_choice_of_two_fields(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "half.toml"
+    path.write_text("[training]\nfp16 = true\n", encoding="utf-8")
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        form = pilot.app.screen.query_one(RecipeForm)
+        precision = form.query_one("#training-bf16", Select)
+        form.query_one("#source", Select).value = "recipe file"
+        await eventually(pilot, lambda: bool(form.query_one("#file").display))
+        await fill(pilot, "#file", str(path))
+        await eventually(pilot, lambda: precision.value == "fp16")
+        for chosen, half in (
+            ("true", (True, False)),
+            ("fp16", (False, True)),
+            ("false", (False,) * 2),
+        ):
+            precision.value = chosen
+            await eventually(pilot, lambda half=half: halves(form) == half)
+
+
+def halves(form: RecipeForm) -> tuple[bool, bool]:
+    """Whether the recipe in the form asks for bf16, and for fp16."""
+    training = form.values["training"]
+    return training["bf16"], training["fp16"]
+
+
 async def test_changed_fields_are_marked(home: Path) -> None:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
