@@ -15,12 +15,16 @@ MOST_SECONDS = 300.0
 
 
 class FirstRows(Reply, omit_defaults=True):
-    """The first triplets of a split; ``rows`` is the number of all, where that is known."""
+    """The first triplets of a split; ``rows`` is the number of all, where that is known.
+
+    ``columns`` tells which columns were taken, where they have other names than ours.
+    """
 
     triplets: Sequence[tuple[str, ...]] = ()
     rows: int | None = None
     skipped: int = 0
     synthetic: bool = False
+    columns: str = ""
 
 
 async def read(name: str, rows: int | None) -> FirstRows:
