@@ -399,6 +399,23 @@ def test_rows_that_cannot_be_judged(tmp_path: Path, text: str, told: str) -> Non
     assert told in error.value.sentence
 
 
+def test_columns_of_other_names_are_said_or_told(home: Path, tmp_path: Path) -> None:
+    data = tmp_path / "rows.CSV"
+    data.write_text("title;body;neg\n" + "A cat.;A kitten.;A car.\n" * 3)
+    command = ("eval", "builtin:tiny", "--data", str(data), "--json")
+    failed = run_stplay(*command)
+    assert failed.returncode == 2
+    assert "lacks the columns anchor, positive; it has title, body, neg." in failed.stderr
+    assert "--anchor title --positive body --negative neg" in failed.stderr
+    done = run_stplay(*command, "--anchor", "Title", "--positive=body")
+    assert done.returncode == 0, done.stderr
+    assert "stplay: Of rows, neg is the negative." in done.stderr
+    assert json.loads(done.stdout.splitlines()[0])["rows"] == 3
+    (left,) = [each for each in Evaluation.every() if each.summary().results]
+    stages = [each.stage for each in events_of(left) if isinstance(each, StageProgressed)]
+    assert stages.index("reading rows") < stages.index("importing torch")
+
+
 def test_the_first_rows_and_equal_rows_share_a_fingerprint(tmp_path: Path) -> None:
     data = write_triplets(tmp_path / "rows.jsonl", 9)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 
 from stplay.errors import UserError
 from stplay.sources.datasources import COLUMNS, Column
-from stplay.text import clipped, printable
+from stplay.text import clipped, count, printable
 
 SOURCE = "source"
 # What is often called so elsewhere, the first that is there being taken; none of these says more
@@ -23,27 +24,36 @@ MOST_WORDS = 4  # of a name
 MOST_LETTERS = 40
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 
-Choose = Callable[[Sequence[str], str], Mapping[str, str]]
-"""Given the names of the columns that are there, and the words to begin a complaint with, returns
-the name of each column that is wanted, by what it is wanted for."""
+
+class ColumnChooser(ABC):
+    """Finds the columns that are wanted; ``quoted`` counts cells whose quotes may be the file's."""
+
+    def __init__(self) -> None:
+        self.quoted = 0
+
+    @abstractmethod
+    def __call__(self, names: Sequence[str], shown: str) -> Mapping[str, str]:
+        """The name of each column among ``names``, by what it is wanted for.
+
+        Raises:
+            UserError: one is missing, is there twice, or which is meant cannot be told; begins
+                with ``shown``.
+        """
 
 
-class TripletColumns:
+class TripletColumns(ColumnChooser):
     """Finds the columns of triplets, and that of their source where there is one.
 
     ``given`` are the file's own names of those that have no usual one.
     """
 
     def __init__(self, given: Mapping[Column, str] | None) -> None:
+        super().__init__()
         self.given: Mapping[Column, str] = given or {}
         self.guessed: dict[str, str] = {}
 
     def __call__(self, names: Sequence[str], shown: str) -> dict[str, str]:
-        """The name of each column among ``names``.
-
-        Raises:
-            UserError: one is missing, is there twice, or which is meant cannot be told.
-        """
+        """The name of each column among ``names``, by ours."""
         found: dict[str, str] = {
             wanted: named(names, own, shown) for wanted, own in self.given.items()
         }
@@ -76,8 +86,14 @@ class TripletColumns:
 
     @property
     def said(self) -> str:
-        """Which columns were taken for which, where they have other names; or nothing."""
-        return ", ".join(f"{printable(own)} is the {name}" for name, own in self.guessed.items())
+        """Which columns were taken for which, and what may be read otherwise; or nothing."""
+        said = [f"{printable(own)} is the {name}" for name, own in self.guessed.items()]
+        if self.quoted:
+            said.append(
+                f"in {count(self.quoted)} of its cells quotes that may be the file's are read as "
+                "text (a file that quotes its cells is a .csv)"
+            )
+        return ", ".join(said)
 
 
 def named(names: Sequence[str], asked: str, shown: str) -> str:

@@ -105,19 +105,16 @@ def _is_object(line: str) -> bool:
         return False
 
 
-class _OneColumn:
+class _OneColumn(columns.ColumnChooser):
     """Chooses the column: the one asked for, or the only one."""
 
     def __init__(self, asked: str | None) -> None:
+        super().__init__()
         self.asked = asked
         self.name = ""
 
     def __call__(self, names: Sequence[str], shown: str) -> dict[str, str]:
-        """The column among ``names``, by its own name.
-
-        Raises:
-            UserError: it is not there, or which is meant cannot be told.
-        """
+        """The column among ``names``, by its own name."""
         name = self.name or self.asked
         if name is None and len(names) == 1 and not columns.are_cells(names):
             name = names[0]

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from stplay import lines
 from stplay.engine.data import hub
-from stplay.engine.data.columns import Choose, are_cells
+from stplay.engine.data.columns import ColumnChooser, are_cells
 from stplay.errors import UserError
 from stplay.filecontents import first_bytes, unpacked
 from stplay.sources.names import kind_of_file
@@ -27,7 +27,7 @@ MOST_QUOTED = 60  # characters
 Row = dict[str, Any]
 
 
-def rows(file: BinaryIO, shown: str, choose: Choose) -> Iterator[Row]:
+def rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator[Row]:
     """The rows of an open file, which is read as the end of its name, ``shown``, says.
 
     A row holds the columns that ``choose`` wants, by what it wants them for.
@@ -39,7 +39,7 @@ def rows(file: BinaryIO, shown: str, choose: Choose) -> Iterator[Row]:
     yield from readers.get(kind_of_file(shown), _parquet_rows)(file, shown, choose)
 
 
-def _json_rows(file: BinaryIO, shown: str, choose: Choose) -> Iterator[Row]:
+def _json_rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator[Row]:
     """The objects of an array, or those of the lines."""
     text = lines.read(file, shown)
     number, first = next(((n, line) for n, line in enumerate(text, 1) if line.strip()), (0, ""))
@@ -105,7 +105,7 @@ def _whole_number(digits: str) -> float:
     return int(digits) if len(digits) < MOST_DIGITS else float(digits)
 
 
-def _objects(found: Iterator[tuple[str, Any]], choose: Choose) -> Iterator[Row]:
+def _objects(found: Iterator[tuple[str, Any]], choose: ColumnChooser) -> Iterator[Row]:
     chosen: Mapping[str, str] = {}
     for where, value in found:
         if not isinstance(value, dict):
@@ -115,7 +115,7 @@ def _objects(found: Iterator[tuple[str, Any]], choose: Choose) -> Iterator[Row]:
         yield {wanted: value[own] for wanted, own in chosen.items()}
 
 
-def _csv_rows(file: BinaryIO, shown: str, choose: Choose) -> Iterator[Row]:
+def _csv_rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator[Row]:
     """The rows of a table whose cells may be in quotes, parted by what parts most of its header."""
     text = lines.read(file, shown)
     first = _header(text, shown)
@@ -123,7 +123,7 @@ def _csv_rows(file: BinaryIO, shown: str, choose: Choose) -> Iterator[Row]:
     yield from _quoted_rows(chain([first], text), mark, shown, choose)
 
 
-def _tsv_rows(file: BinaryIO, shown: str, choose: Choose) -> Iterator[Row]:
+def _tsv_rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator[Row]:
     """The rows of a table in which a quote is text, as such files are made."""
     text = lines.read(file, shown)
     first = _header(text, shown)
@@ -134,10 +134,9 @@ def _tsv_rows(file: BinaryIO, shown: str, choose: Choose) -> Iterator[Row]:
     def each() -> Iterator[tuple[int, list[str]]]:
         for number, line in enumerate(chain([first], text), 1):
             cells = line.rstrip("\r\n").split("\t")
-            if '""' in line and any('""' in cell[1:-1] and QUOTED.match(cell) for cell in cells):
-                raise UserError(
-                    f"{shown}: line {number:,} has a cell in quotes with its own quotes doubled, "
-                    "as a .csv file has them; call it .csv, where tabs part cells too."
+            if '""' in line:
+                choose.quoted += sum(
+                    '""' in each[1:-1] and bool(QUOTED.match(each)) for each in cells
                 )
             yield number, cells
 
@@ -145,7 +144,9 @@ def _tsv_rows(file: BinaryIO, shown: str, choose: Choose) -> Iterator[Row]:
     yield from _cell_rows(each(), shown, choose, cure)
 
 
-def _quoted_rows(text: Iterator[str], mark: str, shown: str, choose: Choose) -> Iterator[Row]:
+def _quoted_rows(
+    text: Iterator[str], mark: str, shown: str, choose: ColumnChooser
+) -> Iterator[Row]:
     csv.field_size_limit(MOST_FIELD)  # Python's own is 131,072 characters
     # Strict: a stray quote would else join sentences and lines without a word.
     reader = csv.reader(text, delimiter=mark, strict=True)
@@ -165,7 +166,7 @@ def _quoted_rows(text: Iterator[str], mark: str, shown: str, choose: Choose) -> 
 
 
 def _cell_rows(
-    numbered: Iterator[tuple[int, list[str]]], shown: str, choose: Choose, cure: str
+    numbered: Iterator[tuple[int, list[str]]], shown: str, choose: ColumnChooser, cure: str
 ) -> Iterator[Row]:
     _, header = next(numbered)
     try:
@@ -203,7 +204,7 @@ def _empty(shown: str) -> UserError:
     return UserError(f"{shown} is empty.")
 
 
-def _parquet_rows(file: BinaryIO, shown: str, choose: Choose) -> Iterator[Row]:
+def _parquet_rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator[Row]:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from stplay.engine.data import hub, tables
-from stplay.engine.data.columns import SOURCE, Choose, TripletColumns
+from stplay.engine.data.columns import SOURCE, ColumnChooser, TripletColumns
 from stplay.engine.data.tables import Row
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
@@ -263,7 +263,7 @@ def sentence_in(row: Row, column: str, label: str, number: int) -> str:
     return value
 
 
-def hub_rows(files: hub.DataFiles, choose: Choose) -> Iterator[Row]:
+def hub_rows(files: hub.DataFiles, choose: ColumnChooser) -> Iterator[Row]:
     """The rows of a Hub data set's split, with the columns that ``choose`` wants.
 
     Raises:
@@ -276,7 +276,7 @@ def hub_rows(files: hub.DataFiles, choose: Choose) -> Iterator[Row]:
         raise files.repository.told(error) from error
 
 
-def local_rows(source: DataSource, split: str, choose: Choose) -> Iterator[Row]:
+def local_rows(source: DataSource, split: str, choose: ColumnChooser) -> Iterator[Row]:
     """The rows of a split that needs no network: the sample's, a file's or a folder's.
 
     Raises:
