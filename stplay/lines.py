@@ -77,7 +77,7 @@ def _utf_16(file: BinaryIO, shown: str, encoding: str) -> Iterator[str]:
         _let_go(text)
 
 
-def _let_go(reader: io.BufferedReader | io.TextIOWrapper) -> None:
+def _let_go(reader: io.BufferedIOBase | io.TextIOBase) -> None:
     """Leave the file open that ``reader`` reads, which is else closed with it."""
     with suppress(ValueError):  # it is closed, where its lines were not read to their end
         reader.detach()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from stplay.engine.data.columns import TripletColumns
@@ -12,12 +10,12 @@ from stplay.runs import recipe
 from stplay.sources.datasources import COLUMNS
 
 
-def chosen(*names: str, **given: Any) -> tuple[str, ...]:
-    found = TripletColumns(given)(names, "x.csv")
+def chosen(*names: str, **given: str) -> tuple[str, ...]:
+    found = TripletColumns({name: given[name] for name in COLUMNS if name in given})(names, "x.csv")
     return tuple(found[wanted] for wanted in COLUMNS)
 
 
-def told(*names: str, **given: Any) -> str:
+def told(*names: str, **given: str) -> str:
     with pytest.raises(UserError) as raised:
         chosen(*names, **given)
     return raised.value.sentence
