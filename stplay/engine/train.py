@@ -69,9 +69,13 @@ def read_data(run: Run, stages: Stages) -> TrainingData:
     Raises:
         UserError: the recipe or its data cannot be used.
     """
-    from stplay.engine.training.trainingdata import TrainingData
+    from stplay.engine.training.trainingdata import TrainingData, check_batch
 
-    return TrainingData(run.recipe(), stages)
+    recipe = run.recipe()
+    data = TrainingData(recipe, stages)
+    if run.read_log().started is None:  # else it is told that the rows are others now
+        check_batch(recipe, data.read["train"])
+    return data
 
 
 def train(run: Run, events: EventSink, stop: StopSignal, data: TrainingData) -> None:

@@ -22,8 +22,7 @@ class TrainingData:
         """Read them, which needs none of the libraries.
 
         Raises:
-            UserError: the data is missing, damaged, empty, or lacks a column or a split, or makes
-                no batch.
+            UserError: the data is missing, damaged, empty, or lacks a column or a split.
         """
         data = recipe.data
         wanted = {"train": (data.train, data.train_rows), "dev": (data.dev, data.dev_rows)}
@@ -34,14 +33,13 @@ class TrainingData:
             for split, (name, rows) in wanted.items()
             if name
         }
-        check_batch(recipe, read["train"])
-        self._read = read
+        self.read = read
         self.said = {split.name: split.said for split in read.values() if split.said}
 
     @cached_property
     def splits(self) -> dict[str, Split]:
         """The splits by their names, as the trainer takes them."""
-        return {name: split.load() for name, split in self._read.items()}
+        return {name: split.load() for name, split in self.read.items()}
 
     @property
     def train(self) -> Split:
