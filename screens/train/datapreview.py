@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from stplay.errors import UserError
 from stplay.jobs.process import RefusalError
 from stplay.screens.shared.newest import Newest
 from stplay.sources import firstrows
-from stplay.sources.datasources import COLUMNS
+from stplay.sources.datasources import COLUMNS, Column
 from stplay.sources.firstrows import FirstRows
 from stplay.text import count, printable
 
@@ -27,10 +27,14 @@ PATIENCE_SECONDS = 0.4
 
 
 class PreviewedRows(NamedTuple):
-    """The first of the ``rows`` rows, or of all, of the data called ``name``."""
+    """The first of the ``rows`` rows, or of all, of the data called ``name``.
+
+    ``columns`` are its own names of those that have no usual one.
+    """
 
     name: str
     rows: int | None
+    columns: Mapping[Column, str] | None
 
 
 class DataPreview(Vertical):
@@ -63,15 +67,15 @@ class DataPreview(Vertical):
         with VerticalScroll(can_focus=False):
             yield Static(id="preview-rows")
 
-    def show(self, name: str, rows: int | None) -> None:
-        """Show the first of the ``rows`` rows of the data called ``name``."""
-        self._read.ask(PreviewedRows(name, rows))
+    def show(self, name: str, rows: int | None, columns: Mapping[Column, str] | None) -> None:
+        """Show the first of the ``rows`` rows of the data called ``name`` by its ``columns``."""
+        self._read.ask(PreviewedRows(name, rows, columns))
 
     async def _load(self, asked: PreviewedRows) -> FirstRows | UserError:
         self._tell(asked.name, ("  reading", "dim"))
         await asyncio.sleep(PATIENCE_SECONDS)  # a name that is still being typed is not read
         try:
-            return await firstrows.read(asked.name, asked.rows)
+            return await firstrows.read(*asked)
         except UserError as error:
             return error
 
@@ -93,6 +97,8 @@ class DataPreview(Vertical):
                     facts.append("synthetic: made by a grammar, for trying out")
                 if found.skipped:
                     facts.append(f"{count(found.skipped)} with an empty sentence left out")
+                if found.columns:
+                    facts.append(printable(found.columns))
                 self._tell(asked.name, (f"  {', '.join(facts)}", "$warning"))
                 self.rows_text.update(Content("\n").join(map(self._triplet, found.triplets)))
                 self.post_message(self.Loaded(asked.name, found.rows, None))

@@ -47,7 +47,7 @@ class NewRun(Horizontal):
         self._values = event.values if event.ready else None
         if self._values is not None:
             data = self._values["data"]
-            self.preview.show(data["train"], data.get("train_rows"))
+            self.preview.show(data["train"], data.get("train_rows"), data.get("columns"))
         self._show_cost()
 
     @on(DataPreview.Loaded)

@@ -26,7 +26,7 @@ from stplay.sources import minilm
 from stplay.sources.datasources import data_source
 from stplay.sources.modelfolders import check_model_folder
 from stplay.sources.modelsources import model_source
-from stplay.sources.names import ALL_NLI, DATA_SUFFIXES, MINILM, SAMPLE, TINY
+from stplay.sources.names import ALL_NLI, DATA_SUFFIXES, MINILM, SAMPLE, TINY, kind_of_file
 
 FILE = "recipe file"
 MODELS = (
@@ -234,6 +234,8 @@ class RecipeForm(VerticalScroll):
         if name == "model.base":
             for each in recipe.OF_ONE_MODEL:
                 self.values["model"].pop(each, None)
+        if name == "data.train":  # another's columns are called as they like
+            self.values["data"].pop("columns", None)
         if name in ("data.train", "data.train_rows"):
             self.fields["data.train"].finding = ""
         if name in ("data.train", "data.train_rows", BATCH):
@@ -252,7 +254,7 @@ class RecipeForm(VerticalScroll):
     def _follow_train(self) -> None:
         # Data with splits of its own brings them along; one file is one split.
         train = self._text("data.train")
-        if not train or train.endswith(DATA_SUFFIXES):
+        if not train or kind_of_file(train) in DATA_SUFFIXES:
             return
         before, self._followed = self._followed, train
         for name in DATA_FIELDS[1:]:

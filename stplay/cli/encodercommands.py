@@ -29,7 +29,7 @@ def add_to(add: AddCommand) -> None:
         "--against",
         metavar="CORPUS",
         help="list the sentences of a corpus that are most similar: a text with one sentence a "
-        "line, a .jsonl, .csv, .tsv or .parquet file, or data by name",
+        "line, a .jsonl, .json, .csv, .tsv or .parquet file, or data by name",
     )
     sim_.add_argument("--column", help="the corpus's column of sentences")
     sim_.add_argument("-k", type=int, default=5, help="how many neighbours; 5 unless told")

@@ -10,6 +10,7 @@ from stplay.cli.grammar import AddCommand, number
 from stplay.errors import UserError
 from stplay.exitcodes import FINISHED, INTERRUPTED, WRONG_INPUT
 from stplay.similarities import SIMILARITIES
+from stplay.sources.datasources import COLUMNS
 from stplay.text import printable
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def add_to(add: AddCommand) -> None:
         metavar="NAME",
         help="default: dev and test",
     )
+    for column in COLUMNS:
+        evaluate_.add_argument(
+            f"--{column}", metavar="COLUMN", help=f"what the data calls its column {column}"
+        )
     evaluate_.add_argument(
         "--limit", type=number, metavar="N", help="the first N rows of each split"
     )
@@ -83,6 +88,7 @@ def evaluate(options: argparse.Namespace) -> int:
             truncate_dim=options.truncate_dim,
             allow_pickle=options.allow_pickle,
             write_card=options.write_card,
+            columns={name: own for name in COLUMNS if (own := getattr(options, name))},
         )
     )
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stplay.cli import output
 from stplay.cli.grammar import AddCommand
 from stplay.errors import UserError
-from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED
+from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED, WRONG_INPUT
 
 if TYPE_CHECKING:
     from stplay.jobs.interrupts import Interrupts
@@ -71,11 +71,20 @@ def train(options: argparse.Namespace) -> int:
     chosen.check_sources()
     run = Run.create(chosen, options.name, recipe.stem(options.recipe))
     try:
-        return _launch(run, options, interrupts)
+        exit_code = _launch(run, options, interrupts)
+        if exit_code == WRONG_INPUT:
+            _remove_unbegun(run)
+        return exit_code
     except LaunchStoppedError:
         run.delete()
         output.remark("stplay: Interrupted before the training began; there is no run.")
         return INTERRUPTED
+
+
+def _remove_unbegun(run: Run) -> None:
+    """Remove a run whose training could not begin; where its last word names it, it is kept."""
+    if f"resume {run.id}" not in (run.read_log().error or "") and run.never_began():
+        run.delete()
 
 
 def plan(options: argparse.Namespace) -> int:

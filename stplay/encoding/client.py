@@ -113,8 +113,8 @@ class Encoder:
         """Encode a corpus, once; it stays on the disk.
 
         Args:
-            source: a text file with one sentence a line, a ``.jsonl``, ``.csv``, ``.tsv`` or
-                ``.parquet`` file, or the name of data, whose training split is taken.
+            source: a text file with one sentence a line, a ``.jsonl``, ``.json``, ``.csv``,
+                ``.tsv`` or ``.parquet`` file, or the name of data, whose training split is taken.
             column: which column holds the sentences; may be left out where there is one only.
             progress: told the stage, what is done of it, and how much there is to do.
 

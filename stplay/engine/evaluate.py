@@ -46,28 +46,31 @@ def main() -> int:
     return perform(
         EventWriter(evaluation.events_path),
         evaluation.folder,
-        lambda events, stop: evaluate(evaluation, events, lambda: stop.raised),
+        lambda stages: read_splits(evaluation, stages),
+        lambda events, stop, splits: evaluate(evaluation, splits, events, lambda: stop.raised),
         evaluation.remove_partial_results,
         ADVICE,
     )
 
 
-def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[[], bool]) -> None:
-    """Evaluate all that the request names; the summary is written last.
+def evaluate(
+    evaluation: Evaluation,
+    splits: list[EvaluationSplit],
+    events: EventWriter,
+    interrupted: Callable[[], bool],
+) -> None:
+    """Evaluate all that the request names on its ``splits``; the summary is written last.
 
     A model that cannot be evaluated, for whatever reason, is told in the summary, and the others
     go on, unless the process was ``interrupted``.
 
     Raises:
-        UserError: the data cannot be used, or none of the models.
+        UserError: none of the models can be used.
     """
     from stplay.engine.evaluation.modelcard import write_results
 
-    evaluation.remove_partial_results()
     begun = time.time()
     request, stages = evaluation.request(), Stages(events)
-    evaluation.work_folder.mkdir()
-    splits = _read_splits(evaluation, stages)
     summary = Summary(
         models=[],
         splits=[split.facts for split in splits],
@@ -106,12 +109,18 @@ def evaluate(evaluation: Evaluation, events: EventWriter, interrupted: Callable[
     partial.replace(evaluation.summary_path)
 
 
-def _read_splits(evaluation: Evaluation, stages: Stages) -> list[EvaluationSplit]:
-    """The splits that are asked for; tells what is strange about their rows."""
+def read_splits(evaluation: Evaluation, stages: Stages) -> list[EvaluationSplit]:
+    """The splits that are asked for; tells what is strange about their rows.
+
+    Raises:
+        UserError: the data cannot be used.
+    """
     from stplay.engine.data.triplets import split_names
     from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
 
+    evaluation.remove_partial_results()
     request = evaluation.request()
+    evaluation.work_folder.mkdir()
     splits = [
         EvaluationSplit(
             request.data,
@@ -120,11 +129,14 @@ def _read_splits(evaluation: Evaluation, stages: Stages) -> list[EvaluationSplit
             evaluation.triplets_path(place),
             evaluation.work_folder,
             stages,
+            request.columns,
         )
         for place, name in enumerate(split_names(request.data, request.splits, stages))
     ]
     for split in splits:
         _note_rows(split.facts, stages.events)
+        if split.said:
+            note(stages.events, f"Of {printable(split.facts.label)}, {split.said}.")
     return splits
 
 

@@ -24,30 +24,28 @@ from stplay.runs.plans import MiniBatchChoice, Plan
 from stplay.runs.recipe import Recipe, tomllib
 
 if TYPE_CHECKING:
+    from stplay.engine.data.triplets import ReadSplit
     from stplay.engine.training.fastpath import FastPath
 
 STEPS, SECONDS = 3, 6.0
 MINI_BATCHES = (512, 128, 32, 8)
 
 
-def plan(recipe: Recipe, stages: Stages) -> Plan:
-    """Measure what ``recipe`` takes.
+def plan(recipe: Recipe, read: ReadSplit, stages: Stages) -> Plan:
+    """Measure what ``recipe`` takes, whose training split was ``read``.
 
     Raises:
-        UserError: the recipe, its data or its model cannot be used.
+        UserError: the recipe or its model cannot be used.
     """
     from transformers import set_seed
 
-    from stplay.engine.data.triplets import load_split
     from stplay.engine.models.basemodel import load_model
     from stplay.engine.training.epoch import first_epoch
     from stplay.engine.training.fastpath import FastPath, why_stock
     from stplay.engine.training.memory import available_bytes
     from stplay.engine.training.trainingarguments import precision_of
-    from stplay.engine.training.trainingdata import check_batch
 
-    split = load_split(recipe.data.train, "train", recipe.data.train_rows, stages)
-    check_batch(recipe, split)
+    split = read.load()
     epoch = first_epoch(split, recipe.training, stages)
     set_seed(recipe.training.seed)
     base = load_model(recipe.model, split, None, stages)
@@ -62,7 +60,7 @@ def plan(recipe: Recipe, stages: Stages) -> Plan:
         steps=training.steps(epoch.batches),
         free_bytes=available_bytes(base.model.device),
         engine=Engine(name="stock", why=why_stock(base.model, None)),
-        notes=base.notes,
+        notes=[*base.notes, *([f"Of {read.name}, {read.said}."] if read.said else [])],
         epoch=epoch,
     )
     if training.engine == "stock" or found.engine.why:
@@ -145,10 +143,16 @@ def _planned(replies: Replies) -> Plan:
         quiet_libraries()
         wish = DeviceWish.of_recipe(recipe.training)
         choose_gpu(wish)
+        from stplay.engine.data.triplets import read_split
+        from stplay.engine.training.trainingdata import check_batch
+
+        data = recipe.data
+        read = read_split(data.train, "train", data.train_rows, stages, data.columns)
+        check_batch(recipe, read)
         stages.progress("importing the libraries")
         import_quickly("sentence_transformers")
         told = settle_device(wish)
-        found = plan(recipe, stages)
+        found = plan(recipe, read, stages)
         if told:
             found.notes = [told, *found.notes]
         return found

@@ -1,22 +1,28 @@
-"""The first rows of a data set, for a form: ``python -m stplay.engine.preview NAME [ROWS]``.
+"""The first rows of data, for a form: ``python -m stplay.engine.preview NAME [ROWS [COLUMNS]]``.
 
-Replies with ``FirstRows``. It reads exactly as the training will, without importing torch.
+COLUMNS are JSON. Replies with ``FirstRows``. It reads exactly as the training will, without
+importing torch.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
 
 from stplay.engine.worker.libraries import quiet_libraries
 from stplay.engine.worker.replies import Replies, reply
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
+from stplay.sources.datasources import Column
 from stplay.sources.firstrows import FirstRows
 
 SHOWN = 20
 
 
-def preview(name: str, rows: int | None, stages: Stages) -> FirstRows:
+def preview(
+    name: str, rows: int | None, columns: Mapping[Column, str] | None, stages: Stages
+) -> FirstRows:
     """The first triplets of the training split of data ``name``.
 
     Raises:
@@ -25,7 +31,7 @@ def preview(name: str, rows: int | None, stages: Stages) -> FirstRows:
     from stplay.engine.data.triplets import first_rows
 
     try:
-        return first_rows(name, rows, SHOWN, stages)
+        return first_rows(name, rows, SHOWN, stages, columns)
     except OSError as error:  # the disk's, such as a cache that cannot be written
         raise UserError(f"{name} cannot be read: {error}") from error
 
@@ -33,11 +39,12 @@ def preview(name: str, rows: int | None, stages: Stages) -> FirstRows:
 def main() -> int:
     """Reply with the first rows of the data named on the command line."""
     quiet_libraries()
-    name, *rest = sys.argv[1:]
-    rows = int(rest[0]) if rest else None
+    name, rows, columns = [*sys.argv[1:], "", ""][:3]
 
     def work(replies: Replies) -> FirstRows:
-        return preview(name, rows, Stages(replies))
+        return preview(
+            name, int(rows) if rows else None, json.loads(columns or "{}"), Stages(replies)
+        )
 
     return reply(work)
 

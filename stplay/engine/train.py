@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from transformers import TrainerState
 
     from stplay.engine.training.preparedtraining import PreparedTraining
+    from stplay.engine.training.trainingdata import TrainingData
 
 LOCK_SECONDS = 3.0
 PARTIAL = ".partial"
@@ -53,7 +54,8 @@ def main() -> int:
     exit_code = perform(
         EventWriter(run.events_path),
         run.folder,
-        lambda events, stop: train(run, events, stop),
+        lambda stages: read_data(run, stages),
+        lambda events, stop, data: train(run, events, stop, data),
         lambda: remove_partial(run),
         advice,
         lambda: DeviceWish.of_recipe(run.recipe().training),
@@ -62,21 +64,36 @@ def main() -> int:
     return exit_code
 
 
-def train(run: Run, events: EventSink, stop: StopSignal) -> None:
-    """Train, evaluate and save the run.
+def read_data(run: Run, stages: Stages) -> TrainingData:
+    """Read the data of the run.
 
     Raises:
-        UserError: the recipe, its data or its model cannot be used.
+        UserError: the recipe or its data cannot be used.
+    """
+    from stplay.engine.training.trainingdata import TrainingData, check_batch
+
+    recipe = run.recipe()
+    data = TrainingData(recipe, stages)
+    if run.read_log().started is None:  # else it is told that the rows are others now
+        check_batch(recipe, data.read["train"])
+    return data
+
+
+def train(run: Run, events: EventSink, stop: StopSignal, data: TrainingData) -> None:
+    """Train on ``data``, evaluate and save the run.
+
+    Raises:
+        UserError: the recipe or its model cannot be used.
         Stopped: a stop was asked for; what is needed to go on is saved.
     """
     stages = Stages(events)
-    training = prepare(run, stages)
+    training = prepare(run, stages, data)
     fit(training, stages, stop)
     finish(training, stages)
 
 
-def prepare(run: Run, stages: Stages) -> PreparedTraining:
-    """Read the data and the model, and make the trainer."""
+def prepare(run: Run, stages: Stages, data: TrainingData) -> PreparedTraining:
+    """Read the model, and make the trainer."""
     from transformers import set_seed
 
     from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
@@ -87,7 +104,6 @@ def prepare(run: Run, stages: Stages) -> PreparedTraining:
     from stplay.engine.training.preparedtraining import PreparedTraining
     from stplay.engine.training.resumption import Resumption
     from stplay.engine.training.trainingarguments import precision_of, training_arguments
-    from stplay.engine.training.trainingdata import TrainingData, check_batch
 
     recipe = run.recipe()
     remove_partial(run)
@@ -96,9 +112,7 @@ def prepare(run: Run, stages: Stages) -> PreparedTraining:
     if why is not None:
         note(stages.events, f"{why}; the training runs in {precision}.")
 
-    data = TrainingData(recipe, stages)
     past.check_rows(data.rows, data.fingerprints)
-    check_batch(recipe, data.train)
     epoch = first_epoch(data.train, recipe.training, stages)
 
     set_seed(recipe.training.seed)

@@ -20,7 +20,7 @@ from stplay.jobs import folders
 from stplay.jobs.events import Event, StageProgressed
 from stplay.jobs.job import SILENCE_SECONDS, Job
 from stplay.jobs.worklog import WorkLog
-from stplay.sources.datasources import data_source
+from stplay.sources.datasources import Column, data_source
 from stplay.sources.modelsources import model_source
 from stplay.sources.names import RunName, absolute
 from stplay.text import printable
@@ -38,7 +38,8 @@ class Request(msgspec.Struct):
     """What to evaluate: models by name on splits of data; no ``splits`` means dev and test.
 
     ``limit`` takes the first rows of each split only, ``truncate_dim`` the first numbers of each
-    embedding (Matryoshka); ``write_card`` puts the figures into the models' own cards.
+    embedding (Matryoshka); ``write_card`` puts the figures into the models' own cards. ``columns``
+    has the data's own names of those columns that have no usual one.
     """
 
     models: list[str]
@@ -48,6 +49,7 @@ class Request(msgspec.Struct):
     truncate_dim: int | None = None
     allow_pickle: bool = False
     write_card: bool = False
+    columns: dict[Column, str] = {}
 
 
 @dataclass

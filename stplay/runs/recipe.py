@@ -20,7 +20,7 @@ import tomli_w
 from msgspec import Meta
 
 from stplay.errors import UserError
-from stplay.sources.datasources import data_source
+from stplay.sources.datasources import Column, data_source
 from stplay.sources.modelfolders import check_model_folder
 from stplay.sources.modelsources import model_source
 from stplay.sources.names import SAMPLE, TINY, absolute
@@ -64,7 +64,10 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """Triplets by name; ``*_rows`` takes the first rows only."""
+    """Triplets by name; ``*_rows`` takes the first rows only.
+
+    ``columns`` has the data's own names of those columns that have no usual one.
+    """
 
     train: Name = SAMPLE
     dev: Name | None = None
@@ -72,6 +75,7 @@ class DataSection(Section):
     train_rows: Count | None = None
     dev_rows: Count | None = None
     test_rows: Count | None = None
+    columns: dict[Column, Name] | None = None
 
 
 class LossSection(Section):
@@ -226,6 +230,9 @@ def _allowed(kind: Any) -> str:
         return " or ".join("absent" if part is type(None) else _allowed(part) for part in arguments)
     if origin is Literal:
         return "one of " + ", ".join(f'"{choice}"' for choice in arguments)
+    if origin is dict:
+        names = ", ".join(get_args(arguments[0]))
+        return f'a table such as {{ anchor = "query" }} of {names}'
     if origin is Annotated:
         base, limits = arguments
         if get_origin(base) is list:

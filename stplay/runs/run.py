@@ -13,7 +13,7 @@ import msgspec
 from stplay import home
 from stplay.errors import UserError
 from stplay.jobs import folders
-from stplay.jobs.events import RunFinished
+from stplay.jobs.events import RunFinished, RunResumed, RunStarted
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.jobs.worklog import Status
 from stplay.runs import recipe
@@ -21,7 +21,7 @@ from stplay.runs.recipe import Recipe
 from stplay.runs.traininglog import TrainingLog, run_words
 from stplay.text import printable
 
-# All that can lie in the folder of a run that no process has worked on.
+# All that can lie in the folder of a run whose training has not begun.
 BEFORE_ITS_BEGIN = {"recipe.toml", "events.jsonl", "worker.log", LOCK}
 
 
@@ -230,6 +230,18 @@ class Run(Job[TrainingLog]):
                 raise UserError(f"The run {self.id} is at work on {where}; stop it there first.")
             raise UserError(f"The run {self.id} is at work; first: stplay stop {self.id}")
 
+    def never_began(self) -> bool:
+        """Whether no training has ever begun here, and none is about to."""
+        if not {path.name for path in self.folder.iterdir()} <= BEFORE_ITS_BEGIN:
+            return False
+        if not self.events_path.is_file():
+            # A folder is made before its log: another start may be at it right now.
+            return time.time() - self.folder.stat().st_mtime > LAUNCH_SECONDS
+        words = self.events().read()
+        over = not words or isinstance(words[-1], RunFinished)
+        begun = any(isinstance(word, (RunStarted, RunResumed)) for word in words)
+        return over and not begun and not self.read_log().active
+
     def delete(self) -> int:
         """Remove the folder with all that is in it; returns the bytes that were in its files.
 
@@ -255,18 +267,7 @@ def _free(path: Path) -> None:
     """Remove the folder of a run that never began, so that its name can be taken again."""
     from filelock import FileLock
 
-    if path.is_dir() and _never_began(Run(path)):
+    if path.is_dir() and Run(path).never_began():
         with FileLock(path.parent / ".names.lock"):  # of several starts, one removes it
-            if path.is_dir() and _never_began(Run(path)):
+            if path.is_dir() and Run(path).never_began():
                 folders.remove(path)
-
-
-def _never_began(run: Run) -> bool:
-    """Whether no process has ever worked on ``run``, and none is about to."""
-    if not {path.name for path in run.folder.iterdir()} <= BEFORE_ITS_BEGIN:
-        return False
-    if not run.events_path.is_file():
-        # A folder is made before its log: another start may be at it right now.
-        return time.time() - run.folder.stat().st_mtime > LAUNCH_SECONDS
-    words = run.events().read()
-    return all(isinstance(word, RunFinished) for word in words) and not run.read_log().active

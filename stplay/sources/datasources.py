@@ -7,13 +7,22 @@ from typing import Literal, NamedTuple
 
 from stplay.errors import UserError
 from stplay.sources import names
-from stplay.sources.names import DATA_SUFFIXES, HubName, PathName, Reserved, parse
+from stplay.sources.names import (
+    DATA_SUFFIXES,
+    HubName,
+    PathName,
+    Reserved,
+    kind_of_file,
+    parse,
+    stem_of_file,
+)
 from stplay.sources.paths import holds
 from stplay.text import printable
 
 ALL_NLI_REPOSITORY = "sentence-transformers/all-nli"
 ALL_NLI_REVISION = "d482672c8e74ce18da116f430137434ba2e52fab"
-COLUMNS = ("anchor", "positive", "negative")
+Column = Literal["anchor", "positive", "negative"]
+COLUMNS: tuple[Column, ...] = ("anchor", "positive", "negative")
 SPLIT_NAMES = ("train", "dev", "validation", "val", "test")
 
 
@@ -34,7 +43,8 @@ class DataSource(NamedTuple):
         if self.kind != "file":
             return path.name
         # A file that is called after its split says nothing; its folder does.
-        return path.parent.name if path.stem in SPLIT_NAMES else path.stem
+        stem = stem_of_file(self.place)
+        return path.parent.name if stem in SPLIT_NAMES else stem
 
     def split_label(self, split: str) -> str:
         """The short name under which figures of a split of this data are shown."""
@@ -69,7 +79,7 @@ def _on_disk(name: str, path: Path) -> DataSource:
         return DataSource("folder", str(path.absolute()))
     if not holds(path.is_file):
         raise UserError(f"There is no data file or folder {printable(name)}.")
-    if path.suffix not in DATA_SUFFIXES:
+    if kind_of_file(path.name) not in DATA_SUFFIXES:
         raise UserError(
             f"{printable(name)} is not a {', '.join(DATA_SUFFIXES[:-1])} or {DATA_SUFFIXES[-1]} "
             "file."

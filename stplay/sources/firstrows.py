@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import msgspec
 
 from stplay import home
 from stplay.jobs import process
 from stplay.jobs.process import Reply
+from stplay.sources.datasources import Column
 from stplay.sources.names import absolute
 
 MODULE = "stplay.engine.preview"
@@ -15,16 +18,24 @@ MOST_SECONDS = 300.0
 
 
 class FirstRows(Reply, omit_defaults=True):
-    """The first triplets of a split; ``rows`` is the number of all, where that is known."""
+    """The first triplets of a split; ``rows`` is the number of all, where that is known.
+
+    ``columns`` tells which columns were taken, where they have other names than ours.
+    """
 
     triplets: Sequence[tuple[str, ...]] = ()
     rows: int | None = None
     skipped: int = 0
     synthetic: bool = False
+    columns: str = ""
 
 
-async def read(name: str, rows: int | None) -> FirstRows:
+async def read(
+    name: str, rows: int | None, columns: Mapping[Column, str] | None = None
+) -> FirstRows:
     """The first triplets that a training on ``rows`` rows of the data called ``name`` would take.
+
+    ``columns`` are the data's own names of those that have no usual one.
 
     Raises:
         RefusalError: the data is missing or damaged, or cannot be downloaded.
@@ -33,7 +44,9 @@ async def read(name: str, rows: int | None) -> FirstRows:
     data = absolute(name, Path.cwd())
     return await process.ask_async(
         MODULE,
-        *([data] if rows is None else [data, str(rows)]),
+        data,
+        "" if rows is None else str(rows),
+        msgspec.json.encode(columns or {}).decode(),
         kind=FirstRows,
         log=home.cache_folder() / "preview.log",
         title="process that reads the data",

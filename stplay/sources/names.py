@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from stplay.sources.paths import expanded, holds, is_path, resolved
@@ -12,7 +12,8 @@ TINY = "builtin:tiny"
 MINILM = "builtin:minilm"
 SAMPLE = "builtin:sample"
 ALL_NLI = "all-nli"
-DATA_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
+DATA_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+PACKED = ".gz"
 
 _BUILT_IN, _RUN, _AT = "builtin:", "run:", "@"
 _HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
@@ -71,10 +72,21 @@ def parse(name: str, folder: Path = Path()) -> Reserved | RunName | PathName | H
     if run := RunName.of(name):
         return run
     path = folder / expanded(name)
-    if name and (is_path(name) or name.endswith(DATA_SUFFIXES) or holds(path.exists)):
+    if name and (is_path(name) or kind_of_file(name) in DATA_SUFFIXES or holds(path.exists)):
         return PathName(path)
     match = _HUB_NAME.fullmatch(name)
     return HubName(match["repository"], match["revision"]) if match else None
+
+
+def kind_of_file(name: str) -> str:
+    """The suffix that says what a file holds, in small letters and without that of gzip."""
+    return PurePath(name.lower().removesuffix(PACKED)).suffix
+
+
+def stem_of_file(name: str) -> str:
+    """What a file is called, without its folder and the suffixes that say what it holds."""
+    name = PurePath(name).name
+    return PurePath(name[: -len(PACKED)] if name.lower().endswith(PACKED) else name).stem
 
 
 def absolute(name: str, folder: Path) -> str:

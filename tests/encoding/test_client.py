@@ -259,7 +259,7 @@ async def test_a_corpus_is_a_column_too(tmp_path: Path):
     with pytest.raises(UserError, match="has no sentences"):
         await load(client, write_lines(tmp_path / "empty.txt", ["", " "]))
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\0")
-    with pytest.raises(UserError, match="line 1 is not UTF-8 text"):
+    with pytest.raises(UserError, match="begins as UTF-16 text, but is none"):
         await load(client, tmp_path / "binary.txt")
     await client.close()
 

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from sentence_transformers import SentenceTransformer
 from smallmodels import DIMENSIONS, small_model
 
 from stplay.engine.data.triplets import split_names
-from stplay.engine.evaluate import evaluate
+from stplay.engine.evaluate import evaluate, read_splits
 from stplay.engine.evaluation.evaluationsplit import EvaluationSplit
 from stplay.engine.models import basemodel as model
 from stplay.engine.packed.sentenceencoder import SentenceEncoder
@@ -40,6 +40,12 @@ ROWS, EMPTY, REPEATED = 60, 3, 4
 
 def silent() -> Stages:
     return Stages(EventWriter(Path(os.devnull)))
+
+
+def judge_all(evaluation: Evaluation, interrupted: Callable[[], bool]) -> None:
+    """What the evaluation process does, here."""
+    events = EventWriter(evaluation.events_path)
+    evaluate(evaluation, read_splits(evaluation, Stages(events)), events, interrupted)
 
 
 def saved_model(folder: Path, seed: int, broken: bool = False) -> Path:
@@ -156,7 +162,7 @@ def test_a_model_that_fails_anyhow_takes_nothing_from_the_others(
 
     monkeypatch.setattr(EvaluationSplit, "judge", judging)
     monkeypatch.setattr(model, "open_model", opening)
-    evaluate(evaluation, EventWriter(evaluation.events_path), lambda: False)
+    judge_all(evaluation, lambda: False)
     summary = evaluation.summary()
     errors = [each.error for each in summary.models]
     assert (errors[0], errors[2]) == (None, None)
@@ -184,7 +190,7 @@ def test_without_one_good_model_their_sentences_are_all_that_is_told(
         Request(["builtin:tiny", "org/name"], str(write_triplets(tmp_path / "rows.jsonl", 6)))
     )
     with pytest.raises(UserError) as error:
-        evaluate(evaluation, EventWriter(evaluation.events_path), lambda: False)
+        judge_all(evaluation, lambda: False)
     for name in ("builtin:tiny", "org/name"):
         assert f"{name} failed unexpectedly: ValueError: bad {name};" in error.value.sentence
     with pytest.raises(UserError, match="no summary"):
@@ -201,7 +207,7 @@ def test_what_a_library_makes_of_an_interruption_is_no_fault_of_the_model(
     data = str(write_triplets(tmp_path / "rows.jsonl", 6))
     evaluation = Evaluation.create(Request(["builtin:tiny"], data))
     with pytest.raises(ValueError, match="interrupted"):
-        evaluate(evaluation, EventWriter(evaluation.events_path), lambda: True)
+        judge_all(evaluation, lambda: True)
 
 
 def test_other_dimensions_than_384_work_and_are_told(mixed: Mixed) -> None:
@@ -346,7 +352,11 @@ def test_every_checkpoint_of_a_run_and_its_card(home: Path, tmp_path: Path) -> N
     [
         ("folder", ["x"], "folder has no split x; it has dev, train, validation2."),
         ("folder", ["dev", "test"], "folder has no split test; it has dev, train, validation2."),
-        ("empty", [], "empty has no split dev or test; it has no .jsonl, .csv, .tsv, .parquet fil"),
+        (
+            "empty",
+            [],
+            "empty has no split dev or test; it has no .jsonl, .json, .csv, .tsv, .parquet fil",
+        ),
         ("folder/dev.jsonl", ["test"], "dev.jsonl has no split test; it has dev."),
         ("builtin:sample", ["x"], "builtin:sample has no split x; it has train, dev, test."),
     ],
@@ -378,7 +388,7 @@ def test_splits_by_default_and_by_another_name(tmp_path: Path) -> None:
         ('{"anchor": "a", "negative": "c"}', "lacks the column positive; it has anchor, negative"),
         ('{"anchor": "a", "positive": "b", "negative": 3}', "row 1 has 3 as its negative"),
         ('{"anchor": "", "positive": "b", "negative": "c"}', "has no triplets for rows"),
-        ("", "has no triplets for rows"),
+        ("", "is empty."),
     ],
 )
 def test_rows_that_cannot_be_judged(tmp_path: Path, text: str, told: str) -> None:
@@ -387,6 +397,23 @@ def test_rows_that_cannot_be_judged(tmp_path: Path, text: str, told: str) -> Non
     with pytest.raises(UserError) as error:
         EvaluationSplit(str(data), "rows", None, tmp_path / "t.parquet", tmp_path, silent())
     assert told in error.value.sentence
+
+
+def test_columns_of_other_names_are_said_or_told(home: Path, tmp_path: Path) -> None:
+    data = tmp_path / "rows.CSV"
+    data.write_text("title;body;neg\n" + "A cat.;A kitten.;A car.\n" * 3)
+    command = ("eval", "builtin:tiny", "--data", str(data), "--json")
+    failed = run_stplay(*command)
+    assert failed.returncode == 2
+    assert "lacks the columns anchor, positive; it has title, body, neg." in failed.stderr
+    assert "--anchor title --positive body --negative neg" in failed.stderr
+    done = run_stplay(*command, "--anchor", "Title", "--positive=body")
+    assert done.returncode == 0, done.stderr
+    assert "stplay: Of rows, neg is the negative." in done.stderr
+    assert json.loads(done.stdout.splitlines()[0])["rows"] == 3
+    (left,) = [each for each in Evaluation.every() if each.summary().results]
+    stages = [each.stage for each in events_of(left) if isinstance(each, StageProgressed)]
+    assert stages.index("reading rows") < stages.index("importing torch")
 
 
 def test_the_first_rows_and_equal_rows_share_a_fingerprint(tmp_path: Path) -> None:

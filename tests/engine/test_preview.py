@@ -68,6 +68,17 @@ def test_a_file_is_shown_and_its_mistakes_are_told(tmp_path: Path) -> None:
     assert f"{path}: line 32 is not a JSON object" in found["error"]
 
 
+def test_columns_of_other_names_are_said_and_can_be_told(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("query;pos;neg;title\na;b;c;d\n")
+    found, _ = preview(str(path))
+    assert found["triplets"] == [["a", "b", "c"]]
+    assert found["columns"] == "query is the anchor, pos is the positive, neg is the negative"
+    found, _ = preview(str(path), "", '{"anchor": "title"}')
+    assert found["triplets"] == [["d", "b", "c"]]
+    assert found["columns"] == "pos is the positive, neg is the negative"
+
+
 def test_a_mistake_outside_of_the_data_is_told_too(hub: Hub, tmp_path: Path) -> None:
     hub.add_dataset("org/tiny", {"README.md": "", "train.csv": "anchor,positive,negative\na,b,c\n"})
     home = tmp_path / "home"

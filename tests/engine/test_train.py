@@ -21,6 +21,7 @@ from runner import (
 )
 
 from stplay.jobs import events
+from stplay.jobs.follower import Follower
 from stplay.runs.run import Run
 
 
@@ -253,7 +254,29 @@ def test_users_mistake_ends_in_one_sentence_and_exit_code_2(home: Path, tmp_path
     assert failed.stderr.count("\n") == 1
     assert "A batch of 81 is larger than the 80 triplets" in failed.stderr
     assert "Traceback" not in failed.stdout + failed.stderr
-    assert str(Run.find("few").read_log().error) in failed.stderr
+
+
+def test_a_mistake_in_the_data_costs_no_import_and_leaves_no_name_taken(
+    home: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(tmp_path / "data")
+    dev = tmp_path / "data" / "dev.jsonl"
+    good = dev.read_text()
+    dev.write_text('{"anchor": "a", "positive": "b"}\n' + good)
+    failed = run_stplay(*recipe, "--name=mine", "--json")
+    assert failed.returncode == 2
+    assert "lacks the column negative; it has anchor, positive." in failed.stderr
+    assert "reading data-dev" in failed.stdout
+    assert "importing" not in failed.stdout
+    assert not (home / "runs" / "mine").exists()
+    # One that nobody waited for is listed with what was wrong, and its name is free all the same.
+    assert run_stplay(*recipe, "--name=mine", "--detach").returncode == 0
+    run = Run.find("mine")
+    assert "lacks the column" in str(Follower(run).await_end().error)
+    run.await_exit()
+    dev.write_text(good)
+    done = run_stplay(*recipe, "--name=mine")
+    assert (done.returncode, Run.find("mine").read_log().status) == (0, "completed"), done.stderr
 
 
 def test_two_starts_with_one_name(finished: tuple[Run, str], data: Path) -> None:

@@ -25,6 +25,7 @@ TYPED: dict[str, tuple[str, object]] = {
     "data.train_rows": ("1_000", 1000),
     "data.dev_rows": ("7", 7),
     "data.test_rows": ("8", 8),
+    "data.columns": ('{ anchor = "query" }', {"anchor": "query"}),
     "loss.scale": ("1e1", 10.0),
     "loss.similarity_fct": ("dot_score", "dot_score"),
     "loss.mini_batch_size": ("4", 4),

@@ -133,7 +133,7 @@ def test_data_that_is_missing(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert str(told.value) == f"There is no data file or folder {name}."
 
 
-@pytest.mark.parametrize("name", ["data.json", "data.txt", "data", "data.jsonl.gz", "data.CSV"])
+@pytest.mark.parametrize("name", ["data.xlsx", "data.txt", "data", "data.txt.gz", "data.gz"])
 def test_a_file_of_another_kind(name: str, tmp_path: Path):
     touch(tmp_path / name)
     with pytest.raises(UserError) as told:

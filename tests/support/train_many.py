@@ -8,8 +8,9 @@ how they began and ended, as a training process does.
 import argparse
 from pathlib import Path
 
-from stplay.engine.train import train
+from stplay.engine.train import read_data, train
 from stplay.engine.worker.lastword import Advice, ending
+from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
 from stplay.engine.worker.work import worker_started
 from stplay.jobs.eventlog import EventWriter
@@ -33,7 +34,8 @@ class StoppingWriter(EventWriter):
 def train_once(folder: Path, stop_at: int | None = None) -> None:
     run, stop = Run(folder), StopSignal()
     try:
-        train(run, StoppingWriter(run.events_path, stop, stop_at), stop)
+        writer = StoppingWriter(run.events_path, stop, stop_at)
+        train(run, writer, stop, read_data(run, Stages(writer)))
     except Stopped:
         assert stop_at is not None
     else:
@@ -45,7 +47,7 @@ def attempt(folder: Path, stop_at: int | None = None) -> None:
     writer, error = StoppingWriter(run.events_path, stop, stop_at), None
     writer.write(worker_started())
     try:
-        train(run, writer, stop)
+        train(run, writer, stop, read_data(run, Stages(writer)))
     except BaseException as raised:
         error = raised
     writer.write(ending(error, folder, Advice("", "")))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+import json
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, NamedTuple
 
 from stplay import lines
-from stplay.engine.data import hub, triplets
+from stplay.engine.data import columns, hub, triplets
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.sources.datasources import data_source
-from stplay.sources.names import DATA_SUFFIXES
+from stplay.sources.names import DATA_SUFFIXES, kind_of_file
 from stplay.sources.paths import expanded, holds
 from stplay.text import printable
 
@@ -52,49 +53,75 @@ def read(source: str, column: str | None, stages: Stages) -> Sentences:
 
 def _each(source: str, column: str | None, stages: Stages) -> Iterator[str]:
     path, shown = expanded(source), printable(source)
-    if path.suffix == TEXT_SUFFIX or (holds(path.is_file) and path.suffix not in DATA_SUFFIXES):
+    kind = kind_of_file(path.name)
+    if kind == TEXT_SUFFIX or (holds(path.is_file) and kind not in DATA_SUFFIXES):
+        if kind not in (TEXT_SUFFIX, ""):
+            raise UserError(
+                f"{shown} is neither a {', '.join(DATA_SUFFIXES)} file nor a {TEXT_SUFFIX} with "
+                f"one sentence a line; if it is one, call it {TEXT_SUFFIX}."
+            )
         if column is not None:
             raise UserError(f"{shown} is a text, one sentence a line; it has no columns.")
         try:
             with path.open("rb") as file:
-                yield from lines.sentences(file, shown)
+                yield from _lines(file, shown)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}."
             ) from None
         return
     found = data_source(source)
-    wanted: list[str] = []
-    columns = _one_column(column, wanted)
+    choose = _OneColumn(column)
     if found.kind == "hub":
         files = hub.data_files(found, ("train",), stages)
         files.download(stages)
-        rows = triplets.hub_rows(files, columns)
+        rows = triplets.hub_rows(files, choose)
     else:
-        rows = triplets.local_rows(found, "train", columns)
+        rows = triplets.local_rows(found, "train", choose)
     for number, row in enumerate(rows, 1):
-        if not wanted:  # the sample is no file
-            columns(row, shown)
-        yield triplets.sentence_in(row, wanted[0], found.label, number)
+        if not choose.name:  # the sample is no file
+            choose([*row], shown)
+        yield triplets.sentence_in(row, choose.name, found.label, number)
 
 
-def _one_column(
-    column: str | None, wanted: list[str]
-) -> Callable[[Collection[str], str], Collection[str]]:
-    """Chooses the column and puts it into ``wanted``: the one asked for, or the only one."""
+def _lines(file: BinaryIO, shown: str) -> Iterator[str]:
+    """The lines of a text.
 
-    def choose(names: Collection[str], shown: str) -> Collection[str]:
-        name = (wanted or [column])[0]
-        if name is None and len(names) == 1:
-            name = next(iter(names))
-        if name is None or name not in names:
-            there = ", ".join(printable(str(other)) for other in names) or "none"
+    Raises:
+        UserError: they are none, but JSON.
+    """
+    for number, line in enumerate(lines.sentences(file, shown)):
+        if number == 0 and _is_object(line):
+            raise UserError(f"{shown} holds JSON objects and no sentences; call it .jsonl.")
+        yield line
+
+
+def _is_object(line: str) -> bool:
+    if not line.startswith("{"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+class _OneColumn(columns.ColumnChooser):
+    """Chooses the column: the one asked for, or the only one."""
+
+    def __init__(self, asked: str | None) -> None:
+        super().__init__()
+        self.asked = asked
+        self.name = ""
+
+    def __call__(self, names: Sequence[str], shown: str) -> dict[str, str]:
+        """The column among ``names``, by its own name."""
+        name = self.name or self.asked
+        if name is None and len(names) == 1 and not columns.are_cells(names):
+            name = names[0]
+        if name is None:
             raise UserError(
-                f"{shown} has the columns {there}; choose one with --column."
-                if name is None
-                else f"{shown} has no column {printable(name)}; it has {there}."
+                f"{shown} has the columns {columns.listed(names)}; choose one with --column."
             )
-        wanted[:] = [name]
-        return wanted
-
-    return choose
+        self.name = columns.named(names, name, shown)
+        columns.check_once(self.name, names, shown)
+        return {self.name: self.name}

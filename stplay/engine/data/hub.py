@@ -33,7 +33,7 @@ from stplay.errors import UserError
 from stplay.sources.datasources import DataSource
 from stplay.sources.modelfolders import pickle_refusal
 from stplay.sources.modelsources import ModelSource
-from stplay.sources.names import DATA_SUFFIXES, MINILM, SAMPLE, TINY
+from stplay.sources.names import DATA_SUFFIXES, MINILM, SAMPLE, TINY, kind_of_file
 from stplay.text import printable
 
 ANSWER_SECONDS = 5.0
@@ -112,7 +112,7 @@ def data_files(source: DataSource, aliases: tuple[str, ...], stages: Stages) -> 
         raise repository.lacks(f"{place} has no split {aliases[0]}; it has {there}.")
     if not (names := splits[split]):
         raise repository.lacks(f"{place} lacks the files of its split {split}.")
-    if other := [name for name in names if not name.endswith(READABLE)]:
+    if other := [name for name in names if kind_of_file(name) not in READABLE]:
         raise UserError(
             f"{place} keeps its split {split} in {printable(other[0])}; only {', '.join(READABLE)} "
             "files can be read."

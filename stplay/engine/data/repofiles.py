@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 from fsspec.utils import glob_translate
 
-READABLE = (".parquet", ".jsonl", ".csv", ".tsv")
+from stplay.sources.names import kind_of_file
+
+READABLE = (".parquet", ".jsonl", ".csv", ".tsv", ".json")
+_NO_ROWS = ("dataset_infos.json", "dataset_dict.json", "dataset_info.json", "state.json")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _OTHER_FRAMEWORKS = (
     *("*.h5", "*.msgpack", "*.ot", "*.onnx", "*.onnx_data", "*.gguf", "*.tflite", "*.ckpt.*"),
@@ -102,12 +105,17 @@ def _globs(data_files: object) -> dict[str, list[str]]:
 
 
 def _splits_by_name(names: list[str]) -> dict[str, list[str]]:
-    names = [name for name in names if not re.search(r"(^|/)(\.|__)", name)]
+    names = [
+        name
+        for name in names
+        if not re.search(r"(^|/)(\.|__)", name) and PurePosixPath(name).name not in _NO_ROWS
+    ]
     # The same rows are often there in several formats.
-    suffix = next((suffix for suffix in READABLE if any(n.endswith(suffix) for n in names)), None)
+    kinds = {kind_of_file(name) for name in names}
+    suffix = next((suffix for suffix in READABLE if suffix in kinds), None)
     splits: dict[str, list[str]] = {}
     for name in names:
-        if suffix and name.endswith(suffix):
+        if suffix and kind_of_file(name) == suffix:
             word = "".join(_SPLIT_WORD.findall(name)[-1:])
             splits.setdefault("validation" if word == "valid" else word, []).append(name)
     unnamed = splits.pop("", [])

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from stplay import lines
-from stplay.engine.data import hub
+from stplay.engine.data import hub, tables
+from stplay.engine.data.columns import SOURCE, ColumnChooser, TripletColumns
+from stplay.engine.data.tables import Row
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.sources.datasources import COLUMNS, DataSource, data_source
+from stplay.sources.datasources import ALL_NLI_REPOSITORY, COLUMNS, Column, DataSource, data_source
 from stplay.sources.firstrows import FirstRows
-from stplay.sources.names import DATA_SUFFIXES
+from stplay.sources.names import DATA_SUFFIXES, kind_of_file, stem_of_file
 from stplay.text import printable
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 ALIASES = {"dev": ("dev", "validation", "val")}
-SOURCE = "source"
-MOST_FIELD = 1 << 28
-MOST_DIGITS = 4300
-MOST_THRIFT = (1 << 31) - 1
-
-Row = dict[str, Any]
-Columns = Callable[[Collection[str], str], Collection[str]]
 
 
 class Split(NamedTuple):
@@ -52,16 +44,41 @@ class Triplet(NamedTuple):
 class OpenSplit(NamedTuple):
     """One split of a data set, being read: ``None`` stands for a row with an empty sentence.
 
-    ``label`` is the name under which its figures are shown, ``revision`` a Hub data set's commit.
+    ``label`` is the name under which its figures are shown, ``revision`` a Hub data set's commit;
+    ``columns`` tells, once the first row was read, which of the file's are taken.
     """
 
     label: str
     triplets: Iterator[Triplet | None]
     synthetic: bool
     revision: str | None
+    columns: TripletColumns
 
 
-def first_rows(name: str, rows: int | None, shown: int, stages: Stages) -> FirstRows:
+class ReadSplit(NamedTuple):
+    """One split of a data set, read; ``said`` tells which columns were taken, or is empty."""
+
+    name: str
+    rows: list[Triplet]
+    skipped: int
+    synthetic: bool
+    said: str
+
+    def load(self) -> Split:
+        """The same with the columns as the trainer takes them."""
+        from datasets import Dataset  # brings torch with it
+
+        columns = {name: [row[i] for row in self.rows] for i, name in enumerate(COLUMNS)}
+        return Split(self.name, Dataset.from_dict(columns), self.skipped, self.synthetic)
+
+
+def first_rows(
+    name: str,
+    rows: int | None,
+    shown: int,
+    stages: Stages,
+    columns: Mapping[Column, str] | None = None,
+) -> FirstRows:
     """The first ``shown`` training triplets of data ``name``, of which ``rows`` would be used.
 
     Raises:
@@ -69,10 +86,8 @@ def first_rows(name: str, rows: int | None, shown: int, stages: Stages) -> First
     """
     source = data_source(name)
     files = hub.data_files(source, ("train",), stages) if source.kind == "hub" else None
-    if files is None:
-        there = local_rows(source, "train", triplet_columns)
-    else:
-        there = hub_rows(files, triplet_columns)
+    choice = _choice(source, columns)
+    there = local_rows(source, "train", choice) if files is None else hub_rows(files, choice)
     found: list[tuple[str, ...]] = []
     kept = skipped = 0
     for triplet in _triplets(islice(there, rows), f"{source.label}-train"):
@@ -92,27 +107,44 @@ def first_rows(name: str, rows: int | None, shown: int, stages: Stages) -> First
         total = min(rows or ROWS["train"], ROWS["train"])
         return FirstRows(triplets=found, rows=total, skipped=skipped, synthetic=True)
     if files is None:
-        return FirstRows(triplets=found, rows=kept, skipped=skipped)
+        return FirstRows(triplets=found, rows=kept, skipped=skipped, columns=choice.said)
     total = files.rows if rows is None or files.rows is None else min(rows, files.rows)
-    return FirstRows(triplets=found, rows=total, skipped=skipped)
+    return FirstRows(triplets=found, rows=total, skipped=skipped, columns=choice.said)
 
 
 def load_split(name: str, split: str, rows: int | None, stages: Stages) -> Split:
+    """As ``read_split``, with the columns as the trainer takes them."""
+    return read_split(name, split, rows, stages).load()
+
+
+def read_split(
+    name: str,
+    split: str,
+    rows: int | None,
+    stages: Stages,
+    columns: Mapping[Column, str] | None = None,
+) -> ReadSplit:
     """The first ``rows`` rows of the split (``train``, ``dev`` or ``test``) of data ``name``.
+
+    ``columns`` are the data's own names of those that have no usual one.
 
     Raises:
         UserError: the data is missing, damaged, empty, or lacks a column or the split.
     """
-    from datasets import Dataset  # takes a second, which a look at the first rows can save
-
-    opened = open_split(name, split, rows, stages)
+    opened = open_split(name, split, rows, stages, columns)
     found = list(opened.triplets)
     kept = [triplet for triplet in found if triplet is not None]
-    table = Dataset.from_dict({c: [row[i] for row in kept] for i, c in enumerate(COLUMNS)})
-    return Split(opened.label, table, len(found) - len(kept), opened.synthetic)
+    skipped = len(found) - len(kept)
+    return ReadSplit(opened.label, kept, skipped, opened.synthetic, opened.columns.said)
 
 
-def open_split(name: str, split: str, rows: int | None, stages: Stages) -> OpenSplit:
+def open_split(
+    name: str,
+    split: str,
+    rows: int | None,
+    stages: Stages,
+    columns: Mapping[Column, str] | None = None,
+) -> OpenSplit:
     """The first ``rows`` rows of a split of data ``name``, to be read one after the other.
 
     Raises:
@@ -122,15 +154,20 @@ def open_split(name: str, split: str, rows: int | None, stages: Stages) -> OpenS
     source = data_source(name)
     label = source.split_label(split)
     stages.progress(f"reading {label}")
-    revision = None
+    revision, choice = None, _choice(source, columns)
     if source.kind == "hub":
         files = hub.data_files(source, _aliases(split), stages)
         files.download(stages)
-        found, revision = hub_rows(files, triplet_columns), files.repository.commit
+        found, revision = hub_rows(files, choice), files.repository.commit
     else:
-        found = local_rows(source, split, triplet_columns)
+        found = local_rows(source, split, choice)
     triplets = _told(source, split, _triplets(islice(found, rows), label), rows, stages)
-    return OpenSplit(label, triplets, source.kind == "sample", revision)
+    return OpenSplit(label, triplets, source.kind == "sample", revision, choice)
+
+
+def _choice(source: DataSource, columns: Mapping[Column, str] | None) -> TripletColumns:
+    # What stplay itself gives a name to is called as it should be, beside whatever else is read.
+    return TripletColumns(None if source.place == ALL_NLI_REPOSITORY else columns)
 
 
 def _told(
@@ -170,10 +207,9 @@ def split_names(name: str, wanted: Collection[str], stages: Stages) -> list[str]
         case "hub":
             there = hub.split_names(source, stages)
         case "file":
-            there = [Path(source.place).stem]
+            there = [stem_of_file(source.place)]
         case "folder":
-            files = sorted(Path(source.place).iterdir())
-            there = [path.stem for path in files if path.suffix in DATA_SUFFIXES]
+            there = [stem_of_file(path.name) for path in _data_files(Path(source.place))]
     if source.kind == "file" and not wanted:
         return there
     found = [
@@ -227,20 +263,20 @@ def sentence_in(row: Row, column: str, label: str, number: int) -> str:
     return value
 
 
-def hub_rows(files: hub.DataFiles, columns: Columns) -> Iterator[Row]:
-    """The rows of a Hub data set's split, with the wanted ``columns``.
+def hub_rows(files: hub.DataFiles, choose: ColumnChooser) -> Iterator[Row]:
+    """The rows of a Hub data set's split, with the columns that ``choose`` wants.
 
     Raises:
         UserError: the Hub fails, or a file cannot be read as what its name says.
     """
     try:
         for shown, file in files.open():
-            yield from file_rows(file, shown, columns)
+            yield from tables.rows(file, shown, choose)
     except hub.NETWORK_ERRORS as error:
         raise files.repository.told(error) from error
 
 
-def local_rows(source: DataSource, split: str, columns: Columns) -> Iterator[Row]:
+def local_rows(source: DataSource, split: str, choose: ColumnChooser) -> Iterator[Row]:
     """The rows of a split that needs no network: the sample's, a file's or a folder's.
 
     Raises:
@@ -259,122 +295,24 @@ def local_rows(source: DataSource, split: str, columns: Columns) -> Iterator[Row
     shown = printable(str(path))
     try:
         with path.open("rb") as file:
-            yield from file_rows(file, shown, columns)
+            yield from tables.rows(file, shown, choose)
     except OSError as error:
         raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from None
 
 
 def _split_file(folder: Path, split: str) -> Path:
+    files = _data_files(folder)
     for alias in _aliases(split):
-        for suffix in DATA_SUFFIXES:
-            path = folder / f"{alias}{suffix}"
-            if path.is_file():
-                return path
+        if found := [path for path in files if stem_of_file(path.name) == alias]:
+            return min(found, key=lambda path: DATA_SUFFIXES.index(kind_of_file(path.name)))
     names = ", ".join(f"{split}{suffix}" for suffix in DATA_SUFFIXES)
     raise UserError(f"The folder {printable(str(folder))} has no file for {split} ({names}).")
 
 
-def file_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
-    """The rows of an open file, which is read as the end of its name, ``shown``, says.
-
-    ``columns`` is given the names of the columns that are there, and the words to begin a complaint
-    with; it returns those that are wanted.
-    """
-    readers = {".jsonl": _json_rows, ".csv": _csv_rows, ".tsv": _csv_rows}
-    return readers.get(Path(shown).suffix, _parquet_rows)(file, shown, columns)
-
-
-def _json_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
-    for number, line in enumerate(lines.read(file, shown), 1):
-        text = line.rstrip()
-        if not text:
-            continue
-        try:
-            row = json.loads(text, parse_int=_whole_number)
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f"{shown}: line {number:,} is not JSON: {error.msg} (column {error.colno:,})."
-            ) from None
-        except RecursionError:
-            raise UserError(
-                f"{shown}: line {number:,} is not JSON that can be read: it is nested too deep."
-            ) from None
-        if not isinstance(row, dict):
-            raise UserError(f"{shown}: line {number:,} is not a JSON object with named columns.")
-        columns(row, f"{shown}: line {number:,}")
-        yield row
-
-
-def _whole_number(digits: str) -> float:
-    """A number of any length: Python's own refuses those of more than 4,300 digits."""
-    return int(digits) if len(digits) < MOST_DIGITS else float(digits)
-
-
-def _csv_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
-    delimiter = "\t" if shown.endswith(".tsv") else ","
-    csv.field_size_limit(MOST_FIELD)  # Python's own is 131,072 characters
-    # Strict: a stray quote would else join sentences and lines without a word.
-    rows = csv.DictReader(lines.read(file, shown), delimiter=delimiter, strict=True)
-    try:
-        columns(rows.fieldnames or (), shown)
-        for row in rows:
-            if None in row or None in row.values():
-                amount = "more" if None in row else "fewer"
-                raise UserError(
-                    f"{shown}: line {rows.line_num:,} has {amount} fields than the first line; a "
-                    f"sentence with a {'tab' if delimiter != ',' else 'comma'} needs quotes."
-                )
-            yield row
-    except csv.Error as error:
-        line = f"{shown}: line {rows.reader.line_num:,}"
-        if "field larger than field limit" in str(error):
-            raise UserError(
-                f"{line} has a field of more than {MOST_FIELD:,} characters, or a quote above it "
-                "is never closed."
-            ) from None
-        raise UserError(f"{line} is damaged: {error}.") from None
-
-
-def _parquet_rows(file: BinaryIO, shown: str, columns: Columns) -> Iterator[Row]:
-    import pyarrow
-    from pyarrow.parquet import ParquetFile
-
-    try:
-        # Small pieces, as only the first rows may be wanted, over the network.
-        table = ParquetFile(
-            file,
-            buffer_size=1 << 18,
-            pre_buffer=False,
-            thrift_string_size_limit=MOST_THRIFT,
-            thrift_container_size_limit=MOST_THRIFT,
-        )
-        wanted = columns(table.schema_arrow.names, shown)
-        for batch in table.iter_batches(1000, columns=list(wanted)):
-            yield from batch.to_pylist()
-    except pyarrow.ArrowMemoryError:
-        raise  # it is the machine's
-    except UnicodeDecodeError:
-        raise UserError(f"{shown} has text that is not UTF-8.") from None
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
-        if isinstance(error, hub.NETWORK_ERRORS) or getattr(error, "errno", None):
-            raise
-        reason = printable((str(error).splitlines() or [type(error).__name__])[0])
-        damaged = isinstance(error, (pyarrow.ArrowInvalid, OSError))
-        what = "is damaged" if damaged else "cannot be read here"
-        raise UserError(f"{shown} {what}: {reason}") from None
-
-
-def triplet_columns(names: Collection[str], shown: str) -> Collection[str]:
-    """The columns of triplets, and that of their source where there is one.
-
-    Raises:
-        UserError: one is missing.
-    """
-    missing = [column for column in COLUMNS if column not in names]
-    if missing:
-        there = ", ".join(printable(str(name)) for name in names) or "none"
-        raise UserError(
-            f"{shown} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has "
-            f"{there}. Triplets need the columns {', '.join(COLUMNS)}."
-        )
-    return (*COLUMNS, *((SOURCE,) if SOURCE in names else ()))
+def _data_files(folder: Path) -> list[Path]:
+    """The files of data in ``folder``, in the order of their names."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if kind_of_file(path.name) in DATA_SUFFIXES and path.is_file()
+    )

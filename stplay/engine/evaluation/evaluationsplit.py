@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow
 from numpy.typing import NDArray
 from pyarrow import parquet
-from sentence_transformers import util
 
 from stplay.engine.data.triplets import Triplet, open_split
-from stplay.engine.packed.sentenceencoder import SentenceEncoder, Task
 from stplay.engine.worker.stages import Stages
 from stplay.evaluations.results import SCORE_COLUMNS, TRIPLET_COLUMNS, EvaluatedSplit
 from stplay.similarities import SIMILARITIES
+from stplay.sources.datasources import Column
+
+if TYPE_CHECKING:
+    from stplay.engine.packed.sentenceencoder import SentenceEncoder, Task
 
 PIECE = 4096
-SIMILARITY_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "cosine": util.pairwise_cos_sim,
-    "dot": util.pairwise_dot_score,
-    "manhattan": util.pairwise_manhattan_sim,
-    "euclidean": util.pairwise_euclidean_sim,
-}
 TRIPLET_SCHEMA = pyarrow.schema(
     [(name, pyarrow.int64() if name == "row" else pyarrow.string()) for name in TRIPLET_COLUMNS]
 )
@@ -59,14 +55,23 @@ class EvaluationSplit:
     """The triplets of a split: in a file, and as places among its distinct ``sentences``."""
 
     def __init__(
-        self, data: str, split: str, limit: int | None, path: Path, work: Path, stages: Stages
+        self,
+        data: str,
+        split: str,
+        limit: int | None,
+        path: Path,
+        work: Path,
+        stages: Stages,
+        columns: Mapping[Column, str] | None = None,
     ) -> None:
-        """Read the split and write its triplets to ``path``.
+        """Read the split and write its triplets to ``path``; this needs none of the libraries.
+
+        ``columns`` are the data's own names of those that have no usual one.
 
         Raises:
             UserError: the data is missing, damaged or empty, or lacks a column or the split.
         """
-        opened = open_split(data, split, limit, stages)
+        opened = open_split(data, split, limit, stages, columns)
         known: dict[str, int] = {}
         places = array("i")
         seen: set[bytes] = set()
@@ -89,13 +94,13 @@ class EvaluationSplit:
         numbered = kept()
         with parquet.ParquetWriter(path, TRIPLET_SCHEMA) as writer:
             while piece := list(islice(numbered, PIECE)):
-                columns = zip(*((number, *triplet) for number, triplet in piece), strict=True)
-                writer.write_table(
-                    pyarrow.table(dict(zip(TRIPLET_COLUMNS, columns, strict=True)), TRIPLET_SCHEMA)
-                )
+                kept_columns = zip(*((number, *triplet) for number, triplet in piece), strict=True)
+                table = dict(zip(TRIPLET_COLUMNS, kept_columns, strict=True))
+                writer.write_table(pyarrow.table(table, TRIPLET_SCHEMA))
         self.sentences = list(known)
         self._places = np.frombuffer(places, np.int32).reshape(-1, 3)
         self._work = work
+        self.said = opened.columns.said
         self.facts = EvaluatedSplit(
             data=data,
             split=split,
@@ -121,6 +126,14 @@ class EvaluationSplit:
         Raises:
             NotFiniteError: the model gives numbers that are not.
         """
+        from sentence_transformers import util
+
+        functions = {
+            "cosine": util.pairwise_cos_sim,
+            "dot": util.pairwise_dot_score,
+            "manhattan": util.pairwise_manhattan_sim,
+            "euclidean": util.pairwise_euclidean_sim,
+        }
         total = len(self.sentences)
         if encoder.tells_tasks_apart:
             anchors = self._embed(encoder, "query", lambda done: progress(done // 2))
@@ -137,7 +150,7 @@ class EvaluationSplit:
                 anchor = anchors[places[:, 0]]
                 positive, negative = others[places[:, 1]], others[places[:, 2]]
                 columns = {}
-                for similarity, function in SIMILARITY_FUNCTIONS.items():
+                for similarity, function in functions.items():
                     near = function(anchor, positive).numpy().astype(kind)
                     far = function(anchor, negative).numpy().astype(kind)
                     right[similarity] += int((near > far).sum())

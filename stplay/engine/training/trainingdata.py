@@ -5,28 +5,46 @@ from __future__ import annotations
 from functools import cached_property
 
 from stplay.engine.data import fingerprints
-from stplay.engine.data.triplets import Split, load_split
+from stplay.engine.data.triplets import ReadSplit, Split, read_split
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.runs.recipe import Recipe
 
 
 class TrainingData:
-    """The splits of a training; ``splits`` has those that the recipe asks for by their names."""
+    """The splits that the recipe of a training asks for.
+
+    ``said`` tells for each of them, by its label, which columns were taken for which, where their
+    names are not those that they should have.
+    """
 
     def __init__(self, recipe: Recipe, stages: Stages) -> None:
-        """Load them.
+        """Read them, which needs none of the libraries.
 
         Raises:
             UserError: the data is missing, damaged, empty, or lacks a column or a split.
         """
         data = recipe.data
-        self.train = load_split(data.train, "train", data.train_rows, stages)
-        self.splits = {"train": self.train}
-        if data.dev:
-            self.splits["dev"] = load_split(data.dev, "dev", data.dev_rows, stages)
-        if data.test and recipe.evaluation.test_at_end:
-            self.splits["test"] = load_split(data.test, "test", data.test_rows, stages)
+        wanted = {"train": (data.train, data.train_rows), "dev": (data.dev, data.dev_rows)}
+        if recipe.evaluation.test_at_end:
+            wanted["test"] = data.test, data.test_rows
+        read = {
+            split: read_split(name, split, rows, stages, data.columns)
+            for split, (name, rows) in wanted.items()
+            if name
+        }
+        self.read = read
+        self.said = {split.name: split.said for split in read.values() if split.said}
+
+    @cached_property
+    def splits(self) -> dict[str, Split]:
+        """The splits by their names, as the trainer takes them."""
+        return {name: split.load() for name, split in self.read.items()}
+
+    @property
+    def train(self) -> Split:
+        """The split that is trained on."""
+        return self.splits["train"]
 
     @property
     def rows(self) -> dict[str, int]:
@@ -44,13 +62,13 @@ class TrainingData:
         return {name: fingerprints.of_rows(split) for name, split in self.splits.items()}
 
 
-def check_batch(recipe: Recipe, split: Split) -> None:
+def check_batch(recipe: Recipe, split: ReadSplit) -> None:
     """Make sure that the training split fills at least one batch.
 
     Raises:
         UserError: it does not.
     """
-    rows, batch = len(split.triplets), recipe.training.per_device_train_batch_size
+    rows, batch = len(split.rows), recipe.training.per_device_train_batch_size
     if rows < 2:
         raise UserError(
             f"{split.name} has 1 triplet; training needs at least 2, as each one's negatives come "

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -21,16 +22,22 @@ from stplay.errors import UserError
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import Noted, WorkerStarted
 
+Read = TypeVar("Read")
+
 
 def perform(
     events: EventWriter,
     folder: Path,
-    work: Callable[[EventWriter, StopSignal], None],
+    read: Callable[[Stages], Read],
+    work: Callable[[EventWriter, StopSignal, Read], None],
     clean_up: Callable[[], None],
     advice: Advice,
     device: Callable[[], DeviceWish] = DeviceWish,
 ) -> int:
     """Do ``work``, tell all of it as ``events``, and return the exit code.
+
+    ``read`` comes first and is given to ``work``: it needs none of the libraries, whose import
+    takes seconds that a mistake in a file need not cost.
 
     It is done on the ``device`` that is wished for. Where it fails or is stopped, ``clean_up`` is
     called before the last word.
@@ -45,12 +52,16 @@ def perform(
             quiet_libraries()
             wish = device()
             choose_gpu(wish)
+            stop.deferred = False
+            stop.check()
+            found = read(Stages(events))
+            stop.deferred = True  # an import is not broken off
             import_libraries(Stages(events), stop)
             if told := settle_device(wish):
                 note(events, told)
             stop.deferred = False
             stop.check()
-            work(events, stop)
+            work(events, stop, found)
         finally:
             stop.deferred = True  # the last word is said, come what may
     except BaseException as raised:  # whatever it is, the log tells it

@@ -23,7 +23,7 @@ from hubstandin import Hub, hub_environment, parquet_dataset
 from stplay.engine.data.repofiles import layout, model_files
 from stplay.sources.datasources import ALL_NLI_REPOSITORY, ALL_NLI_REVISION
 
-DATA_INSTEAD = "use builtin:sample or a .jsonl, .csv, .tsv, .parquet file or folder."
+DATA_INSTEAD = "use builtin:sample or a .jsonl, .json, .csv, .tsv, .parquet file or folder."
 MODEL_INSTEAD = "use builtin:tiny, builtin:minilm or a model folder."
 
 
@@ -224,7 +224,7 @@ def test_what_is_missing_is_told(hub: Hub, engine: Engine) -> None:
         (
             "split",
             "org/code",
-            "org/code has no split dev; it has no .parquet, .jsonl, .csv, .tsv file.",
+            "org/code has no split dev; it has no .parquet, .jsonl, .csv, .tsv, .json file.",
         ),
         ("first", "org/text", "org/text keeps its split train in a.txt; only .parquet, .jsonl"),
         ("first", "org/gone", "org/gone lacks the files of its split train."),

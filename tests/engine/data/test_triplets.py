@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -33,16 +34,26 @@ TRIPLETS: list[Triplet] = [
 def write(path: Path, rows: Iterable[Triplet], columns: Iterable[str] = COLUMNS) -> Path:
     """The rows as a file of the kind that its name says."""
     tables = [dict(zip(columns, row, strict=True)) for row in rows]
-    if path.suffix == ".jsonl":
+    if path.suffix in (".jsonl", ".json"):
         path.write_text("".join(json.dumps(table) + "\n" for table in tables), encoding="utf-8")
     elif path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(tables), path)
+    elif path.suffix == ".tsv":
+        lines = ("\t".join(map(str, cells)) for cells in (tuple(columns), *rows))
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
     else:
         with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+            writer = csv.writer(file)
             writer.writerow(columns)
             writer.writerows(table.values() for table in tables)
     return path
+
+
+def fit(rows: Iterable[Triplet], suffix: str) -> list[Triplet]:
+    """The rows as a file of this kind can hold them: without quotes there are no tabs in cells."""
+    if suffix != ".tsv":
+        return list(rows)
+    return [tuple(" ".join(re.split(r"[\t\r\n]", str(cell))) for cell in row) for row in rows]
 
 
 @pytest.fixture
@@ -72,44 +83,48 @@ def sentence(load: Callable[..., Split], path: Path, split: str = "train") -> st
     return told
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".tsv", ".parquet"])
 def test_every_format_gives_the_same_split(suffix: str, tmp_path: Path, load) -> None:
-    path = write(tmp_path / f"some{suffix}", TRIPLETS)
+    rows = fit(TRIPLETS, suffix)
+    path = write(tmp_path / f"some{suffix}", rows)
     split = load(path)
-    assert triplets(split) == TRIPLETS
+    assert triplets(split) == rows
     assert split.triplets.column_names == list(COLUMNS)
     assert (split.name, split.skipped, split.synthetic) == ("some-train", 0, False)
-    assert triplets(load(path, "dev", 2)) == TRIPLETS[:2]
-    assert triplets(load(path, "test", 100)) == TRIPLETS
+    assert triplets(load(path, "dev", 2)) == rows[:2]
+    assert triplets(load(path, "test", 100)) == rows
     # Other columns and another order change nothing.
-    more = [(number, *reversed(row), "rest") for number, row in enumerate(TRIPLETS)]
+    more = [(number, *reversed(row), "rest") for number, row in enumerate(rows)]
     write(path, more, ("id", *reversed(COLUMNS), "label"))
-    assert triplets(load(path)) == TRIPLETS
+    assert triplets(load(path)) == rows
     found = first_rows(str(path), None, 3, SILENT)
-    assert (found.triplets, found.rows, found.skipped) == (TRIPLETS[:3], 4, 0)
-    assert first_rows(str(path), 2, 3, SILENT).triplets == TRIPLETS[:2]
+    assert (found.triplets, found.rows, found.skipped) == (rows[:3], 4, 0)
+    assert first_rows(str(path), 2, 3, SILENT).triplets == rows[:2]
     assert first_rows(str(path), 2, 3, SILENT).rows == 2
 
 
 def test_a_folder_holds_one_file_per_split(tmp_path: Path, load) -> None:
     folder = tmp_path / "nli"
     folder.mkdir()
-    for row, name in zip(TRIPLETS, ("train.csv", "validation.jsonl", "test.tsv"), strict=False):
-        write(folder / name, [row])
+    for row, name in zip(TRIPLETS, ("train.tsv", "validation.jsonl", "test.csv"), strict=False):
+        write(folder / name, fit([row], name[-4:]))
     assert [triplets(load(folder, split)) for split in ("train", "dev", "test")] == [
-        [row] for row in TRIPLETS[:3]
+        fit(TRIPLETS[:1], ".tsv"),
+        *([row] for row in TRIPLETS[1:3]),
     ]
     assert load(folder, "dev").name == "nli-dev"
     assert load(folder / "validation.jsonl", "dev").name == "nli-dev"
     write(folder / "dev.parquet", [TRIPLETS[3]])
     assert triplets(load(folder, "dev")) == [TRIPLETS[3]]
-    (folder / "test.tsv").unlink()
+    (folder / "test.csv").unlink()
     told = sentence(load, folder, "test")
-    assert told.endswith("has no file for test (test.jsonl, test.csv, test.tsv, test.parquet).")
+    assert told.endswith(
+        "has no file for test (test.jsonl, test.json, test.csv, test.tsv, test.parquet)."
+    )
 
 
 def test_rows_with_an_empty_sentence_are_left_out_and_counted(tmp_path: Path, load) -> None:
-    rows = [("a", "b", "c"), ("", "b", "c"), ("a", " \t\n", "c"), ("d", "e", "f")]
+    rows = [("a", "b", "c"), ("", "b", "c"), ("a", " \u3000", "c"), ("d", "e", "f")]
     for suffix in (".jsonl", ".csv", ".tsv", ".parquet"):
         split = load(write(tmp_path / f"some{suffix}", rows))
         assert triplets(split) == [rows[0], rows[3]]
@@ -127,16 +142,18 @@ def test_rows_with_an_empty_sentence_are_left_out_and_counted(tmp_path: Path, lo
 
 def test_one_row_is_enough_and_none_is_not(tmp_path: Path, load) -> None:
     for suffix in (".jsonl", ".csv", ".tsv", ".parquet"):
-        path = write(tmp_path / f"some{suffix}", TRIPLETS[:1])
-        assert triplets(load(path)) == TRIPLETS[:1]
+        rows = fit(TRIPLETS[:1], suffix)
+        path = write(tmp_path / f"some{suffix}", rows)
+        assert triplets(load(path)) == rows
         if suffix == ".parquet":
             pq.write_table(pq.read_table(path)[:0], path)
         else:
             write(path, [])  # the header alone, where there is one
-        assert "has no triplets for train" in sentence(load, path)
-        path.write_bytes(b"")
-        expected = {".jsonl": "has no triplets for train", ".parquet": "is damaged"}
-        assert expected.get(suffix, "it has none") in sentence(load, path)
+        told = "is empty." if suffix == ".jsonl" else "has no triplets for train"
+        assert told in sentence(load, path)
+        for nothing in (b"", b"\xef\xbb\xbf")[: 1 if suffix == ".parquet" else 2]:
+            path.write_bytes(nothing)
+            assert sentence(load, path) == f"{path} is empty."
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv", ".parquet"])
@@ -195,6 +212,8 @@ def test_rows_that_do_not_fit_the_header_are_refused(suffix: str, tmp_path: Path
         load, lines("a, b,c,d")
     )
     assert f"{path}: line 3 has fewer fields than the first line" in sentence(load, lines("a,b"))
+    if suffix == ".tsv":
+        return
     # A stray quote would swallow the lines up to the next one.
     assert f"{path}: line 3 is damaged" in sentence(load, lines('"a" b,c,d'))
     assert "is damaged: unexpected end of data." in sentence(load, lines('"a,c,d'))
@@ -208,13 +227,14 @@ def test_rows_that_do_not_fit_the_header_are_refused(suffix: str, tmp_path: Path
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_a_long_sentence_is_no_damage(suffix: str, tmp_path: Path, load) -> None:
     rows: list[Triplet] = [("a " * 100_000, "b", "c"), ("a", "b\n" * 100_000, '"' * 200_000)]
+    rows = fit(rows, suffix)
     assert triplets(load(write(tmp_path / f"some{suffix}", rows))) == rows
 
 
 def test_a_field_beyond_all_measure_is_told(
     tmp_path: Path, load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stplay.engine.data.triplets.MOST_FIELD", 1000)
+    monkeypatch.setattr("stplay.engine.data.tables.MOST_FIELD", 1000)
     path = write(tmp_path / "some.csv", [("a", "b", "c"), ("a", "b", "c" * 1001)])
     told = f"{path}: line 3 has a field of more than 1,000 characters, or a quote above it is never"
     assert told in sentence(load, path)
@@ -248,7 +268,7 @@ def test_text_of_another_encoding_and_a_byte_order_mark(tmp_path: Path, load) ->
         line = 2 if suffix == ".jsonl" else 3
         assert f"{path}: line {line} is not UTF-8 text; convert the file" in sentence(load, path)
         path.write_bytes(good.decode().encode("utf-16"))
-        assert f"{path}: line 1 is not UTF-8 text" in sentence(load, path)
+        assert triplets(load(path)) == rows
 
 
 def test_a_damaged_parquet_file(tmp_path: Path, load) -> None:

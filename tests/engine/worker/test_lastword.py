@@ -32,7 +32,7 @@ process.import_libraries = lambda stages, stop: None  # seconds that nothing her
 folder = Path(sys.argv[1])
 me = os.getpid()
 
-def work(events, stop):
+def work(events, stop, read):
     {work}
 
 def clean_up():
@@ -41,7 +41,7 @@ def clean_up():
 events = EventWriter(folder / "events.jsonl")
 advice = lastword.Advice(disk_full="free some.", out_of_memory="take less.")
 {before}
-sys.exit(process.perform(events, folder, work, clean_up, advice))
+sys.exit(process.perform(events, folder, lambda stages: None, work, clean_up, advice))
 """
 
 
