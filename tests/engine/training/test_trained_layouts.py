@@ -26,6 +26,8 @@ from stplay.engine.data.triplets import load_split
 from stplay.engine.models.basemodel import load_model
 from stplay.engine.models.inputmodules import input_modules
 from stplay.engine.train import train
+from stplay.engine.training.trainingdata import TrainingData
+from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import StopSignal
 from stplay.errors import UserError
 from stplay.jobs.eventlog import EventWriter
@@ -74,7 +76,8 @@ def ours(folder: Path, data: Path) -> Run:
         "evaluation": {"eval_strategy": "no", "test_at_end": False},
     }
     run = Run.create(recipe.build(values, "the test"), None, "small")
-    train(run, EventWriter(run.events_path), StopSignal())
+    events = EventWriter(run.events_path)
+    train(run, events, StopSignal(), TrainingData(run.recipe(), Stages(events)))
     return run
 
 
