@@ -12,6 +12,7 @@ import msgspec
 
 from stplay import home
 from stplay.errors import UserError
+from stplay.exitcodes import WRONG_INPUT
 from stplay.jobs import folders
 from stplay.jobs.events import RunFinished, RunResumed, RunStarted
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
@@ -231,16 +232,22 @@ class Run(Job[TrainingLog]):
             raise UserError(f"The run {self.id} is at work; first: stplay stop {self.id}")
 
     def never_began(self) -> bool:
-        """Whether no training has ever begun here, and none is about to."""
+        """Whether no training has ever begun here, and none is about to.
+
+        One that ended by anything but a mistake in what it was given has a log worth reading.
+        """
         if not {path.name for path in self.folder.iterdir()} <= BEFORE_ITS_BEGIN:
             return False
         if not self.events_path.is_file():
             # A folder is made before its log: another start may be at it right now.
             return time.time() - self.folder.stat().st_mtime > LAUNCH_SECONDS
         words = self.events().read()
-        over = not words or isinstance(words[-1], RunFinished)
-        begun = any(isinstance(word, (RunStarted, RunResumed)) for word in words)
-        return over and not begun and not self.read_log().active
+        last = words[-1] if words else None
+        if isinstance(last, RunFinished) and last.exit_code == WRONG_INPUT:
+            begun = any(isinstance(word, (RunStarted, RunResumed)) for word in words)
+        else:
+            begun = not all(isinstance(word, RunFinished) for word in words)
+        return not begun and not self.read_log().active
 
     def delete(self) -> int:
         """Remove the folder with all that is in it; returns the bytes that were in its files.

@@ -12,8 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pyarrow.parquet
 import pytest
 from checkout import ROOT
+
+from stplay.sources.datasources import COLUMNS
 
 ENGINE = ROOT / "stplay" / "engine"
 # How each is started, and a library that it imports at its work.
@@ -66,8 +69,8 @@ def test_what_is_left_when_the_starter_is_killed(home: Path, children: Path, kin
         f"import os, time\nopen(r'{children}/at-' + str(os.getpid()), 'w').close()\n"
         "time.sleep(600)\n"
     )
-    data = children / "data.parquet"
-    data.touch()
+    data = children / "data.parquet"  # an evaluation looks at it before it imports torch
+    pyarrow.parquet.write_table(pyarrow.table({name: [name] for name in COLUMNS}), data)
     code = STARTER.format(start=f"os.environ['PYTHONPATH'] = r'{slow}:{ROOT}'\n{start}")
     module = f"stplay.engine.{kind}"
     starter = subprocess.Popen([sys.executable, "-c", code, str(home), str(data)])

@@ -156,6 +156,12 @@ def test_a_folder_with_work_in_it_is_never_free(home: Path, kept: str) -> None:
     assert (run.folder / kept).is_dir()
 
 
+def test_the_name_of_one_that_met_a_mistake_before_it_began_is_free(home: Path) -> None:
+    mistake = RunFinished(outcome="failed", exit_code=2, error="There is no such file.")
+    write(create("mine"), worker_of(psutil.Process()), mistake)
+    assert create("mine").read_log().status == "starting"
+
+
 def test_the_name_of_one_that_began_is_taken(home: Path) -> None:
     run = write(create("mine"), worker_of(psutil.Process()), FAILED)
     with pytest.raises(UserError, match="mine already"):

@@ -212,14 +212,12 @@ def test_how_a_process_died_is_written_down_by_who_started_it(home: Path, data: 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_no_reason_to_stop(home: Path, tmp_path: Path, closed: str) -> None:
-    data = small_recipe(tmp_path / "data", data__train_rows="1")
+    data = small_recipe(tmp_path / "data", training__max_steps="1")
     command = [sys.executable, "-m", "stplay", *data, "--name=closed"]
     done = subprocess.run(
         ["sh", "-c", f'"$@" {closed}', "sh", *command], capture_output=True, text=True, timeout=240
     )
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     log = Run.find("closed").read_log()
-    assert log.error is not None
-    assert "has 1 triplet" in log.error
-    assert log.damaged == 0
+    assert (log.status, log.step, log.damaged) == ("completed", 1, 0)
