@@ -135,8 +135,8 @@ def read_splits(evaluation: Evaluation, stages: Stages) -> list[EvaluationSplit]
     ]
     for split in splits:
         _note_rows(split.facts, stages.events)
-        if split.said:
-            note(stages.events, f"Of {printable(split.facts.label)}, {split.said}.")
+        if split.remark:
+            note(stages.events, split.remark)
     return splits
 
 

@@ -60,7 +60,7 @@ def plan(recipe: Recipe, read: ReadSplit, stages: Stages) -> Plan:
         steps=training.steps(epoch.batches),
         free_bytes=available_bytes(base.model.device),
         engine=Engine(name="stock", why=why_stock(base.model, None)),
-        notes=[*base.notes, *([f"Of {read.name}, {read.said}."] if read.said else [])],
+        notes=[*base.notes, *filter(None, [read.remark])],
         epoch=epoch,
     )
     if training.engine == "stock" or found.engine.why:

@@ -95,6 +95,10 @@ class TripletColumns(ColumnChooser):
             )
         return ", ".join(said)
 
+    def remark(self, label: str) -> str:
+        """The same in a sentence of its own, on the data called ``label``; or nothing."""
+        return f"Of {printable(label)}, {self.said}." if self.said else ""
+
 
 def named(names: Sequence[str], asked: str, shown: str) -> str:
     """The one of ``names`` that is ``asked`` for, case and stray blanks aside where it must be.

@@ -56,13 +56,13 @@ class OpenSplit(NamedTuple):
 
 
 class ReadSplit(NamedTuple):
-    """One split of a data set, read; ``said`` tells which columns were taken, or is empty."""
+    """One split of a data set, read; ``remark`` tells which columns were taken, or is empty."""
 
     name: str
     rows: list[Triplet]
     skipped: int
     synthetic: bool
-    said: str
+    remark: str
 
     def load(self) -> Split:
         """The same with the columns as the trainer takes them."""
@@ -135,7 +135,8 @@ def read_split(
     found = list(opened.triplets)
     kept = [triplet for triplet in found if triplet is not None]
     skipped = len(found) - len(kept)
-    return ReadSplit(opened.label, kept, skipped, opened.synthetic, opened.columns.said)
+    remark = opened.columns.remark(opened.label)
+    return ReadSplit(opened.label, kept, skipped, opened.synthetic, remark)
 
 
 def open_split(

@@ -100,7 +100,7 @@ class EvaluationSplit:
         self.sentences = list(known)
         self._places = np.frombuffer(places, np.int32).reshape(-1, 3)
         self._work = work
-        self.said = opened.columns.said
+        self.remark = opened.columns.remark(opened.label)
         self.facts = EvaluatedSplit(
             data=data,
             split=split,

@@ -107,16 +107,16 @@ class Capture:
         except Exception as error:  # whatever it is, a training goes on without
             why = _why(error)
         # Only now: the error and its frames hold what the recording took.
-        self.forget(packing.ids.device)
+        self.forget()
+        memory.release(packing.ids.device)
         self.tell(f"Steps are not recorded on this GPU, which makes them slower: {why}")
         return None
 
-    def forget(self, device: torch.device) -> None:
-        """Let go of all recordings, and make none: the memory on ``device`` is wanted elsewhere."""
+    def forget(self) -> None:
+        """Let go of all recordings, and make none: their memory is wanted elsewhere."""
         self.most = 0
         self.recordings.clear()
         self.sums = None
-        memory.release(device)
 
 
 class _Replay(torch.autograd.Function):

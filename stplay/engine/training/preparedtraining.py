@@ -19,7 +19,6 @@ from stplay.jobs.events import Epoch, Fingerprints, RunStarted
 from stplay.runs.recipe import Recipe
 from stplay.runs.run import Run
 from stplay.runs.traininglog import epoch_warning
-from stplay.text import printable
 
 
 @dataclass
@@ -77,5 +76,4 @@ class PreparedTraining:
             f"{skipped:,} of the {name} rows have an empty sentence; they are left out."
             for name, skipped in self.data.skipped_rows.items()
         ]
-        notes += [f"Of {printable(name)}, {said}." for name, said in self.data.said.items()]
-        return notes
+        return notes + self.data.remarks

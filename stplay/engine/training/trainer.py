@@ -200,7 +200,7 @@ class PackedTrainer(CountingTrainer):
         # Only now: the error and its frames hold what the step took.
         model.zero_grad()
         if self.loss.capture is not None:
-            self.loss.capture.forget(self.args.device)
+            self.loss.capture.forget()
         memory.release(self.args.device)
         self._random_state.put_back()
         self._pack_again(self._taken)

@@ -14,8 +14,8 @@ from stplay.runs.recipe import Recipe
 class TrainingData:
     """The splits that the recipe of a training asks for.
 
-    ``said`` tells for each of them, by its label, which columns were taken for which, where their
-    names are not those that they should have.
+    ``remarks`` tell which columns were taken for which, where their names are not those that they
+    should have.
     """
 
     def __init__(self, recipe: Recipe, stages: Stages) -> None:
@@ -34,7 +34,7 @@ class TrainingData:
             if name
         }
         self.read = read
-        self.said = {split.name: split.said for split in read.values() if split.said}
+        self.remarks = [*dict.fromkeys(split.remark for split in read.values() if split.remark)]
 
     @cached_property
     def splits(self) -> dict[str, Split]:
