@@ -23,11 +23,15 @@ ALL_NLI_REPOSITORY = "sentence-transformers/all-nli"
 ALL_NLI_REVISION = "d482672c8e74ce18da116f430137434ba2e52fab"
 Column = Literal["anchor", "positive", "negative"]
 COLUMNS: tuple[Column, ...] = ("anchor", "positive", "negative")
+SAVED = "state.json"  # of the datasets library, in what ``save_to_disk`` has made
 SPLIT_NAMES = ("train", "dev", "validation", "val", "test")
 
 
 class DataSource(NamedTuple):
-    """Where triplets come from. ``place`` is a path or a Hub repository's name."""
+    """Where triplets come from. ``place`` is a path or a Hub repository's name.
+
+    A data set that ``save_to_disk`` of the datasets library has made is as one ``file``.
+    """
 
     kind: Literal["sample", "hub", "file", "folder"]
     place: str
@@ -74,9 +78,15 @@ def data_source(name: str) -> DataSource:
     )
 
 
+def is_saved(path: Path) -> bool:
+    """Whether ``save_to_disk`` of the datasets library has made the folder, of one data set."""
+    return (path / SAVED).is_file() and (path / "dataset_info.json").is_file()
+
+
 def _on_disk(name: str, path: Path) -> DataSource:
     if holds(path.is_dir):
-        return DataSource("folder", str(path.absolute()))
+        kind = "file" if is_saved(path) else "folder"
+        return DataSource(kind, str(path.absolute()))
     if not holds(path.is_file):
         raise UserError(f"There is no data file or folder {printable(name)}.")
     if kind_of_file(path.name) not in DATA_SUFFIXES:

@@ -14,20 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-import yaml
 from huggingface_hub import (
     HfApi,
     HfFileSystem,
     constants,
     errors,
     get_cached_repo_tree,
-    metadata_load,
     snapshot_download,
 )
 from huggingface_hub.utils import tqdm as hub_tqdm
 from huggingface_hub.utils import validate_repo_id
 
-from stplay.engine.data.repofiles import READABLE, Layout, layout, model_files
+from stplay.engine.data.repofiles import READABLE, Layout, layout, model_files, read_card
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.sources.datasources import DataSource
@@ -126,10 +124,7 @@ def _layout(source: DataSource, stages: Stages) -> tuple[Repository, Layout]:
     repository = _repository("dataset", place, source.revision)
     card: dict[str, Any] = {}
     if "README.md" in repository.sizes:
-        try:
-            card = metadata_load(repository.fetch(["README.md"], stages) / "README.md") or {}
-        except (yaml.YAMLError, ValueError) as error:
-            raise UserError(f"The card of {place} is damaged: {printable(str(error))}") from None
+        card = read_card(repository.fetch(["README.md"], stages) / "README.md", place)
     try:
         return repository, layout(card, repository.sizes, source.configuration)
     except LookupError as error:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatch
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+import yaml
 from fsspec.utils import glob_translate
+from huggingface_hub import metadata_load
 
+from stplay.errors import UserError
 from stplay.sources.names import kind_of_file
+from stplay.text import printable
 
 READABLE = (".parquet", ".jsonl", ".csv", ".tsv", ".json")
 _NO_ROWS = ("dataset_infos.json", "dataset_dict.json", "dataset_info.json", "state.json")
@@ -19,7 +23,7 @@ _OTHER_FRAMEWORKS = (
     *("*.h5", "*.msgpack", "*.ot", "*.onnx", "*.onnx_data", "*.gguf", "*.tflite", "*.ckpt.*"),
     *("onnx/*", "openvino/*", "coreml/*", "saved_model/*", "checkpoint-*/*"),
 )
-_SPLIT_WORD = re.compile(r"(?<![^-._ 0-9/])(train|dev|validation|valid|val|test)(?![^-._ 0-9/])")
+SPLIT_WORD = re.compile(r"(?<![^-._ 0-9/])(train|dev|validation|valid|val|test)(?![^-._ 0-9/])")
 
 
 class ModelFiles(NamedTuple):
@@ -54,6 +58,18 @@ class Layout(NamedTuple):
 
     splits: dict[str, list[str]]
     rows: dict[str, int]
+
+
+def read_card(path: Path, name: str) -> dict[str, Any]:
+    """What the card of the data set called ``name`` tells at its head.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        return metadata_load(path) or {}
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"The card of {name} is damaged: {printable(str(error))}") from None
 
 
 def layout(card: dict[str, Any], names: Iterable[str], wanted: str | None) -> Layout:
@@ -116,7 +132,7 @@ def _splits_by_name(names: list[str]) -> dict[str, list[str]]:
     splits: dict[str, list[str]] = {}
     for name in names:
         if suffix and kind_of_file(name) == suffix:
-            word = "".join(_SPLIT_WORD.findall(name)[-1:])
+            word = "".join(SPLIT_WORD.findall(name)[-1:])
             splits.setdefault("validation" if word == "valid" else word, []).append(name)
     unnamed = splits.pop("", [])
     return splits or ({"train": unnamed} if unnamed else {})

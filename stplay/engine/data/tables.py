@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -23,6 +24,7 @@ MOST_FIELD = 1 << 28
 MOST_DIGITS = 4300
 MOST_THRIFT = (1 << 31) - 1
 MOST_QUOTED = 60  # characters
+BATCH_ROWS = 1000
 
 Row = dict[str, Any]
 
@@ -35,8 +37,15 @@ def rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator[Row]:
     Raises:
         UserError: the file cannot be read as what it should be, or lacks a column; names the line.
     """
-    readers = {".jsonl": _json_rows, ".json": _json_rows, ".csv": _csv_rows, ".tsv": _tsv_rows}
-    yield from readers.get(kind_of_file(shown), _parquet_rows)(file, shown, choose)
+    readers = {
+        ".jsonl": _json_rows,
+        ".json": _json_rows,
+        ".csv": _csv_rows,
+        ".tsv": _tsv_rows,
+        ".arrow": _arrow_rows,
+        ".parquet": _parquet_rows,
+    }
+    yield from readers[kind_of_file(shown)](file, shown, choose)
 
 
 def _json_rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator[Row]:
@@ -205,12 +214,9 @@ def _empty(shown: str) -> UserError:
 
 
 def _parquet_rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator[Row]:
-    import pyarrow
     from pyarrow.parquet import ParquetFile
 
-    if not first_bytes(file, 1):
-        raise _empty(shown)
-    try:
+    with _told(file, shown):
         # Small pieces, as only the first rows may be wanted, over the network.
         table = ParquetFile(
             unpacked(file, shown),
@@ -220,9 +226,36 @@ def _parquet_rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator
             thrift_container_size_limit=MOST_THRIFT,
         )
         chosen = choose(table.schema_arrow.names, shown)
-        for batch in table.iter_batches(1000, columns=[*chosen.values()]):
-            for row in batch.to_pylist():
-                yield {wanted: row[own] for wanted, own in chosen.items()}
+        for batch in table.iter_batches(BATCH_ROWS, columns=[*chosen.values()]):
+            yield from _batch_rows(batch, chosen)
+
+
+def _arrow_rows(file: BinaryIO, shown: str, choose: ColumnChooser) -> Iterator[Row]:
+    """The rows of a stream of Arrow's, as ``save_to_disk`` of the datasets library writes them."""
+    from pyarrow import ipc
+
+    with _told(file, shown):
+        table = ipc.open_stream(unpacked(file, shown))
+        chosen = choose(table.schema.names, shown)
+        for batch in table:
+            for start in range(0, batch.num_rows, BATCH_ROWS):
+                yield from _batch_rows(batch.slice(start, BATCH_ROWS), chosen)
+
+
+def _batch_rows(batch: Any, chosen: Mapping[str, str]) -> Iterator[Row]:
+    for row in batch.select([*chosen.values()]).to_pylist():
+        yield {wanted: row[own] for wanted, own in chosen.items()}
+
+
+@contextmanager
+def _told(file: BinaryIO, shown: str) -> Iterator[None]:
+    """Turn what pyarrow says of a damaged file into a sentence."""
+    import pyarrow
+
+    if not first_bytes(file, 1):
+        raise _empty(shown)
+    try:
+        yield
     except pyarrow.ArrowMemoryError:
         raise  # it is the machine's
     except UnicodeDecodeError:

@@ -7,14 +7,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from stplay.engine.data import hub, tables
+from stplay.engine.data import datafolder, hub, tables
 from stplay.engine.data.columns import SOURCE, ColumnChooser, TripletColumns
 from stplay.engine.data.tables import Row
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.sources.datasources import ALL_NLI_REPOSITORY, COLUMNS, Column, DataSource, data_source
 from stplay.sources.firstrows import FirstRows
-from stplay.sources.names import DATA_SUFFIXES, kind_of_file, stem_of_file
+from stplay.sources.names import DATA_SUFFIXES, stem_of_file
 from stplay.text import printable
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def split_names(name: str, wanted: Collection[str], stages: Stages) -> list[str]
         case "file":
             there = [stem_of_file(source.place)]
         case "folder":
-            there = [stem_of_file(path.name) for path in _data_files(Path(source.place))]
+            there = [*datafolder.splits(Path(source.place))]
     if source.kind == "file" and not wanted:
         return there
     found = [
@@ -290,30 +290,25 @@ def local_rows(source: DataSource, split: str, choose: ColumnChooser) -> Iterato
             triplet._asdict() for triplet in sample.generate(cast("sample.SampleSplit", split))
         )
         return
-    path = Path(source.place)
-    if source.kind == "folder":
-        path = _split_file(path, split)
-    shown = printable(str(path))
-    try:
-        with path.open("rb") as file:
-            yield from tables.rows(file, shown, choose)
-    except OSError as error:
-        raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from None
+    for path in _split_files(source, split):
+        shown = printable(str(path))
+        try:
+            with path.open("rb") as file:
+                yield from tables.rows(file, shown, choose)
+        except OSError as error:
+            raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from None
 
 
-def _split_file(folder: Path, split: str) -> Path:
-    files = _data_files(folder)
+def _split_files(source: DataSource, split: str) -> list[Path]:
+    place = Path(source.place)
+    if source.kind == "file":
+        return datafolder.shards(place)
+    splits = datafolder.splits(place)
     for alias in _aliases(split):
-        if found := [path for path in files if stem_of_file(path.name) == alias]:
-            return min(found, key=lambda path: DATA_SUFFIXES.index(kind_of_file(path.name)))
+        if files := splits.get(alias):
+            return files
     names = ", ".join(f"{split}{suffix}" for suffix in DATA_SUFFIXES)
-    raise UserError(f"The folder {printable(str(folder))} has no file for {split} ({names}).")
-
-
-def _data_files(folder: Path) -> list[Path]:
-    """The files of data in ``folder``, in the order of their names."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if kind_of_file(path.name) in DATA_SUFFIXES and path.is_file()
+    there = f"; it has {printable(', '.join(splits))}" if splits else ""
+    raise UserError(
+        f"The folder {printable(source.place)} has no file for {split} ({names}){there}."
     )

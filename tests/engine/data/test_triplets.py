@@ -119,7 +119,8 @@ def test_a_folder_holds_one_file_per_split(tmp_path: Path, load) -> None:
     (folder / "test.csv").unlink()
     told = sentence(load, folder, "test")
     assert told.endswith(
-        "has no file for test (test.jsonl, test.json, test.csv, test.tsv, test.parquet)."
+        "has no file for test (test.jsonl, test.json, test.csv, test.tsv, test.parquet); it has "
+        "dev, train, validation."
     )
 
 
