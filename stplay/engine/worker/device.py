@@ -99,12 +99,12 @@ def settle_device(wish: DeviceWish) -> str | None:
 
 def _why_unusable() -> str | None:
     """Why torch cannot use the GPU that is there; it is hidden where torch would try."""
-    import torch
-
     driver = nvidia_driver()
     architecture = None if driver and driver.gpus else amd_architecture()
     if architecture is None and (driver is None or not (driver.gpus or driver.trouble)):
         return None
+    import torch
+
     facts = GpuFacts(
         card=f"The AMD GPU {architecture}",
         wheel=torch.__version__,
