@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.cells import set_cell_size
+from textual import getters
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -26,6 +27,7 @@ class BreakdownView(VerticalScroll):
     """The histogram of margins, and the accuracies of parts of the triplets."""
 
     parts: reactive[tuple[Look, Found] | None] = reactive(None, always_update=True)
+    text = getters.query_one("#breakdown", Static)
 
     def compose(self) -> ComposeResult:
         """One text."""
@@ -34,7 +36,7 @@ class BreakdownView(VerticalScroll):
     def watch_parts(self) -> None:
         """Show what was found for a look; nothing is found as long as it is being read."""
         if self.parts is not None:
-            self.query_one("#breakdown", Static).update(_content(*self.parts))
+            self.text.update(_content(*self.parts))
 
 
 def _content(look: Look, found: Found) -> Content:

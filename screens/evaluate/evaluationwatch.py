@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import work
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -30,6 +30,12 @@ class EvaluationWatch(JobWatch[EvaluationLog], can_focus=True):
         Binding("c", "cancel", "Cancel"),
         Binding("r", "retry", "Try again"),
     ]
+
+    state = getters.query_one("#watch-state", Static)
+    bar = getters.query_one("#watch-progress", ProgressBar)
+    left = getters.query_one("#watch-left", Static)
+    stage = getters.query_one("#watch-stage", Static)
+    notes = getters.query_one("#watch-notes", Static)
 
     @dataclass
     class Ended(Message):
@@ -105,21 +111,19 @@ class EvaluationWatch(JobWatch[EvaluationLog], can_focus=True):
         log, evaluation = self.job_log, self.evaluation
         if evaluation is None:
             return
-        self.query_one("#watch-state", Static).update(
-            Content.assemble((printable(evaluation.id), "bold"), f"   {log.state}")
-        )
-        bar, stage = self.query_one("#watch-progress", ProgressBar), log.stage
-        bar.display = log.active
+        self.state.update(Content.assemble((printable(evaluation.id), "bold"), f"   {log.state}"))
+        stage = log.stage
+        self.bar.display = log.active
         if stage is not None and log.status == "running":
-            bar.update(total=stage.total, progress=stage.done)
+            self.bar.update(total=stage.total, progress=stage.done)
         left = log.seconds_left()
         words = f"{duration(left)} left" if left is not None else ""
-        self.query_one("#watch-left", Static).update(words)
+        self.left.update(words)
         told = stage_words(stage) if stage else "starting the evaluation process"
         told = told[:1].upper() + told[1:] if log.active else ""
-        self.query_one("#watch-stage", Static).update(Content(told))
+        self.stage.update(Content(told))
         notes = [Content.styled(f"! {printable(note.text)}", "$warning") for note in log.notes[-4:]]
         if log.error and not any(note.text == log.error for note in log.notes):
             words = f"{SIGNS[log.status]} {printable(log.error)}"
             notes.append(Content.styled(words, f"${TONES[log.status]}"))
-        self.query_one("#watch-notes", Static).update(Content("\n").join(notes))
+        self.notes.update(Content("\n").join(notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import getters
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.reactive import reactive
@@ -41,6 +42,7 @@ class TopBar(Widget):
     """
 
     place: reactive[str] = reactive("")
+    line = getters.query_one("#place", Static)
 
     def __init__(self, current: str) -> None:
         super().__init__()
@@ -61,7 +63,7 @@ class TopBar(Widget):
     def watch_place(self, place: str) -> None:
         """Show where the work is done."""
         if self.is_mounted:
-            self.query_one("#place", Static).update(Content(printable(place)))
+            self.line.update(Content(printable(place)))
 
     def on_mount(self) -> None:
         """Show the place that was known before."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual import getters
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
@@ -77,11 +78,20 @@ def packed(facts: Iterable[str], width: int) -> list[str]:
 class RunView(JobWatch[TrainingLog]):
     """Follows a run's event log and shows it."""
 
+    state = getters.query_one("#head-state", Static)
+    bar = getters.query_one("#progress", ProgressBar)
+    left = getters.query_one("#head-left", Static)
+    facts = getters.query_one("#facts", Static)
+    table = getters.query_one(TrainingTable)
+    stage = getters.query_one("#stage", Static)
+    notes = getters.query_one("#notes", Static)
+    worker_log = getters.query_one("#worker-log", RichLog)
+
     def __init__(self) -> None:
         super().__init__(TrainingLog())
         self.run: Run | None = None
         self._output: bytes | None = None
-        self._told: dict[str, Content] = {}
+        self._told: dict[Static, Content] = {}
 
     def compose(self) -> ComposeResult:
         """The lines on top, the table, and what is below."""
@@ -97,20 +107,20 @@ class RunView(JobWatch[TrainingLog]):
 
     def on_mount(self) -> None:
         """Begin without the training process's log."""
-        self.query_one("#worker-log").display = False
+        self.worker_log.display = False
         self.set_interval(OUTPUT_SECONDS, self._show_output)
 
     def open(self, run: Run) -> None:
         """Show ``run`` from its first event on."""
         self.run = run
         self._output = None
-        self.query_one(TrainingTable).clear()
-        self.query_one("#worker-log", RichLog).clear()
+        self.table.clear()
+        self.worker_log.clear()
         self.follow(run)
 
     def focus_table(self) -> None:
         """Put the focus on the table."""
-        self.query_one(TrainingTable).focus()
+        self.table.focus()
 
     def show_events(self, events: list[Event]) -> None:
         """Show the rows that have come or changed, and paint everything else from what is known."""
@@ -123,17 +133,17 @@ class RunView(JobWatch[TrainingLog]):
                 case RunResumed() | Replaced():
                     afresh = True
         if events:
-            self.query_one(TrainingTable).show(self.job_log.rows, changed, afresh=afresh)
+            self.table.show(self.job_log.rows, changed, afresh=afresh)
         self.refresh_view()
 
     def toggle_worker_log(self) -> None:
         """Show the training process's log, or hide it."""
-        panel = self.query_one("#worker-log", RichLog)
+        panel = self.worker_log
         panel.display = not panel.display
         self._show_output()
 
     def _show_output(self) -> None:
-        panel = self.query_one("#worker-log", RichLog)
+        panel = self.worker_log
         if self.run is None or not panel.display:
             return
         output = self.run.output()
@@ -157,25 +167,24 @@ class RunView(JobWatch[TrainingLog]):
             return
         style = "$error" if log.diverged else f"${TONES[log.status]}"
         head = Content.assemble((printable(run.id), "bold"), "   ", (log.state, style))
-        self._tell("head-state", head)
+        self._tell(self.state, head)
         total = log.total_steps
-        bar = self.query_one("#progress", ProgressBar)
-        bar.display = total is not None
-        bar.update(total=total, progress=log.step)
+        self.bar.display = total is not None
+        self.bar.update(total=total, progress=log.step)
         left = log.seconds_left()
         steps = f"step {count(log.step)} of {count(total)}" if total else ""
         if left is not None:
             steps += f"   {duration(left)} left"
-        self._tell("head-left", Content(steps))
-        self._tell("facts", self._facts(log))
-        self._tell("stage", self._stage(log))
-        self._tell("notes", self._notes(log))
+        self._tell(self.left, Content(steps))
+        self._tell(self.facts, self._facts(log))
+        self._tell(self.stage, self._stage(log))
+        self._tell(self.notes, self._notes(log))
 
-    def _tell(self, line: str, content: Content) -> None:
+    def _tell(self, line: Static, content: Content) -> None:
         # An update lays the screen out anew: it is saved where nothing changed.
         if self._told.get(line) != content:
             self._told[line] = content
-            self.query_one(f"#{line}", Static).update(content)
+            line.update(content)
 
     def _facts(self, log: TrainingLog) -> Content:
         if log.started is None:
@@ -203,7 +212,7 @@ class RunView(JobWatch[TrainingLog]):
             facts.append(words)
         if log.started.synthetic:
             facts.append("synthetic data")
-        return Content("\n".join(packed(facts, self.query_one("#facts").size.width or 80)))
+        return Content("\n".join(packed(facts, self.facts.size.width or 80)))
 
     def on_resize(self) -> None:
         """Break the lines anew."""
