@@ -27,7 +27,7 @@ from stplay.engine.training.embedder import Embedder
 from stplay.jobs.events import Event, PackingShrunk, RunStarted
 from stplay.runs.traininglog import TrainingLog
 
-STEPS = 20
+STEPS = 10
 
 Most = Callable[[int], int]
 
@@ -224,7 +224,7 @@ def test_a_step_that_failed_lets_go_of_all_it_held(train: Train) -> None:
 
 
 def test_recordings_are_let_go_of(train: Train, expected: Expected) -> None:
-    short = train(short_from(12), replayed=True)
+    short = train(short_from(8), replayed=True)
     assert_close(short, expected(1))
     assert short.record.recorded > 0
     (shrunk,) = short.told.shrunk
