@@ -27,8 +27,13 @@ def add_to(add: AddCommand) -> None:
     _take_recipe(plan_)
     plan_.add_argument("--json", action="store_true", help="print one object")
 
-    runs_ = add("runs", list_runs, "List the runs, newest first.")
-    runs_.add_argument("--json", action="store_true", help="print one object a line")
+    runs_ = add("runs", list_runs, "List the runs, newest first, or what one of them measured.")
+    runs_.add_argument(
+        "run", nargs="?", metavar="RUN", help="show its series: losses, accuracies, the machine's"
+    )
+    form = runs_.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one object a line")
+    form.add_argument("--csv", action="store_true", help="print every value of RUN's series")
 
     stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
     stop_.add_argument("run", metavar="RUN")
@@ -169,9 +174,17 @@ def stop(options: argparse.Namespace) -> int:
 
 
 def list_runs(options: argparse.Namespace) -> int:
-    """List the runs."""
+    """List the runs, or the series of one."""
     from stplay.runs.run import Run
 
+    if options.run is not None:
+        from stplay.cli import seriesreport
+
+        form = "json" if options.json else "csv" if options.csv else "table"
+        seriesreport.show(Run.find(options.run), form)
+        return FINISHED
+    if options.csv:
+        raise UserError("--csv prints the series of one run; name it, as in: stplay runs RUN --csv")
     if options.json:
         for summary in Run.summaries():
             output.json(summary)

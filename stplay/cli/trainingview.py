@@ -15,6 +15,7 @@ from stplay.jobs.events import (
     Damaged,
     Evaluated,
     Event,
+    MetricsLogged,
     Noted,
     PackingShrunk,
     Replaced,
@@ -33,6 +34,7 @@ from stplay.runs.traininglog import (
     TRAINING_STAGE,
     TrainingLog,
     engine_words,
+    metrics_words,
     shrunk_words,
     started_epoch_words,
 )
@@ -144,6 +146,8 @@ class PlainView:
                     f"cosine {decimals(event.cosine_accuracy, 3)}  "
                     f"max accuracy {decimals(event.max_accuracy, 3)}"
                 )
+            case MetricsLogged():
+                return f"step {count(event.step)}  {metrics_words(event)}"
             case CheckpointSaved():
                 return (
                     f"step {count(event.step)}  checkpoint saved; {event.kept} kept, "

@@ -134,6 +134,18 @@ class Evaluated(Event, kw_only=True):
     max_accuracy: Share
 
 
+class MetricsLogged(Event, kw_only=True):
+    """What a training measured, by the names that it has there; nothing where it is not finite.
+
+    Where another ``segment`` begins, another training does: its steps are its own.
+    """
+
+    step: Step
+    epoch: Amount | None = None
+    values: dict[Words, float | None]
+    segment: Whole = 0
+
+
 class StageProgressed(Event, kw_only=True):
     """How far a stage of the work is; ``total`` is absent where it is not known."""
 
@@ -219,6 +231,7 @@ KnownEvent = (
     | RunStarted
     | TrainLogged
     | Evaluated
+    | MetricsLogged
     | StageProgressed
     | SystemSampled
     | CheckpointSaved

@@ -12,6 +12,7 @@ from stplay.jobs.events import (
     Epoch,
     Evaluated,
     Event,
+    MetricsLogged,
     Noted,
     PackingShrunk,
     RunFinished,
@@ -21,7 +22,7 @@ from stplay.jobs.events import (
     TrainLogged,
 )
 from stplay.jobs.worklog import Status, WorkLog, status_words
-from stplay.text import count, decimals
+from stplay.text import count, decimals, printable
 
 HEADINGS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
 TRAINING_STAGE = "training"
@@ -51,6 +52,12 @@ def shrunk_words(shrunk: PackingShrunk) -> str:
         f"The memory ran out in step {count(shrunk.step + 1)}; it was taken again, and from there "
         f"on {count(shrunk.most_tokens)} tokens go through the model together at most."
     )
+
+
+def metrics_words(event: MetricsLogged) -> str:
+    """What was measured, by the names that it has there."""
+    figures = event.values.items()
+    return "  ".join(f"{printable(name)} {decimals(value, 4)}" for name, value in figures)
 
 
 def epoch_words(epoch: Epoch | None, rows: int | None) -> str:
@@ -200,6 +207,8 @@ class TrainingLog(WorkLog):
                     row.loss, row.dev_max_accuracy = event.loss, event.max_accuracy
                 else:
                     row.test_max_accuracy = event.max_accuracy
+            case MetricsLogged():
+                self._reach(event.step, event.time)
             case CheckpointSaved():
                 self.checkpoints[event.step] = event
                 self._reach(event.step, event.time)

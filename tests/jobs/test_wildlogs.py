@@ -101,7 +101,8 @@ def test_whatever_stands_in_a_log_is_listed(home: Path, text: bytes):
     run.folder.mkdir(parents=True, exist_ok=True)
     run.events_path.write_bytes(text)
     with contextlib.redirect_stdout(io.StringIO()) as shown:
-        runcommands.list_runs(argparse.Namespace(json=False))
+        for name in (None, "mine"):  # all of them, and the series of this one
+            runcommands.list_runs(argparse.Namespace(run=name, json=False, csv=False))
     assert "mine" in shown.getvalue()
     assert printable_lines(shown.getvalue()) == shown.getvalue()
     for path in folders.checkpoints(run.folder).values():
