@@ -17,6 +17,7 @@ from textual.widgets import DataTable, ProgressBar, RichLog, Static
 from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
 from stplay.runs.run import Run
+from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import (
     HEADINGS,
     TRAINING_STAGE,
@@ -26,6 +27,8 @@ from stplay.runs.traininglog import (
     started_epoch_words,
 )
 from stplay.screens.shared.jobwatch import JobWatch
+from stplay.screens.train.chartgrid import ChartGrid
+from stplay.screens.train.plot import Plot
 from stplay.text import count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
@@ -83,6 +86,7 @@ class RunView(JobWatch[TrainingLog]):
     left = getters.query_one("#head-left", Static)
     facts = getters.query_one("#facts", Static)
     table = getters.query_one(TrainingTable)
+    charts = getters.query_one(ChartGrid)
     stage = getters.query_one("#stage", Static)
     notes = getters.query_one("#notes", Static)
     worker_log = getters.query_one("#worker-log", RichLog)
@@ -90,6 +94,7 @@ class RunView(JobWatch[TrainingLog]):
     def __init__(self) -> None:
         super().__init__(TrainingLog())
         self.run: Run | None = None
+        self.series = SeriesLog()
         self._output: bytes | None = None
         self._told: dict[Static, Content] = {}
 
@@ -100,7 +105,9 @@ class RunView(JobWatch[TrainingLog]):
             yield ProgressBar(show_percentage=True, show_eta=False, id="progress")
             yield Static(id="head-left")
         yield Static(id="facts")
-        yield TrainingTable()
+        with Horizontal(id="panes"):
+            yield TrainingTable()
+            yield ChartGrid()
         yield Static(id="stage")
         yield Static(id="notes")
         yield RichLog(id="worker-log", max_lines=2000, min_width=20, wrap=True, markup=False)
@@ -114,6 +121,8 @@ class RunView(JobWatch[TrainingLog]):
         """Show ``run`` from its first event on."""
         self.run = run
         self._output = None
+        self.series = SeriesLog()
+        self.charts.open(self.series)
         self.table.clear()
         self.worker_log.clear()
         self.follow(run)
@@ -127,6 +136,7 @@ class RunView(JobWatch[TrainingLog]):
         changed: set[int] = set()
         afresh = False
         for event in events:
+            self.series.apply(event)
             match event:
                 case TrainLogged() | Evaluated():
                     changed.add(event.step)
@@ -134,7 +144,13 @@ class RunView(JobWatch[TrainingLog]):
                     afresh = True
         if events:
             self.table.show(self.job_log.rows, changed, afresh=afresh)
+            self.charts.change()
         self.refresh_view()
+
+    def toggle_charts(self) -> None:
+        """Where there is no room for both, swap the table and the charts."""
+        self.toggle_class("-charts")
+        (self.charts.query(Plot).first() if self.has_class("-charts") else self.table).focus()
 
     def toggle_worker_log(self) -> None:
         """Show the training process's log, or hide it."""

@@ -34,13 +34,15 @@ class TrainScreen(Screen[None]):
     """The form before a run, the live view of a run after it."""
 
     CSS_PATH: ClassVar = "train.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    # A form and the data beside it need 100 cells, a table and charts beside it 118.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (118, "-spacious")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_run", "New run"),
         Binding("o", "open_run", "Open run"),
         Binding("d", "toggle_data", "Data"),
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
+        Binding("g", "toggle_charts", "Charts"),
         Binding("l", "toggle_log", "Log"),
         Binding("e", "evaluate", "Evaluate"),
         Binding("delete", "delete", "Delete run", show=False),
@@ -125,6 +127,8 @@ class TrainScreen(Screen[None]):
                 return view is not None and not view.job_log.active
             case "evaluate":
                 return view is not None and view.job_log.checkpoint is not None
+            case "toggle_charts":
+                return view is not None and not self.has_class("-spacious")
             case "toggle_log" | "new_run":
                 return view is not None
             case "toggle_data":
@@ -150,6 +154,11 @@ class TrainScreen(Screen[None]):
     def action_toggle_data(self) -> None:
         """Where there is no room for both, swap the form and the data's first rows."""
         self.toggle_class("-data")
+
+    def action_toggle_charts(self) -> None:
+        """Where there is no room for both, swap the table and the charts."""
+        if self._view is not None:
+            self._view.toggle_charts()
 
     def action_toggle_log(self) -> None:
         """Show the training process's log, or hide it."""

@@ -110,6 +110,13 @@ class Series:
                     moment = track.steps[at], track.epochs[at], track.times[at]
                     yield Point(segment, *moment, self.values[at])
 
+    @property
+    def last(self) -> float | None:
+        """The newest value; nothing where it was not finite."""
+        measured = (value for value in reversed(self.values) if not math.isnan(value))
+        newest = next(measured, NOT_FINITE)
+        return newest if math.isfinite(newest) else None
+
 
 class SeriesLog:
     """What a run's events have measured so far, by name.

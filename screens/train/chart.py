@@ -1,0 +1,84 @@
+"""One chart of a run: some of its series over its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+from textual_hires_canvas import HiResMode
+
+from stplay.runs.curves import curves
+from stplay.runs.series import SeriesLog
+from stplay.screens.shared.theme import CURVES, QUIET
+from stplay.screens.train.plot import Plot, Words
+from stplay.text import printable
+
+SIGN = "━"
+
+
+class Line(NamedTuple):
+    """A series of a chart, and what it is called there."""
+
+    series: str
+    label: str = ""
+
+
+class Chart(Vertical):
+    """A title, which is the legend too, and the curves of ``lines`` below it."""
+
+    DEFAULT_CSS = """
+    Chart {
+        & > .legend { height: 1; padding-left: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & > Plot { height: 1fr; }
+    }
+    """
+
+    legend = getters.query_one(".legend", Static)
+    plot = getters.query_one(Plot)
+
+    def __init__(self, title: str, lines: Sequence[Line], words: Words) -> None:
+        """``words`` tells a value as people read it."""
+        super().__init__()
+        self.title, self.lines, self.words = title, lines, words
+
+    def compose(self) -> ComposeResult:
+        """The two of them."""
+        yield Static(classes="legend")
+        yield Plot(self.words)
+
+    def measured(self, log: SeriesLog) -> bool:
+        """Whether there is something to draw in ``log``."""
+        return any(line.series in log for line in self.lines)
+
+    def show(self, log: SeriesLog, smoothing: float, cells: int) -> None:
+        """Draw what ``log`` has of the lines, so many ``cells`` wide.
+
+        Where they are smoothed, what they are made of is behind them.
+        """
+        plot = self.plot
+        legend = [Content.styled(printable(self.title), "bold")]
+        plot.clear()
+        lines = [
+            (line, colour)
+            for line, colour in zip(self.lines, CURVES, strict=False)
+            if line.series in log
+        ]
+        for weight in (0.0, smoothing) if smoothing else (0.0,):
+            for line, colour in lines:
+                colour = colour if weight == smoothing else QUIET
+                for x, y in curves(log[line.series], "step", cells, weight):
+                    if len(x) == 1:  # which no line is drawn of
+                        plot.scatter(x, y, "", colour, HiResMode.BRAILLE)
+                    else:
+                        plot.plot(x, y, colour, HiResMode.BRAILLE)
+        for line, colour in lines:
+            last = log[line.series].last
+            words = "not finite" if last is None else self.words(last)
+            label = f"{printable(line.label)} {words}".strip()
+            legend.append(Content.assemble((f"{SIGN} ", colour), label))
+        self.legend.update(Content("   ").join(legend), layout=False)

@@ -1,0 +1,154 @@
+"""The charts of a run beside its table: what was measured, live, on pages, smoothed, enlarged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from piloting import eventually, settle
+from samplerun import finished_run
+from textual.pilot import Pilot
+
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import SystemSampled, TrainLogged
+from stplay.runs.run import Run
+from stplay.screens.app import StplayApp
+from stplay.screens.train.chart import Chart
+from stplay.screens.train.chartgrid import ChartGrid
+from stplay.screens.train.trainscreen import TrainScreen
+
+BRAILLE = range(0x2801, 0x2900)
+
+
+async def open_run(pilot: Pilot[None], name: str = "done") -> ChartGrid:
+    await settle(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, TrainScreen)
+    await screen.show_run(Run.find(name))
+    await settle(pilot)
+    return screen.query_one(ChartGrid)
+
+
+def titles(grid: ChartGrid) -> list[str]:
+    return [chart.title for chart in grid.query(Chart) if chart.display]
+
+
+def legend(grid: ChartGrid, title: str) -> str:
+    (chart,) = (chart for chart in grid.query(Chart) if chart.title == title)
+    return str(chart.legend.render())
+
+
+def dots(grid: ChartGrid) -> dict[str, int]:
+    """How many cells of each chart in view have a part of a line."""
+    return {
+        chart.title: sum(ord(char) in BRAILLE for row in canvas._buffer for char in row)
+        for chart in grid.query(Chart)
+        if chart.display
+        for canvas in chart.plot.query("#plot")
+    }  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def test_what_was_measured_is_drawn_as_much_as_there_is_room_for(home: Path) -> None:
+    finished_run(steps=20)
+    async with StplayApp().run_test(size=(200, 60)) as pilot:
+        grid = await open_run(pilot)
+        shown = ["loss", "dev accuracy", "learning rate", "gradient norm", "samples a second"]
+        assert titles(grid) == [*shown, "memory of the process", "use"], "no GPU was there"
+        await eventually(pilot, lambda: all(dots(grid).values()))
+        assert legend(grid, "loss") == "loss   ━ train 0.15   ━ dev 0.145"
+        assert legend(grid, "use") == "use   ━ processor 180 %"
+        assert grid.pages == 1
+        await pilot.resize_terminal(120, 40)
+        await eventually(pilot, lambda: titles(grid) == shown[:2])
+        assert grid.pages == 4
+        await eventually(pilot, lambda: all(dots(grid).values()))
+
+
+async def test_pages_are_turned(home: Path) -> None:
+    finished_run()
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        grid = await open_run(pilot)
+        grid.query(Chart).first().plot.focus()
+        await pilot.press("full_stop")
+        assert titles(grid) == ["learning rate", "gradient norm"]
+        await pilot.press("comma", "comma")
+        assert titles(grid) == ["use"]
+        await pilot.press("full_stop")
+        assert titles(grid) == ["loss", "dev accuracy"]
+
+
+async def test_a_chart_is_enlarged_and_put_back(home: Path) -> None:
+    finished_run()
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        grid = await open_run(pilot)
+        grid.query(Chart)[1].plot.focus()
+        await pilot.press("enter")
+        assert titles(grid) == ["dev accuracy"]
+        await eventually(pilot, lambda: grid.query(Chart)[1].size.height > 25)
+        await pilot.press("enter")
+        assert titles(grid) == ["loss", "dev accuracy"]
+
+
+async def test_smoothing_draws_what_is_smoothed_before_it(home: Path) -> None:
+    finished_run(steps=30)
+    async with StplayApp().run_test(size=(200, 60)) as pilot:
+        grid = await open_run(pilot)
+        grid.query(Chart).first().plot.focus()
+        lines = len(grid.query(Chart).first().plot._datasets)
+        await pilot.press("m")
+        assert grid.smoothing == 0.6
+        assert len(grid.query(Chart).first().plot._datasets) == 2 * lines
+        await pilot.press("m", "m", "m")
+        assert grid.smoothing == 0.0
+
+
+async def test_where_there_is_no_room_for_both_a_key_swaps_them(home: Path) -> None:
+    finished_run()
+    async with StplayApp().run_test(size=(80, 24)) as pilot:
+        grid = await open_run(pilot)
+        assert grid.size.width == 0
+        await pilot.press("g")
+        await eventually(pilot, lambda: grid.size.width > 60 and bool(dots(grid)))
+        assert titles(grid) == ["loss", "dev accuracy"]
+        await eventually(pilot, lambda: all(dots(grid).values()))
+        await pilot.press("g")
+        await eventually(pilot, lambda: grid.size.width == 0)
+
+
+async def test_it_is_live_and_what_is_not_finite_is_said(home: Path) -> None:
+    run = finished_run()
+    async with StplayApp().run_test(size=(200, 60)) as pilot:
+        grid = await open_run(pilot)
+        writer = EventWriter(run.events_path)
+        for step, loss in ((400, 2.5), (500, None)):
+            writer.write(TrainLogged(step=step, epoch=4.0, loss=loss, learning_rate=1e-5))
+            words = "2.5" if loss else "not finite"
+            await eventually(pilot, lambda words=words: f"train {words}" in legend(grid, "loss"))
+        writer.write(SystemSampled(cpu_percent=1, memory_bytes=1, gpu_memory_bytes=3 << 30))
+        await eventually(pilot, lambda: "memory of the GPU" in titles(grid))
+        assert legend(grid, "memory of the GPU") == "memory of the GPU   ━ 3.0 GiB"
+        writer.close()
+
+
+async def test_another_run_has_charts_of_its_own(home: Path) -> None:
+    finished_run()
+    finished_run("other", steps=9)
+    async with StplayApp().run_test(size=(200, 60)) as pilot:
+        grid = await open_run(pilot)
+        assert legend(grid, "loss").startswith("loss   ━ train 1 ")
+        grid = await open_run(pilot, "other")
+        await eventually(pilot, lambda: "train 0.3333" in legend(grid, "loss"))
+
+
+@pytest.mark.parametrize("key", ["plus", "minus", "left", "right"])
+async def test_a_chart_is_moved_and_shown_whole_again(home: Path, key: str) -> None:
+    finished_run(steps=20)
+    async with StplayApp().run_test(size=(200, 60)) as pilot:
+        grid = await open_run(pilot)
+        plot = grid.query(Chart).first().plot
+        plot.focus()
+        whole = plot._x_min, plot._x_max
+        await pilot.press(key)
+        assert (plot._x_min, plot._x_max) != whole
+        await pilot.press("0")
+        await eventually(pilot, lambda: (plot._x_min, plot._x_max) == whole)
