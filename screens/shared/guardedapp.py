@@ -28,6 +28,7 @@ from stplay.errors import UserError
 from stplay.screens.shared import breakage
 from stplay.screens.shared.breakage import Breakage
 from stplay.screens.shared.brokenscreen import BreakageDialog, BrokenScreen
+from stplay.screens.shared.paintedcells import PaintedCells
 from stplay.screens.shared.topbar import TABS
 
 MOST_ERRORS, SECONDS = 20, 10.0  # more of them in less time, and the app ends after all
@@ -47,10 +48,22 @@ class GuardedApp(App[None]):
         super().__init__()
         self._errors: deque[float] = deque(maxlen=MOST_ERRORS)
         self._broken: WeakSet[Widget] = WeakSet()  # screens, and all that is in them
+        self._painted = PaintedCells()
 
     async def on_load(self) -> None:
         """Hear of tasks that failed while nobody waited for them."""
         asyncio.get_running_loop().set_exception_handler(self._take_task)
+
+    def on_mount(self) -> None:
+        """Paint all anew after the shell had the terminal."""
+        self.app_resume_signal.subscribe(self, lambda _: self._painted.forget())
+
+    def on_resize(self) -> None:
+        """Paint all anew: who knows what the terminal has made of it."""
+        self._painted.forget()
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        super()._display(screen, self._painted.spared(renderable))  # pyright: ignore
 
     async def on_unmount(self) -> None:
         """Leave the loop as it was."""

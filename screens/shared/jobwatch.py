@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Generic, TypeVar
 
 from textual.containers import Vertical
@@ -13,6 +14,7 @@ from stplay.jobs.source import EventSource
 from stplay.jobs.worklog import Status, WorkLog
 
 LOOK_SECONDS = 0.2
+SHOWN_EVERY_SECONDS = 1.0  # where much comes; what comes after a silence is shown at once
 
 Log = TypeVar("Log", bound=WorkLog)
 
@@ -28,16 +30,24 @@ class JobWatch(Vertical, Generic[Log]):
         self.follower: Follower[Log] | None = None
         self.job_log = job_log
         self._shown: tuple[Status, bool] | None = None
+        self._unshown: list[Event] = []
+        self._shown_at = 0.0
+        self._caught_up = False
 
     def on_mount(self) -> None:
         """Look for news a few times a second."""
         self.set_interval(LOOK_SECONDS, self.look)
 
+    @property
+    def shows_all(self) -> bool:
+        """Whether all is shown that the job has told so far."""
+        return self._caught_up and not self._unshown
+
     def follow(self, source: EventSource[Log]) -> None:
         """Follow ``source`` from its first event on."""
         self.follower = Follower(source)
         self.job_log = self.follower.log
-        self._shown = None
+        self._shown, self._unshown, self._shown_at, self._caught_up = None, [], 0.0, False
         self._advance(self.follower)
 
     def leave(self) -> None:
@@ -53,11 +63,15 @@ class JobWatch(Vertical, Generic[Log]):
         """Show the next piece, and soon the one after it, until none is left."""
         if follower is not self.follower:  # another job is followed by now
             return
-        events, _ = follower.advance()
+        self._unshown += follower.advance().events
         status = (follower.log.status, follower.over)
         changed = status != self._shown
         self._shown = status
-        if events or changed:
+        due = time.monotonic() >= self._shown_at + SHOWN_EVERY_SECONDS
+        due |= follower.caught_up and not self._caught_up  # all that had been told before
+        self._caught_up |= follower.caught_up
+        if changed or (self._unshown and due):
+            events, self._unshown, self._shown_at = self._unshown, [], time.monotonic()
             self.show_events(events)
         if changed:
             self.post_message(self.StatusChanged())

@@ -42,7 +42,7 @@ async def settle(pilot: Pilot[None]) -> None:
 
 def caught_up(view: RunView) -> bool:
     """Whether ``view`` shows all that its run has told so far."""
-    return view.follower is not None and view.follower.caught_up
+    return view.shows_all
 
 
 def start_button(pilot: Pilot[None]) -> Button:

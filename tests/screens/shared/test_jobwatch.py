@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from memorysource import PIECE_BYTES, MemorySource
 from piloting import until
 from runsondisk import COMPLETED, STARTED
@@ -9,6 +10,7 @@ from textual.app import App, ComposeResult
 
 from stplay.jobs.events import Event, TrainLogged
 from stplay.runs.traininglog import TrainingLog
+from stplay.screens.shared import jobwatch
 from stplay.screens.shared.jobwatch import JobWatch
 
 
@@ -43,7 +45,7 @@ class WatchApp(App[None]):
 
     @property
     def caught_up(self) -> bool:
-        return self.watch_.follower is not None and self.watch_.follower.caught_up
+        return self.watch_.shows_all
 
 
 def steps_of(pieces: list[list[Event]]) -> list[int]:
@@ -60,8 +62,38 @@ async def test_a_long_log_is_shown_in_pieces_each_once() -> None:
         assert len(app.watch_.pieces) == 1, "the next piece is on its way already"
         await until(lambda: app.caught_up)
     assert steps_of(app.watch_.pieces) == list(range(1, 501))
-    assert len(app.watch_.pieces) >= len(source.log) // PIECE_BYTES
+    assert len(app.watch_.pieces) < len(source.log) // PIECE_BYTES, "each piece was painted"
     assert all(app.watch_.pieces)
+
+
+async def test_where_much_comes_it_is_shown_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = MemorySource(STARTED, logged(1))
+    app = WatchApp()
+    async with app.run_test():
+        app.watch_.follow(source)
+        await until(lambda: app.caught_up)
+        monkeypatch.setattr(jobwatch, "SHOWN_EVERY_SECONDS", 3600.0)
+        for step in (2, 3):
+            source.tell(logged(step))
+            await until(lambda step=step: step in app.watch_.job_log.rows)
+        assert steps_of(app.watch_.pieces) == [1]
+        assert not app.caught_up
+        source.tell(COMPLETED)
+        await until(lambda: steps_of(app.watch_.pieces) == [1, 2, 3])
+        shown = [*filter(None, app.watch_.pieces)]
+        assert len(shown[-1]) == 3, "a change of the status waits for nothing"
+
+
+async def test_what_comes_after_a_silence_is_shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = MemorySource(STARTED, logged(1))
+    app = WatchApp()
+    async with app.run_test():
+        app.watch_.follow(source)
+        await until(lambda: app.caught_up)
+        monkeypatch.setattr(jobwatch, "SHOWN_EVERY_SECONDS", 0.0)  # the silence is over
+        source.tell(logged(2))
+        await until(lambda: 2 in app.watch_.job_log.rows)
+        assert steps_of(app.watch_.pieces) == [1, 2]
 
 
 async def test_of_two_jobs_only_the_last_is_shown() -> None:
@@ -75,7 +107,7 @@ async def test_of_two_jobs_only_the_last_is_shown() -> None:
         await until(lambda: app.caught_up)
         first.tell(logged(501))
         second.tell(logged(1101))
-        await until(lambda: 1101 in app.watch_.job_log.rows)
+        await until(lambda: 1101 in app.watch_.job_log.rows and app.caught_up)
     assert steps_of(app.watch_.pieces) == list(range(1001, 1102))
 
 

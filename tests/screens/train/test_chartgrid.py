@@ -13,6 +13,7 @@ from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import SystemSampled, TrainLogged
 from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
+from stplay.screens.shared.linecanvas import LineCanvas
 from stplay.screens.train.chart import Chart
 from stplay.screens.train.chartgrid import ChartGrid
 from stplay.screens.train.trainscreen import TrainScreen
@@ -44,8 +45,8 @@ def dots(grid: ChartGrid) -> dict[str, int]:
         chart.title: sum(ord(char) in BRAILLE for row in canvas._buffer for char in row)
         for chart in grid.query(Chart)
         if chart.display
-        for canvas in chart.plot.query("#plot")
-    }  # pyright: ignore[reportAttributeAccessIssue]
+        for canvas in chart.plot.query("#plot").results(LineCanvas)
+    }
 
 
 async def test_what_was_measured_is_drawn_as_much_as_there_is_room_for(home: Path) -> None:

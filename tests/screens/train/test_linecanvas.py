@@ -46,10 +46,10 @@ def dots(canvas: Canvas) -> set[tuple[int, int]]:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_line_is_the_librarys_to_a_dot(seed: int) -> None:
     drawn = random.Random(seed)
-    line = tuple(drawn.uniform(1, limit - 1) for limit in (WIDTH, HEIGHT, WIDTH, HEIGHT))
+    x0, y0, x1, y1 = (drawn.uniform(1, limit - 1) for limit in (WIDTH, HEIGHT, WIDTH, HEIGHT))
     ours, theirs = LineCanvas(WIDTH, HEIGHT), Canvas(WIDTH, HEIGHT)
     for canvas in (ours, theirs):
-        canvas.draw_hires_lines([line])
+        canvas.draw_hires_lines([(x0, y0, x1, y1)])
     found, expected = dots(ours), dots(theirs)
     assert len(found) == len(expected)
     for x, y in found:
