@@ -19,6 +19,7 @@ from stplay.screens.train.plot import Plot, Words
 from stplay.text import printable
 
 SIGN = "━"
+ROOM = 1.02  # of the steps so far: the newest one stands before the frame
 
 
 class Line(NamedTuple):
@@ -63,6 +64,7 @@ class Chart(Vertical):
         plot = self.plot
         legend = [Content.styled(printable(self.title), "bold")]
         plot.clear()
+        plot.span(0, ROOM * max(log.step, 1))
         lines = [
             (line, colour)
             for line, colour in zip(self.lines, CURVES, strict=False)

@@ -64,8 +64,21 @@ class Plot(PlotWidget, inherit_bindings=False):
     def __init__(self, words: Words) -> None:
         """``words`` tells a value as it stands beside the axis."""
         super().__init__()
+        self.moved = False
         self.set_x_formatter(Numbers(count, lambda: self.size.width // STEP_CELLS))
         self.set_y_formatter(Numbers(words, lambda: self.size.height // 2))
+
+    def span(self, low: float, high: float) -> None:
+        """Show what is from ``low`` to ``high``, unless somebody looks at a part of it."""
+        if self.moved:
+            self._user_x_min, self._user_x_max = low, high  # for when all of it is wanted
+        else:
+            self.set_xlimits(low, high)
+
+    def on_plot_widget_scale_changed(self, event: PlotWidget.ScaleChanged) -> None:
+        """Know whether all of it is shown."""
+        event.stop()
+        self.moved = (event.x_min, event.x_max) != (self._user_x_min, self._user_x_max)
 
     def compose(self) -> ComposeResult:
         """As the library's, with canvases that draw lines at once and repaint no more than that."""

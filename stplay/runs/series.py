@@ -128,7 +128,7 @@ class SeriesLog:
 
     def __init__(self) -> None:
         self._tracks: dict[str, Track] = {}
-        self._step = 0
+        self.step = 0  # that was reached
         self._epoch = 0.0
 
     def __getitem__(self, name: str) -> Series:
@@ -161,7 +161,7 @@ class SeriesLog:
                 self._add(event.split, event.step, event.epoch, event.time, values)
             case SystemSampled():
                 values = _values("system", event)
-                self._track("system").add(self._step, self._epoch, event.time, values)
+                self._track("system").add(self.step, self._epoch, event.time, values)
             case CheckpointSaved():
                 values = _values("checkpoints", event)
                 self._track("checkpoints").add(event.step, self._epoch, event.time, values)
@@ -171,13 +171,13 @@ class SeriesLog:
                     for name, value in event.values.items()
                 }
                 epoch = math.nan if event.epoch is None else event.epoch
-                self._step, self._epoch = event.step, epoch
+                self.step, self._epoch = event.step, epoch
                 moment = event.step, epoch, event.time
                 self._track("metrics").add(*moment, values, event.segment)
             case StageProgressed(stage=stage) if stage == TRAINING_STAGE:
-                self._step = event.done
+                self.step = event.done
             case RunResumed():
-                self._step = event.step
+                self.step = event.step
                 for track in self._tracks.values():
                     track.drop_after(event.step)
             case Replaced():
@@ -186,7 +186,7 @@ class SeriesLog:
     def _add(
         self, track: str, step: int, epoch: float, time: float, values: Mapping[str, float]
     ) -> None:
-        self._step, self._epoch = step, epoch
+        self.step, self._epoch = step, epoch
         self._track(track).add(step, epoch, time, values)
 
     def _track(self, name: str) -> Track:
