@@ -121,9 +121,9 @@ def prepare(run: Run, stages: Stages, data: TrainingData) -> PreparedTraining:
     base_fingerprint = past.base_fingerprint(recipe.model, past.base_name(base.name))
     path = training_path(recipe, model, data.splits, precision, stages, past.continued)
 
-    rows_together = recipe.evaluation.per_device_eval_batch_size
+    rows_together, encoder = recipe.evaluation.per_device_eval_batch_size, path.encoder()
     evaluators = {
-        name: TripletEvaluator.of_split(split, rows_together, stages, path.encoder())
+        name: TripletEvaluator.of_split(split, rows_together, stages, encoder)
         for name, split in data.splits.items()
         if name != "train"
     }
