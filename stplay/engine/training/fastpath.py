@@ -110,7 +110,7 @@ class FastPath:
         self.longest = int(self.tokenized["train"].lengths.max())
         self.stages.progress("measuring the memory")
         self.footprint = self._footprint()
-        self.engine = self._measure(recipe, begun.engine if begun else None)
+        self.engine = self._measure(recipe, begun)
 
     def encoder(self) -> SentenceEncoder:
         """What evaluates the model while it is trained."""
@@ -158,7 +158,7 @@ class FastPath:
             loss.capture = Capture(self.embedder, parameters, self.recorder(), tell)
         return loss
 
-    def _measure(self, recipe: Recipe, begun: Engine | None) -> Engine:
+    def _measure(self, recipe: Recipe, begun: RunStarted | None) -> Engine:
         """What goes through the model together, for the memory that is there."""
         rows = np.sort(self.tokenized["train"].lengths.sum(axis=1))
         batch = recipe.training.per_device_train_batch_size
@@ -169,10 +169,13 @@ class FastPath:
         if recipe.loss.mini_batch_size is not None:
             most_tokens = min(most_tokens, recipe.loss.mini_batch_size * self.longest)
         vocabulary = None if self.vocabulary is None else len(self.vocabulary.used)
-        if begun is not None and begun.most_tokens is not None:
-            # A resumed run takes the very steps it would have taken.
-            most_tokens = min(most_tokens, begun.most_tokens)
-            if begun.vocabulary_rows != vocabulary:
+        engine = begun.engine if begun else None
+        if begun is not None and engine is not None and engine.most_tokens is not None:
+            asked = begun.recipe.get("loss", {}).get("mini_batch_size")
+            if asked == recipe.loss.mini_batch_size:
+                # A resumed run takes the very steps it would have taken.
+                most_tokens = min(most_tokens, engine.most_tokens)
+            if engine.vocabulary_rows != vocabulary:
                 raise UserError(
                     "The training data is no longer what this run began with; start a new run."
                 )

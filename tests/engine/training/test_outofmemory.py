@@ -173,6 +173,9 @@ def test_a_run_that_goes_on_begins_with_the_smaller_packing(train: Train) -> Non
     again = train(short_from(0), begun=log.started)
     assert again.embedder.failed == 0
     assert again.fast.engine.most_tokens == again.collator.most_tokens == shrunk.most_tokens
+    # Whoever asks for another mini-batch gets it.
+    larger = train(begun=log.started, mini_batch_size=1000, max_steps=1)
+    assert (larger.fast.engine.most_tokens or 0) > shrunk.most_tokens
     (note,) = log.notes
     assert note.text == (
         "The memory ran out in step 1; it was taken again, and from there on "
