@@ -18,7 +18,14 @@ from torch.utils.data import BatchSampler, DataLoader
 from transformers.trainer_utils import EvalLoopOutput
 
 from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
-from stplay.engine.packed.packing import GPU_MOST_WASTED_CELLS, Bucket, Packing, TokenIds, split
+from stplay.engine.packed.packing import (
+    GPU_MOST_WASTED_CELLS,
+    MOST_RECORDED_CELLS,
+    Bucket,
+    Packing,
+    TokenIds,
+    split,
+)
 from stplay.engine.training.loss import PackedRankingLoss
 from stplay.engine.training.numberedtriplets import NumberedTriplets
 from stplay.engine.training.randomstate import RandomState
@@ -118,7 +125,7 @@ class PackedCollator(SentenceTransformerDataCollator):
         bucket = Bucket.of(lengths)
         # What is recorded keeps its memory, and steps that are not need as much again.
         fits = 2 * bucket.tokens <= self.most_tokens
-        if not fits or bucket.cells > GPU_MOST_WASTED_CELLS:
+        if not fits or bucket.cells > MOST_RECORDED_CELLS:
             bucket = None
         return [
             Packing(sentences[each.start : each.stop], GPU_MOST_WASTED_CELLS, bucket)
