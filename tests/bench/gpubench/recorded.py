@@ -45,7 +45,7 @@ def recording(bench: Bench) -> bool:
 def _limited(bench: Bench, engine: Engine, shape: Shape, most_cells: int) -> tuple[Steps, int]:
     """The steps under another limit, and the most cells of a batch that was shaped for it."""
     before, packedtrainer.MOST_RECORDED_CELLS = packedtrainer.MOST_RECORDED_CELLS, most_cells
-    steps = bench.size.warm_ups + bench.size.timed
+    steps = bench.size.warm_ups + bench.size.timed // 2
     training = Training(bench, engine, shape, steps, dropout=DROPOUT, half=bench.half)
     cells, pack = [0], training.trainer.collator.pack
 

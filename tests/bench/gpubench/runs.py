@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -121,11 +124,10 @@ def _write_triplets(folder: Path, train: int, dev: int) -> None:
     folder.mkdir()
     splits: dict[sample.SampleSplit, int] = {"train": train, "dev": dev}
     for split, wanted in splits.items():
-        lines: list[str] = []
-        for seed in range(train):
-            lines += [json.dumps(each._asdict()) for each in sample.triplets(split, seed)]
-            if len(lines) >= wanted:
-                break
+        seeds = range(-(-wanted // sample.ROWS[split]))
+        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+            parts = [*pool.map(partial(sample.triplets, split), seeds)]
+        lines = [json.dumps(each._asdict()) for part in parts for each in part]
         (folder / f"{split}.jsonl").write_text("\n".join(lines[:wanted]), encoding="utf-8")
 
 

@@ -8,9 +8,9 @@ from cardmodel import LAYERS, Architecture
 
 
 class Shape(NamedTuple):
-    """What is trained: of ``batch`` triplets, ``mini_batch`` sentences of the greatest length go.
+    """What is trained: a ``batch`` goes together, or ``mini_batch`` of its sentences, if longest.
 
-    Without a ``mini_batch`` all go together, and such steps are recorded.
+    Only what goes together is recorded.
     """
 
     title: str
@@ -19,6 +19,11 @@ class Shape(NamedTuple):
     mini_batch: int | None = None
     accumulated: int = 1
     architecture: Architecture = "xlm-roberta"
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its steps are to be recorded."""
+        return self.mini_batch is None
 
 
 class Size(NamedTuple):
@@ -74,12 +79,12 @@ WHOLE = Size(
     ),
     layers=LAYERS,
     equal_steps=20,
-    warm_ups=30,
-    timed=60,
+    warm_ups=25,
+    timed=40,
     watched=5,
     dev_rows=1000,
     encoded=10_000,
-    batches=(16, 32, 64, 128, 256, 512),
+    batches=(16, 64, 128, 256, 512),
     card_triplets=100_000,
     card_steps=1000,
     card_evaluated=100,

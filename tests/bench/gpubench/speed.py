@@ -26,6 +26,8 @@ def steps(bench: Bench) -> bool:
         # The library needs no long warm-up, and its steps take long.
         taken: dict[Engine, Steps] = {}
         for engine in ENGINES:
+            if engine == "recorded" and not shape.is_recorded:
+                continue
             watched = (size.warm_ups if engine == "recorded" else 5) + size.timed
             if engine == "stock" and shape == size.large:
                 watched //= 3
@@ -41,8 +43,9 @@ def steps(bench: Bench) -> bool:
                 if engine != "stock"
             ]
         cells = [_cell(each, shape.batch, taken["stock"]) for each in taken.values()]
-        recorded = taken["recorded"].recorded
-        if shape.mini_batch is None and not recorded:
+        if not shape.is_recorded:
+            cells.append("goes in parts")
+        elif not taken["recorded"].recorded:
             cells[-1], fine = "NOTHING RECORDED", False
         table.row(shape.title, *cells)
         if shape == size.card:
