@@ -143,6 +143,7 @@ def test_other_numbers(dtype: torch.dtype, dropout: float) -> None:
 @pytest.mark.parametrize("attend", [_without_dropout, _with_dropout])
 def test_torchs_own_takes_what_it_is_given(attend: Unpadded) -> None:
     """By its shapes, and back; ``tests/bench/gpu.py`` compares its numbers on a GPU."""
+    pytest.importorskip("torch.nn.attention.varlen")  # from 2.10 on
     packing = packing_of([3, 130, 7, 60]).to(torch.device("meta"))
     shape, kind = (200, HEADS, SIZE), torch.bfloat16
     parts = [torch.empty(shape, device="meta", dtype=kind, requires_grad=True) for _ in range(3)]
