@@ -40,6 +40,14 @@ def add_to(add: AddCommand) -> None:
 
     resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
     resume_.add_argument("run", metavar="RUN")
+    resume_.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.NAME=VALUE",
+        dest="overrides",
+        help="change what may change in a run that goes on, such as loss.mini_batch_size=8",
+    )
     resume_.add_argument("--detach", action="store_true", help="start it and come back at once")
     resume_.add_argument("--json", action="store_true", help="print the events, one a line")
     resume_.add_argument(
@@ -114,10 +122,13 @@ def resume(options: argparse.Namespace) -> int:
 
     interrupts = Interrupts()
     from stplay.jobs.job import LaunchStoppedError
+    from stplay.runs.changes import check_changes
     from stplay.runs.run import Run
 
     run = Run.find(options.run)
     run.check_resumable(options.force)
+    check_changes(run.recipe_path, options.overrides)
+    run.overrides = options.overrides
     try:
         return _launch(run, options, interrupts)
     except LaunchStoppedError:

@@ -27,8 +27,8 @@ from stplay import __version__, home
 from stplay.encoding import corpora, protocol
 from stplay.encoding.protocol import CorpusFacts, ModelFacts
 from stplay.engine.worker.device import DeviceWish, choose_gpu, settle_device
-from stplay.engine.worker.lastword import is_out_of_memory
 from stplay.engine.worker.libraries import import_quickly, quiet_libraries
+from stplay.engine.worker.outofmemory import is_out_of_memory
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs import interrupts
@@ -221,7 +221,8 @@ class EncodingProcess:
         from stplay.engine.packed.sentenceencoder import NotFiniteError, SentenceEncoder
 
         opened = open_model(self.model, allow_pickle=self.allow_pickle, stages=stages)
-        self.encoder = SentenceEncoder(opened.model, name=self.model)
+        tell = partial(print, file=sys.stderr, flush=True)
+        self.encoder = SentenceEncoder(opened.model, name=self.model, tell=tell)
         self.tokens = SeenTokens(opened.model)
         task = "query" if self.encoder.needs_task else None
         try:

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -198,7 +199,8 @@ def _judge(
 
     request, begun = evaluation.request(), time.time()
     opened = open_model(facts.name, allow_pickle=request.allow_pickle, stages=stages)
-    encoder = SentenceEncoder(opened.model, request.truncate_dim, facts.name)
+    tell = partial(note, stages.events)
+    encoder = SentenceEncoder(opened.model, request.truncate_dim, facts.name, tell)
     facts.folder, facts.revision = str(opened.folder), opened.revision
     summary.device = device_name(opened.model.device)
     facts.precision = opened.precision

@@ -5,9 +5,7 @@ Takes a few steps of the real training. Replies with how far it is, and last wit
 
 from __future__ import annotations
 
-import math
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +18,11 @@ from stplay.engine.worker.replies import Replies, reply
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import Engine
-from stplay.runs.plans import MiniBatchChoice, Plan
+from stplay.runs.plans import Plan
 from stplay.runs.recipe import Recipe, tomllib
 
 if TYPE_CHECKING:
     from stplay.engine.data.triplets import ReadSplit
-    from stplay.engine.training.fastpath import FastPath
-
-STEPS, SECONDS = 3, 6.0
-MINI_BATCHES = (512, 128, 32, 8)
 
 
 def plan(recipe: Recipe, read: ReadSplit, stages: Stages) -> Plan:
@@ -40,6 +34,7 @@ def plan(recipe: Recipe, read: ReadSplit, stages: Stages) -> Plan:
     from transformers import set_seed
 
     from stplay.engine.models.basemodel import load_model
+    from stplay.engine.training.choices import choices
     from stplay.engine.training.epoch import first_epoch
     from stplay.engine.training.fastpath import FastPath, why_stock
     from stplay.engine.training.memory import available_bytes
@@ -68,67 +63,12 @@ def plan(recipe: Recipe, read: ReadSplit, stages: Stages) -> Plan:
     fast = FastPath(recipe, base.model, {"train": split}, precision, stages, None)
     found.engine, found.longest_tokens = fast.engine, fast.longest
     found.fitting_tokens = fast.fitting_tokens
-    for mini_batch_size in _mini_batch_sizes(recipe, fast):
-        stages.progress(f"measuring loss.mini_batch_size = {mini_batch_size}")
-        found.choices.append(_measure(recipe, fast, mini_batch_size))
+    remarks: list[str] = []
+    found.choices = [*choices(recipe, fast, stages, remarks.append)]
+    if remarks:  # then what fits is known better than it was foretold
+        found.fitting_tokens = min(fast.fitting_tokens, found.choices[0].tokens)
+    found.notes += dict.fromkeys(remarks)
     return found
-
-
-def _mini_batch_sizes(recipe: Recipe, fast: FastPath) -> list[int]:
-    """The sizes worth measuring: one that holds a whole batch, the recipe's own, and smaller."""
-    whole = math.ceil((fast.engine.largest_batch_tokens or 1) / fast.longest)
-    sizes = {whole, *(size for size in MINI_BATCHES if size < whole)}
-    if recipe.loss.mini_batch_size is not None:
-        sizes.add(min(whole, recipe.loss.mini_batch_size))
-    fitting = [size for size in sizes if size * fast.longest <= fast.fitting_tokens]
-    return sorted(fitting or [1], reverse=True)
-
-
-def _measure(recipe: Recipe, fast: FastPath, mini_batch_size: int) -> MiniBatchChoice:
-    """Take steps with this size; a step is that of the training, without its reading of data."""
-    import torch
-
-    from stplay.engine.training.trainer import PackedCollator
-
-    model, most_tokens = fast.packed.model.train(), mini_batch_size * fast.longest
-    on_gpu = model.device.type == "cuda"
-    collator = PackedCollator(
-        preprocess_fn=model.preprocess, most_tokens=most_tokens, on_gpu=on_gpu
-    )
-    batch, rows = recipe.training.per_device_train_batch_size, fast.tokenized["train"].rows
-    recalled = fast.recalled_bytes(most_tokens)
-    loss = fast.loss(recalled)
-    optimizer = torch.optim.AdamW(model.parameters(), 0.0, fused=True)
-    forwards, taken = 1, []
-    for number in range(1 + STEPS):
-        first = number * batch % max(1, len(rows) - batch + 1)
-        packings = [
-            packing.to(model.device)
-            for packing in collator([rows[place] for place in range(first, first + batch)])[
-                "packings"
-            ]
-        ]
-        begun = time.perf_counter()
-        loss(packings).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        if on_gpu:
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - begun)
-        forwards = 2 * len(packings) - 1  # the first is kept
-        if sum(taken[1:]) > SECONDS:
-            break
-    together = min(most_tokens, fast.engine.largest_batch_tokens or most_tokens)
-    held = fast.footprint.nbytes(together) + (recalled if forwards > 1 else 0)
-    steps = sorted(taken[1:])  # the first takes longer
-    return MiniBatchChoice(
-        mini_batch_size=mini_batch_size,
-        tokens=most_tokens,
-        forwards=forwards,
-        memory_bytes=fast.weight_bytes + held,
-        seconds_a_step=steps[len(steps) // 2] * recipe.training.gradient_accumulation_steps,
-    )
 
 
 def _planned(replies: Replies) -> Plan:

@@ -1,4 +1,4 @@
-"""The training process: ``python -m stplay.engine.train RUN_FOLDER``.
+"""The training process: ``python -m stplay.engine.train RUN_FOLDER [OVERRIDE ...]``.
 
 Reads the run's recipe, trains with the library's own trainer, and tells all of it as events.
 """
@@ -38,8 +38,11 @@ PARTIAL = ".partial"
 
 
 def main() -> int:
-    """Run the training process on the run folder named on the command line."""
-    run = Run(Path(sys.argv[1]))
+    """Run the training process on the run folder named on the command line.
+
+    What follows it overrides its recipe.
+    """
+    run = Run(Path(sys.argv[1]), sys.argv[2:])
     lock = FileLock(run.folder / LOCK)
     try:
         lock.acquire(timeout=LOCK_SECONDS)  # a process that was stopped may be on its way out
@@ -49,7 +52,9 @@ def main() -> int:
     advice = Advice(
         disk_full="free some room there, or keep fewer checkpoints (training.save_total_limit), "
         f"and go on with: stplay resume {run.id}",
-        out_of_memory="make loss.mini_batch_size or training.per_device_train_batch_size smaller.",
+        out_of_memory="make loss.mini_batch_size smaller, as by stplay resume "
+        f"{run.id} --set loss.mini_batch_size=1, or start a new run with a smaller "
+        "training.per_device_train_batch_size.",
     )
     exit_code = perform(
         EventWriter(run.events_path),
@@ -121,9 +126,9 @@ def prepare(run: Run, stages: Stages, data: TrainingData) -> PreparedTraining:
     base_fingerprint = past.base_fingerprint(recipe.model, past.base_name(base.name))
     path = training_path(recipe, model, data.splits, precision, stages, past.continued)
 
-    rows_together = recipe.evaluation.per_device_eval_batch_size
+    rows_together, encoder = recipe.evaluation.per_device_eval_batch_size, path.encoder()
     evaluators = {
-        name: TripletEvaluator.of_split(split, rows_together, stages, path.encoder())
+        name: TripletEvaluator.of_split(split, rows_together, stages, encoder)
         for name, split in data.splits.items()
         if name != "train"
     }
@@ -179,6 +184,7 @@ def fit(training: PreparedTraining, stages: Stages, stop: StopSignal) -> None:
 
 def announce(training: PreparedTraining, events: EventSink, state: TrainerState) -> None:
     """Tell what begins, or goes on, at the step of ``state``."""
+    training.run.keep_overrides()  # only now does the run do what they say
     events.write(training.started(state.max_steps))
     if training.past.resumed:
         events.write(RunResumed(step=state.global_step))

@@ -58,6 +58,11 @@ class Job(Generic[Log]):
         self._grown: float | None = None
 
     @property
+    def arguments(self) -> tuple[str, ...]:
+        """What its process is started with."""
+        return (str(self.folder),)
+
+    @property
     def title(self) -> str:
         """What people call this job."""
         raise NotImplementedError
@@ -200,7 +205,7 @@ class Job(Generic[Log]):
             self.events_path.touch()  # the process is late only from now on
         except OSError as error:
             raise UserError(f"{self.events_path} cannot be written: {error.strerror}.") from None
-        child = process.start(self.module, str(self.folder), log=self.worker_log_path)
+        child = process.start(self.module, *self.arguments, log=self.worker_log_path)
         _children[self.folder, child.pid] = child
         reader, begun = self.events(offset), time.monotonic()
         asked = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,9 +55,11 @@ class Run(Job[TrainingLog]):
     log_type = TrainingLog
     process_title = "training process"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, overrides: Sequence[str] = ()) -> None:
+        """``overrides``, each ``section.name=value``, hold instead of what the recipe says."""
         super().__init__(folder)
         self.recipe_path = folder / "recipe.toml"
+        self.overrides = overrides
 
     @classmethod
     def create(cls, recipe_: Recipe, name: str | None, stem: str) -> Run:
@@ -140,6 +143,11 @@ class Run(Job[TrainingLog]):
         return [cls(folder) for folder in folders.every()]
 
     @property
+    def arguments(self) -> tuple[str, ...]:
+        """What its process is started with."""
+        return (*super().arguments, *self.overrides)
+
+    @property
     def title(self) -> str:
         """What people call this run."""
         return f"The run {self.id}"
@@ -174,12 +182,20 @@ class Run(Job[TrainingLog]):
         return folders.model_folder(self.folder)
 
     def recipe(self) -> Recipe:
-        """The run's recipe.
+        """The run's recipe, with its overrides.
 
         Raises:
             UserError: the recipe was removed or damaged.
         """
-        return recipe.load(self.recipe_path)
+        return recipe.load(self.recipe_path, self.overrides)
+
+    def keep_overrides(self) -> None:
+        """Have the recipe say what the overrides do."""
+        if self.overrides:
+            partial = self.recipe_path.with_suffix(".partial")
+            partial.write_text(self.recipe().to_toml(), encoding="utf-8")
+            partial.replace(self.recipe_path)
+            self.overrides = ()
 
     def summary(self) -> RunSummary:
         """What a list of runs tells of this one."""

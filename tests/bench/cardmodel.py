@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from stplay.sources.datasources import COLUMNS
 
 LAYERS, WIDTH, INNER, HEADS = 12, 384, 1536, 12
 
+Architecture = Literal["xlm-roberta", "bert", "mpnet"]
+
 
 def make_card_model(
-    folder: Path, vocabulary: int, sentences: list[str], layers: int = LAYERS
+    folder: Path,
+    vocabulary: int,
+    sentences: list[str],
+    layers: int = LAYERS,
+    architecture: Architecture = "xlm-roberta",
 ) -> Path:
-    """An XLM-RoBERTa of 12 layers and 384 dimensions with ``vocabulary`` rows of embeddings."""
+    """An encoder of 12 layers and 384 dimensions with ``vocabulary`` rows of embeddings."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import XLMRobertaConfig, XLMRobertaModel
+    from transformers import AutoConfig, AutoModel
 
     from stplay.engine.models.tokenizertraining import train_tokenizer
 
     torch.manual_seed(0)
     tokenizer = train_tokenizer(sentences)
-    config = XLMRobertaConfig(
+    config = AutoConfig.for_model(
+        architecture,
         vocab_size=vocabulary,
         hidden_size=WIDTH,
         num_hidden_layers=layers,
@@ -32,9 +40,10 @@ def make_card_model(
         max_position_embeddings=514,
         type_vocab_size=1,
         layer_norm_eps=1e-5,
+        pad_token_id=tokenizer.pad_token_id,
     )
     bare = folder / "transformer"
-    XLMRobertaModel(config).save_pretrained(bare)
+    AutoModel.from_config(config).save_pretrained(bare)
     tokenizer.save_pretrained(bare)
     modules = [Transformer(str(bare)), Pooling(WIDTH)]
     model = SentenceTransformer(modules=modules, device="cpu")

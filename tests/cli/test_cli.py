@@ -109,6 +109,24 @@ def test_a_mistake_is_one_line(
     assert [path.name for path in (home / "data" / "runs").iterdir()] == ["taken"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        (
+            ("training.seed=3", "loss.mini_batch_size=4"),
+            ["training.seed cannot change in a run that has begun; what can is loss.mini_batch"],
+        ),
+        (("training.save_steps=0",), ["training.save_steps = 0", "at least 1"]),
+        (("data.\x1b=3",), ["data.� is unknown"]),
+    ],
+)
+def test_what_stays_as_a_run_was_begun(stplay: Command, settings: tuple[str, ...], parts: list):
+    run = write(create("mine"), STARTED, RunFinished(outcome="stopped", exit_code=130))
+    before = run.recipe_path.read_bytes(), run.events_path.read_bytes()
+    assert_mistake(stplay("resume", "mine", *(f"--set={each}" for each in settings)), *parts)
+    assert (run.recipe_path.read_bytes(), run.events_path.read_bytes()) == before
+
+
 def test_a_mistake_in_a_home_that_steers_the_terminal(stplay: Command, tmp_path: Path):
     home = tmp_path / "a\x1b[31mb"
     (home / "data").mkdir(parents=True)

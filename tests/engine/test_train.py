@@ -183,8 +183,10 @@ def test_killed_process_is_told_as_failed_and_resumes(
     (partial / "model.safetensors").write_bytes(b"half")
     with run.events_path.open("ab") as file:
         file.write(b'{"type":"TrainLogged","step":99')
-    resumed = run_stplay("resume", "killed")
+    resumed = run_stplay("resume", "killed", "--set", "training.save_total_limit=2")
     assert resumed.returncode == 0, resumed.stderr
+    assert "The recipe was changed: training.save_total_limit: 3 then, 2 now." in resumed.stdout
+    assert run.recipe().training.save_total_limit == 2
     assert figures(run) == figures(finished[0])
     assert run.read_log().damaged == 1
 

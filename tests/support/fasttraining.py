@@ -41,11 +41,13 @@ class FastTraining:
         dropout: float = 0.0,
         precision: Precision = "float32",
         begun: RunStarted | None = None,
+        mini_batch_size: int | None = None,
         **training: Any,
     ) -> None:
         common = {"max_steps": 12, "per_device_train_batch_size": 8, "logging_steps": 1}
         values = {
             "data": {"train": str(folder), "dev": None, "test": None},
+            "loss": {"mini_batch_size": mini_batch_size},
             "training": common | {"learning_rate": 1e-3} | training,
         }
         self.folder, self.recipe, stages = folder, recipe.build(values, "test"), Stages(events)

@@ -1,11 +1,13 @@
 """Trains the run folders on its command line one after the other, in one process.
 
 A folder after ``--stop-at STEP`` is stopped once that step's checkpoint is saved, and then resumed.
-One after ``--stop-only STEP`` is left there, and one after ``--attempt`` ends as it may; both tell
-how they began and ended, as a training process does.
+One after ``--stop-only STEP`` is left there, and so is one after ``--change STEP``, whose recipe is
+overridden by what follows; one after ``--attempt`` ends as it may. These tell how they began and
+ended, as a training process does.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from stplay.engine.train import read_data, train
@@ -42,8 +44,8 @@ def train_once(folder: Path, stop_at: int | None = None) -> None:
         assert stop_at is None
 
 
-def attempt(folder: Path, stop_at: int | None = None) -> None:
-    run, stop = Run(folder), StopSignal()
+def attempt(folder: Path, stop_at: int | None = None, overrides: Sequence[str] = ()) -> None:
+    run, stop = Run(folder, overrides), StopSignal()
     writer, error = StoppingWriter(run.events_path, stop, stop_at), None
     writer.write(worker_started())
     try:
@@ -58,6 +60,7 @@ if __name__ == "__main__":
     options.add_argument("folders", nargs="*", type=Path)
     options.add_argument("--stop-at", nargs=2, action="append", default=[])
     options.add_argument("--stop-only", nargs=2, action="append", default=[])
+    options.add_argument("--change", nargs="+", action="append", default=[])
     options.add_argument("--attempt", action="append", default=[], type=Path)
     chosen = options.parse_args()
     for folder in chosen.folders:
@@ -67,5 +70,7 @@ if __name__ == "__main__":
         train_once(Path(folder))
     for step, folder in chosen.stop_only:
         attempt(Path(folder), int(step))
+    for step, folder, *overrides in chosen.change:
+        attempt(Path(folder), int(step), overrides)
     for folder in chosen.attempt:
         attempt(folder)

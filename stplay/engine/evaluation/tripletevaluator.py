@@ -109,8 +109,8 @@ class TripletEvaluator(evaluation.TripletEvaluator):
         model = self.encoder.model
         if self.encoder.truncate_dim is None and not any(model.prompts.values()):
             return self._embeddings
-        whole = SentenceEncoder(model)
-        whole.truncate_dim = None
+        whole = SentenceEncoder(model, tell=self.encoder.tell)
+        whole.truncate_dim, whole.most_tokens = None, self.encoder.most_tokens
         sentences = [sentence for column in self._columns for sentence in column]
         prepared = whole.prepare(sentences, prompted=False)
         return np.split(self._taken(lambda: whole.embed(prepared)), 3)

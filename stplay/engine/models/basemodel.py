@@ -19,7 +19,7 @@ from stplay.engine.data.triplets import Split
 from stplay.engine.models import loading, unknowntokens
 from stplay.engine.models.inputmodules import input_modules
 from stplay.engine.models.loading import LoadedModel
-from stplay.engine.worker.lastword import is_out_of_memory
+from stplay.engine.worker.outofmemory import is_out_of_memory
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs import folders

@@ -1,15 +1,14 @@
 """Attention over packed sentences, under the name ``PACKED`` in transformers' attention interface.
 
-On a GPU from Ampere on in half precision it is ``torch.nn.attention.varlen``. That has no dropout
-and no bias: with them, and elsewhere, sentences are padded for as long as they attend, in blocks of
-about the same length.
+On a GPU from Ampere on in half precision it is ``torch.nn.attention.varlen``, and with dropout,
+which that has not, the operator below it. Neither has a bias: with one, and elsewhere, sentences
+are padded for as long as they attend, in blocks of about the same length.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from inspect import signature
 from typing import Any
 
 import torch
@@ -22,6 +21,9 @@ from stplay.engine.packed import dropout as dropouts
 from stplay.engine.packed.packing import Block, Packing
 
 PACKED = "stplay_packed"
+
+# Query, key, value, where each sentence starts, the longest, the scaling, and the dropout.
+Unpadded = Callable[[Tensor, Tensor, Tensor, Tensor, int, float, float], Tensor]
 
 # From Hopper on torch would take it first, and it refuses a bias that needs a gradient (MPNet's).
 torch.backends.cuda.enable_cudnn_sdp(False)
@@ -41,21 +43,70 @@ def packed_attention(
     ``query``, ``key``, ``value`` and the result have shape (tokens, heads, head size); ``bias``
     (heads, longest, longest) is added to the scores, ``dropout`` is that of the probabilities.
     """
-    varlen = None if dropout or bias is not None else _varlen(query)
-    if varlen is not None:
-        starts, longest = packing.starts, packing.longest
-        return varlen(query, key, value, starts, starts, longest, longest, scale=scaling)
+    unpadded = None if bias is not None else _unpadded(query, dropout)
+    if unpadded is not None:
+        return unpadded(query, key, value, packing.starts, packing.longest, scaling, dropout)
     attended = [
         _attend(query, key, value, block, scaling, dropout, bias) for block in packing.blocks
     ]
     return attended[0] if len(attended) == 1 else torch.cat(attended)
 
 
-def _varlen(query: Tensor) -> Callable[..., Tensor] | None:
-    """The attention of ``torch.nn.attention.varlen``, where it can take ``query``."""
+def _unpadded(query: Tensor, dropout: float) -> Unpadded | None:
+    """The attention that pads nothing, where there is one for ``query`` and ``dropout``."""
     capability = torch.cuda.get_device_capability(query.device) if query.is_cuda else None
-    fits = is_for_varlen(query.dtype, query.shape[-1], capability)
-    return _torch_varlen() if fits else None
+    if not is_for_varlen(query.dtype, query.shape[-1], capability) or dropout >= 1:
+        return None
+    attend = _with_dropout if dropout else _without_dropout
+    return attend if works(attend, query.device, query.dtype, query.shape[-1]) else None
+
+
+def _without_dropout(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    starts: Tensor,
+    longest: int,
+    scaling: float,
+    dropout: float,
+) -> Tensor:
+    from torch.nn.attention.varlen import varlen_attn  # new in torch 2.10
+
+    return varlen_attn(query, key, value, starts, starts, longest, longest, scale=scaling)  # pyright: ignore[reportReturnType]
+
+
+def _with_dropout(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    starts: Tensor,
+    longest: int,
+    scaling: float,
+    dropout: float,
+) -> Tensor:
+    """By what varlen calls with a dropout of 0, and torch's nested tensors with their own."""
+    attend = torch.ops.aten._flash_attention_forward
+    given = (query, key, value, starts, starts, longest, longest)
+    return attend(*given, dropout, False, False, scale=scaling)[0]
+
+
+@cache
+def works(attend: Unpadded, device: torch.device, dtype: torch.dtype, head_size: int) -> bool:
+    """Whether ``attend`` takes such heads there, forward and back; it is tried once.
+
+    Not every build of torch has its kernels for every GPU, and the operator with dropout is not
+    promised to stay. The random numbers that come are those that would have come.
+    """
+    devices = [device] if device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
+            parts = torch.ones(3, 2, 1, head_size, device=device, dtype=dtype, requires_grad=True)
+            starts = torch.tensor([0, 2], device=device, dtype=torch.int32)
+            query, key, value = parts.unbind()
+            attend(query, key, value, starts, 2, 1.0, 0.1).sum().backward()
+    except Exception:
+        return False
+    return True
 
 
 def is_for_varlen(dtype: torch.dtype, head_size: int, capability: tuple[int, int] | None) -> bool:
@@ -63,15 +114,6 @@ def is_for_varlen(dtype: torch.dtype, head_size: int, capability: tuple[int, int
     half = dtype in (torch.float16, torch.bfloat16)
     fits = head_size <= 256 and head_size % 8 == 0
     return half and fits and capability is not None and capability >= (8, 0)
-
-
-@cache
-def _torch_varlen() -> Callable[..., Any] | None:
-    try:
-        from torch.nn.attention.varlen import varlen_attn
-    except ImportError:  # new in torch 2.10
-        return None
-    return varlen_attn if "scale" in signature(varlen_attn).parameters else None
 
 
 def _attend(

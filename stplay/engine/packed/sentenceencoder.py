@@ -23,9 +23,10 @@ from stplay.engine.models.inputmodules import (
 )
 from stplay.engine.packed.packedmodel import PackedModel, Tokenized, why_not
 from stplay.engine.packed.packing import Packing, cells_to_waste, split
+from stplay.engine.worker.outofmemory import is_out_of_memory, release
 from stplay.engine.worker.parallel import on_each_core
 from stplay.errors import UserError
-from stplay.text import printable
+from stplay.text import count, printable
 
 EncodedBatch = tuple[Sequence[int], NDArray[np.floating]]
 
@@ -97,14 +98,20 @@ class SentenceEncoder:
     Sentences are sorted by length and go through the model packed, in batches bounded by tokens,
     where the model can read them so, and else by the library itself, in its own batches.
     ``truncate_dim`` keeps the first numbers of each embedding (Matryoshka); without it the model's
-    own setting holds. ``name`` is what people call the model.
+    own setting holds. ``name`` is what people call the model. Where memory runs out, packed
+    sentences go on with half as many together, and ``tell`` is told so in a sentence.
     """
 
     def __init__(
-        self, model: SentenceTransformer, truncate_dim: int | None = None, name: str = ""
+        self,
+        model: SentenceTransformer,
+        truncate_dim: int | None = None,
+        name: str = "",
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.model = model
         self.name = name
+        self.tell = tell
         self.truncate_dim = truncate_dim if truncate_dim is not None else model.truncate_dim
         self.most_tokens = TOKENS_A_BATCH.get(model.device.type, GPU_TOKENS_A_BATCH)
         self.packed = None if why_not(model) else PackedModel(model)
@@ -209,9 +216,44 @@ class SentenceEncoder:
         yield from self._embed_packed(self.packed, prepared.tokenized)
 
     def _embed_packed(self, packed: PackedModel, tokenized: Tokenized) -> Iterator[EncodedBatch]:
-        """As ``_embed``; on a CPU many batches go side by side, a core to each."""
+        """As ``_embed``; where memory runs out, what is left goes on in smaller batches."""
+        tokens, told = tokenized.sentences, self.most_tokens
+        left = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
+        while left:
+            try:
+                with closing(self._embed_in_order(packed, tokenized, left)) as batches:
+                    for places, encoded in batches:
+                        yield places, encoded
+                        left = left[len(places) :]
+                        if self.most_tokens < told and self.tell is not None:
+                            self.tell(
+                                "The memory ran out while sentences were encoded; from there on "
+                                f"{count(self.most_tokens)} tokens go through the model together "
+                                "at most."
+                            )
+                        told = self.most_tokens
+            except Exception as error:
+                lengths = [len(tokens[place]) for place in left]
+                if not is_out_of_memory(error) or not self._shrink(lengths):
+                    raise
+            if left:  # only now: the error and its frames hold what the batch took
+                release(self.model.device)
+
+    def _shrink(self, lengths: list[int]) -> bool:
+        """Halve what goes through together of sentences of ``lengths``, the longest first.
+
+        ``False`` where each of them is alone already.
+        """
+        if len(lengths) < 2 or sum(lengths[-2:]) > self.most_tokens:
+            return False
+        self.most_tokens = min(self.most_tokens, sum(lengths)) // 2
+        return True
+
+    def _embed_in_order(
+        self, packed: PackedModel, tokenized: Tokenized, order: list[int]
+    ) -> Generator[EncodedBatch, None, None]:
+        """As ``_embed``, in ``order``; on a CPU many batches go side by side, a core to each."""
         tokens, device = tokenized.sentences, self.model.eval().device
-        order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
         lengths = [len(tokens[place]) for place in order]
         most, cores = self.most_tokens, 1
         if device.type == "cpu" and sum(lengths) > most:

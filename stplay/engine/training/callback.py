@@ -68,6 +68,7 @@ class EventCallback(TrainerCallback, ExportableState):
         """Restore the loss of the steps before the resume and announce the run."""
         trainer = self.trainer
         self._begun = True
+        state.compute_steps(args, state.max_steps)  # a checkpoint's are those it was begun with
         saved: Any = state.stateful_callbacks
         if state.global_step and type(self).__name__ in saved:
             attributes = saved[type(self).__name__]["attributes"]

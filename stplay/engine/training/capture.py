@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stplay.engine.packed.packing import Bucket, Packing
-from stplay.engine.training import memory
+from stplay.engine.worker.outofmemory import release
 
 Embed = Callable[[Packing], Tensor]
 
@@ -108,7 +108,7 @@ class Capture:
             why = _why(error)
         # Only now: the error and its frames hold what the recording took.
         self.forget()
-        memory.release(packing.ids.device)
+        release(packing.ids.device)
         self.tell(f"Steps are not recorded on this GPU, which makes them slower: {why}")
         return None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from stplay.engine.packed.packedmodel import PackedModel, why_not
 from stplay.engine.packed.packing import Packing, cells_to_waste
 from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.engine.training import memory
-from stplay.engine.training.capture import Capture, GraphRecorder
+from stplay.engine.training.capture import Capture, GraphRecorder, Record
 from stplay.engine.training.embedder import Embedder
 from stplay.engine.training.loss import LIBRARY_SIMILARITIES, PackedRankingLoss
 from stplay.engine.training.stockpath import StockPath
@@ -102,14 +104,18 @@ class FastPath:
             dropout.make_quick(model)
         self.loss_settings = recipe.loss
         self.embedder = Embedder(self.packed, TYPES[precision])
+        self.recorder: Callable[[], Record] | None = None
+        if model.device.type == "cuda":
+            self.recorder = GraphRecorder  # one for each loss: its memory goes with its recordings
         self.longest = int(self.tokenized["train"].lengths.max())
         self.stages.progress("measuring the memory")
         self.footprint = self._footprint()
-        self.engine = self._measure(recipe, begun.engine if begun else None)
+        self.engine = self._measure(recipe, begun)
 
     def encoder(self) -> SentenceEncoder:
         """What evaluates the model while it is trained."""
-        return SentenceEncoder(self.packed.model)
+        tell = partial(note, self.stages.events)
+        return SentenceEncoder(self.packed.model, tell=tell)
 
     def trainer(self, **named: Any) -> PackedTrainer:
         """The trainer; ``named`` are the arguments of the library's own.
@@ -117,16 +123,8 @@ class FastPath:
         Its loss is among them: the library's model card is written from it.
         """
         assert self.engine.most_tokens is not None
-        loss = self.loss(self.recalled_bytes(self.engine.most_tokens))
-        if self.packed.model.device.type == "cuda":
-            loss.capture = Capture(
-                self.embedder,
-                self.packed.model.parameters(),
-                GraphRecorder(),
-                lambda text: note(self.stages.events, text),
-            )
         return PackedTrainer(
-            packed_loss=loss,
+            packed_loss=self.loss(self.engine.most_tokens, partial(note, self.stages.events)),
             tokenized=self.tokenized["train"],
             most_tokens=self.engine.most_tokens,
             vocabulary=self.vocabulary,
@@ -145,18 +143,22 @@ class FastPath:
         """The model as it is to be saved."""
         return nullcontext() if self.vocabulary is None else self.vocabulary.whole()
 
-    def loss(self, most_recalled: int) -> PackedRankingLoss:
-        """The recipe's loss over packed sentences, which may hold ``most_recalled`` bytes."""
+    def loss(self, most_tokens: int, tell: Callable[[str], None]) -> PackedRankingLoss:
+        """The recipe's loss over packings of at most ``most_tokens``, recorded on CUDA.
+
+        Where nothing can be recorded, ``tell`` is told so.
+        """
         settings = self.loss_settings
         similarity = LIBRARY_SIMILARITIES[settings.similarity_fct]
         rows = settings.mini_batch_size or SCORED_TOGETHER
-        return PackedRankingLoss(self.embedder, settings.scale, similarity, rows, most_recalled)
+        recalled = int(RECALLED_SHARE * most_tokens * self.footprint.a_token)
+        loss = PackedRankingLoss(self.embedder, settings.scale, similarity, rows, recalled)
+        if self.recorder is not None:
+            parameters = self.packed.model.parameters()
+            loss.capture = Capture(self.embedder, parameters, self.recorder(), tell)
+        return loss
 
-    def recalled_bytes(self, most_tokens: int) -> int:
-        """The bytes that second forwards may hold, where ``most_tokens`` go through together."""
-        return int(RECALLED_SHARE * most_tokens * self.footprint.a_token)
-
-    def _measure(self, recipe: Recipe, begun: Engine | None) -> Engine:
+    def _measure(self, recipe: Recipe, begun: RunStarted | None) -> Engine:
         """What goes through the model together, for the memory that is there."""
         rows = np.sort(self.tokenized["train"].lengths.sum(axis=1))
         batch = recipe.training.per_device_train_batch_size
@@ -167,10 +169,13 @@ class FastPath:
         if recipe.loss.mini_batch_size is not None:
             most_tokens = min(most_tokens, recipe.loss.mini_batch_size * self.longest)
         vocabulary = None if self.vocabulary is None else len(self.vocabulary.used)
-        if begun is not None and begun.most_tokens is not None:
-            # A resumed run takes the very steps it would have taken.
-            most_tokens = min(most_tokens, begun.most_tokens)
-            if begun.vocabulary_rows != vocabulary:
+        engine = begun.engine if begun else None
+        if begun is not None and engine is not None and engine.most_tokens is not None:
+            asked = begun.recipe.get("loss", {}).get("mini_batch_size")
+            if asked == recipe.loss.mini_batch_size:
+                # A resumed run takes the very steps it would have taken.
+                most_tokens = min(most_tokens, engine.most_tokens)
+            if engine.vocabulary_rows != vocabulary:
                 raise UserError(
                     "The training data is no longer what this run began with; start a new run."
                 )

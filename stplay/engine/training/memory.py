@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -52,13 +51,6 @@ def available_bytes(device: torch.device) -> int:
     except (OSError, ValueError):  # no container, or one without a limit
         return free
     return min(free, most - used)
-
-
-def release(device: torch.device) -> None:
-    """Free what nobody uses on ``device``: what errors held in circles, and what is kept spare."""
-    gc.collect()
-    if device.type != "cpu":
-        torch.get_device_module(device).empty_cache()
 
 
 def state_bytes(model: nn.Module) -> int:

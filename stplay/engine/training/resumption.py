@@ -12,20 +12,12 @@ from stplay.engine.worker.libraries import versions
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.jobs.events import RunStarted
+from stplay.runs.changes import MAY_CHANGE
 from stplay.runs.recipe import SECTIONS, ModelSection, Recipe
 from stplay.runs.run import Run
 from stplay.text import count, printable
 
-# What a recipe may say otherwise when a run goes on: where and how, but not what is computed.
-MAY_CHANGE = (
-    "training.save_total_limit",
-    "training.use_cpu",
-    "training.gpus",
-    "loss.mini_batch_size",
-    "model.allow_pickle",
-    "model.allow_new_weights",
-)
-# And where what is compared by content is now.
+# Beside what may change: where that is now which is compared by content.
 MAY_MOVE = ("data.train", "data.dev", "data.test", "model.base")
 
 

@@ -18,15 +18,21 @@ from torch.utils.data import BatchSampler, DataLoader
 from transformers.trainer_utils import EvalLoopOutput
 
 from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
-from stplay.engine.packed.packing import GPU_MOST_WASTED_CELLS, Bucket, Packing, TokenIds, split
-from stplay.engine.training import memory
+from stplay.engine.packed.packing import (
+    GPU_MOST_WASTED_CELLS,
+    MOST_RECORDED_CELLS,
+    Bucket,
+    Packing,
+    TokenIds,
+    split,
+)
 from stplay.engine.training.loss import PackedRankingLoss
 from stplay.engine.training.numberedtriplets import NumberedTriplets
 from stplay.engine.training.randomstate import RandomState
 from stplay.engine.training.tokens import TokenizedSplit
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
 from stplay.engine.worker.eventsink import EventSink
-from stplay.engine.worker.lastword import is_out_of_memory
+from stplay.engine.worker.outofmemory import is_out_of_memory, release
 from stplay.jobs.events import PackingShrunk
 from stplay.sources.datasources import COLUMNS
 
@@ -119,7 +125,7 @@ class PackedCollator(SentenceTransformerDataCollator):
         bucket = Bucket.of(lengths)
         # What is recorded keeps its memory, and steps that are not need as much again.
         fits = 2 * bucket.tokens <= self.most_tokens
-        if not fits or bucket.cells > GPU_MOST_WASTED_CELLS:
+        if not fits or bucket.cells > MOST_RECORDED_CELLS:
             bucket = None
         return [
             Packing(sentences[each.start : each.stop], GPU_MOST_WASTED_CELLS, bucket)
@@ -201,7 +207,7 @@ class PackedTrainer(CountingTrainer):
         model.zero_grad()
         if self.loss.capture is not None:
             self.loss.capture.forget()
-        memory.release(self.args.device)
+        release(self.args.device)
         self._random_state.put_back()
         self._pack_again(self._taken)
         return None

@@ -52,11 +52,12 @@ class VocabularyInUse:
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """The model with all rows, those in use as they are trained, to be saved."""
-        rows = self.narrow.weight.detach()
-        self.table[self.used] = rows.cpu()
-        table = self.table.to(rows.device)
-        embedding = nn.Embedding.from_pretrained(table, padding_idx=self.padding_id)
+        """The model with all rows, those in use as they are trained, to be saved.
+
+        They stay in the machine's memory: a GPU may have none left for them.
+        """
+        self.table[self.used] = self.narrow.weight.detach().cpu()
+        embedding = nn.Embedding.from_pretrained(self.table, padding_idx=self.padding_id)
         self.transformer.set_input_embeddings(embedding)
         try:
             yield

@@ -10,22 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from stplay.engine.worker.outofmemory import chain, is_out_of_memory
 from stplay.engine.worker.stopsignal import Stopped
 from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED
 from stplay.jobs.events import RunFinished
-
-# In small letters: of torch on any device, of NVIDIA's and AMD's libraries, of Linux and Windows.
-OUT_OF_MEMORY = (
-    "out of memory",
-    "can't allocate memory",
-    "status_alloc_failed",
-    "status_internal_error_device_allocation_failed",
-    "status_internal_error_host_allocation_failed",
-    "not enough memory",
-    "paging file is too small",
-    "error 1455",  # the same, in the language of that Windows
-)
 
 
 class Advice(NamedTuple):
@@ -68,21 +57,11 @@ def user_sentence(error: BaseException, folder: Path, advice: Advice) -> str | N
     """What a user can do about ``error``, in one sentence; ``None`` where it is a fault of ours."""
     if isinstance(error, UserError):
         return error.sentence
-    if any(_is_disk_full(link, folder) for link in _chain(error)):
+    if any(_is_disk_full(link, folder) for link in chain(error)):
         return f"The disk of {folder} is full; {advice.disk_full}"
     if is_out_of_memory(error):
         return f"The memory ran out; {advice.out_of_memory}"
     return None
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """``error`` and those that led to it."""
-    chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
-    return chain
 
 
 def _is_disk_full(error: BaseException, folder: Path) -> bool:
@@ -94,18 +73,6 @@ def _is_disk_full(error: BaseException, folder: Path) -> bool:
     # torch tells a write that failed, not why.
     failed_write = "PytorchStreamWriter" in text or "unexpected pos" in text
     return failed_write and shutil.disk_usage(folder).free < 1 << 20
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error``, or what led to it, says that memory, a GPU's or the machine's, ran out."""
-    return any(_says_out_of_memory(link) for link in _chain(error))
-
-
-def _says_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
-        return True
-    text = str(error).lower()
-    return any(words in text for words in OUT_OF_MEMORY)
 
 
 def print_error(error: BaseException) -> None:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from stplay.engine.packed.attention import _torch_varlen, _varlen, is_for_varlen, packed_attention
+from stplay.engine.packed.attention import (
+    Unpadded,
+    _unpadded,
+    _with_dropout,
+    _without_dropout,
+    is_for_varlen,
+    packed_attention,
+    works,
+)
 from stplay.engine.packed.packing import Packing
 
 HEADS, SIZE, SCALING = 3, 8, 0.3
@@ -131,16 +140,38 @@ def test_other_numbers(dtype: torch.dtype, dropout: float) -> None:
     assert error.mean() < torch.finfo(dtype).eps * 4 + 1e-8
 
 
-def test_torchs_own_takes_what_it_is_given() -> None:
-    varlen = _torch_varlen()
-    if varlen is None:
-        pytest.skip("this torch has no attention over packed sentences")
+@pytest.mark.parametrize("attend", [_without_dropout, _with_dropout])
+def test_torchs_own_takes_what_it_is_given(attend: Unpadded) -> None:
+    """By its shapes, and back; ``tests/bench/gpu.py`` compares its numbers on a GPU."""
+    pytest.importorskip("torch.nn.attention.varlen")  # from 2.10 on
     packing = packing_of([3, 130, 7, 60]).to(torch.device("meta"))
-    parts = (torch.empty(200, HEADS, SIZE, device="meta", dtype=torch.bfloat16) for _ in range(3))
-    starts, longest = packing.starts, packing.longest
-    found = varlen(*parts, starts, starts, longest, longest, scale=SCALING)
-    assert (found.shape, found.dtype) == ((200, HEADS, SIZE), torch.bfloat16)
-    assert _varlen(torch.empty(200, HEADS, SIZE, dtype=torch.bfloat16)) is None
+    shape, kind = (200, HEADS, SIZE), torch.bfloat16
+    parts = [torch.empty(shape, device="meta", dtype=kind, requires_grad=True) for _ in range(3)]
+    query, key, value = parts
+    found = attend(query, key, value, packing.starts, packing.longest, SCALING, 0.1)
+    assert (found.shape, found.dtype) == (shape, kind)
+    found.sum().backward()
+    assert [part.grad is not None and part.grad.shape for part in parts] == [shape] * 3
+    assert works(attend, torch.device("meta"), kind, SIZE)
+    for dropout in (0.0, 0.1):
+        assert _unpadded(torch.empty(shape, dtype=kind), dropout) is None
+
+
+def test_an_attention_that_this_torch_lacks_is_not_taken() -> None:
+    device, before = torch.device("cpu"), torch.get_rng_state()
+
+    def lacking(*_: Any) -> Tensor:
+        torch.rand(1)
+        raise NotImplementedError("no kernel for this GPU")
+
+    def there(query: Tensor, *_: Any) -> Tensor:
+        return torch.nn.functional.dropout(query, 0.5)
+
+    with torch.inference_mode():
+        assert not works(lacking, device, torch.float32, SIZE)
+        assert works(there, device, torch.float32, SIZE)
+        assert not works(_with_dropout, device, torch.bfloat16, SIZE)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,52 @@ def test_batches_are_bounded_by_tokens(model: SentenceTransformer, sentences: li
     np.testing.assert_allclose(found, SentenceEncoder(model).encode(sentences), rtol=0, atol=1e-5)
 
 
+def few(module: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
+    """A GPU with memory for 100 tokens, or one longer sentence."""
+    features = arguments[0]
+    if features["token_embeddings"].shape[1] > 100 and len(features["cu_seq_lens_q"]) > 2:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def none(module: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def test_where_memory_runs_out_less_goes_through_together(
+    model: SentenceTransformer, sentences: list[str]
+) -> None:
+    expected, told = SentenceEncoder(model).encode(sentences), []
+    encoder, done = SentenceEncoder(model, tell=told.append), []
+    encoder.most_tokens = 4096
+    hook = model[1].register_forward_pre_hook(few)
+    try:
+        found = encoder.encode(sentences, progress=done.append)
+        again = encoder.encode(sentences)
+    finally:
+        hook.remove()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(found, again)
+    assert done == sorted(set(done))  # nothing is encoded twice
+    assert done[-1] == len(set(sentences))
+    assert encoder.most_tokens <= 100
+    (sentence,) = told
+    assert sentence == (
+        "The memory ran out while sentences were encoded; from there on "
+        f"{encoder.most_tokens} tokens go through the model together at most."
+    )
+
+
+def test_one_sentence_that_does_not_fit_is_told(
+    model: SentenceTransformer, sentences: list[str]
+) -> None:
+    hook = model[1].register_forward_pre_hook(none)
+    try:
+        with pytest.raises(torch.OutOfMemoryError):
+            SentenceEncoder(model, tell=pytest.fail).encode(sentences)
+    finally:
+        hook.remove()
+
+
 def test_progress_grows_to_the_end(model: SentenceTransformer, sentences: list[str]) -> None:
     encoder, told = SentenceEncoder(model), []
     encoder.most_tokens = 128

@@ -16,6 +16,7 @@ import pytest
 import torch
 from conftest import write_triplets
 from fasttraining import FastTraining
+from limited import Held, Limited, Most, enough
 from rerun import Rerun
 from smallmodels import small_model
 from torch import Tensor
@@ -24,44 +25,10 @@ from stplay.engine.packed.packedmodel import PackedModel
 from stplay.engine.packed.packing import Bucket, Packing
 from stplay.engine.training.capture import RECORDED_WHEN_SEEN, Capture, Embed, Recording, Sums
 from stplay.engine.training.embedder import Embedder
-from stplay.jobs.events import Event, PackingShrunk, RunStarted
+from stplay.jobs.events import Event, Noted, PackingShrunk, RunStarted
 from stplay.runs.traininglog import TrainingLog
 
 STEPS = 10
-
-Most = Callable[[int], int]
-
-
-class Held:
-    """What takes memory, and is let go of when nobody names it."""
-
-
-class Limited(Embedder):
-    """Has memory for so many tokens as ``most`` tells for each call, counted from 0.
-
-    ``alive`` tells of each call how many others still hold their memory.
-    """
-
-    def __init__(self, of: Embedder, most: Most, error: type[Exception], words: str) -> None:
-        super().__init__(of.packed, of.precision)
-        self.most, self.error, self.words = most, error, words
-        self.failed = 0
-        self.alive: list[int] = []
-        self._held: weakref.WeakSet[Held] = weakref.WeakSet()
-
-    def __call__(self, packing: Packing) -> Tensor:
-        self.alive.append(len(self._held))
-        held = Held()
-        self._held.add(held)
-        embeddings = super().__call__(packing)
-        if packing.tokens > self.most(len(self.alive) - 1):
-            self.failed += 1
-            raise self.error(self.words)
-        return embeddings
-
-
-def enough(call: int) -> int:
-    return 1 << 30
 
 
 def short_from(first: int, most: int = 130) -> Most:
@@ -206,11 +173,33 @@ def test_a_run_that_goes_on_begins_with_the_smaller_packing(train: Train) -> Non
     again = train(short_from(0), begun=log.started)
     assert again.embedder.failed == 0
     assert again.fast.engine.most_tokens == again.collator.most_tokens == shrunk.most_tokens
+    # Whoever asks for another mini-batch gets it.
+    larger = train(begun=log.started, mini_batch_size=1000, max_steps=1)
+    assert (larger.fast.engine.most_tokens or 0) > shrunk.most_tokens
     (note,) = log.notes
     assert note.text == (
         "The memory ran out in step 1; it was taken again, and from there on "
         f"{shrunk.most_tokens} tokens go through the model together at most."
     )
+
+
+def test_an_evaluation_goes_on_with_less_and_the_run_says_so(train: Train) -> None:
+    short = train(max_steps=1)
+    encoder, sentences = short.fast.encoder(), short.split.triplets["anchor"]
+    expected = encoder.encode(sentences)
+
+    def few(module: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
+        if arguments[0]["token_embeddings"].shape[1] > 60:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    hook = short.model[1].register_forward_pre_hook(few)
+    try:
+        found = encoder.encode(sentences)
+    finally:
+        hook.remove()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    (note,) = [event for event in short.told.events if isinstance(event, Noted)]
+    assert note.text.startswith("The memory ran out while sentences were encoded; from there on ")
 
 
 # What is held where memory is short

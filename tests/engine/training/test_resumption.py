@@ -240,6 +240,7 @@ GOES_ON: dict[str, tuple[Callable[[Given], None], str]] = {
         "(trainer_state.json cannot be read)",
     ),
 }
+CHANGES = ("training.logging_steps=1", "evaluation.eval_steps=2", "training.save_steps=1")
 FALLS_BACK = ("newest cut", "newest gone", "state cut")
 
 
@@ -262,7 +263,12 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Given]:
         for case, (change, _) in (REFUSED | GOES_ON).items():
             made[case] = _copy(folder, stock if case.startswith("stock") else first, case)
             change(made[case])
-        _train(*(f"--attempt={each.run.folder}" for each in made.values()))
+        # In the steps that are left, more is told and saved; then it goes on once more.
+        made["changed"] = changed = _copy(folder, first, "changed")
+        _train(
+            *("--change", "15", str(changed.run.folder), *CHANGES),
+            *(f"--attempt={each.run.folder}" for each in made.values()),
+        )
     return lambda case: made[case]
 
 
@@ -367,6 +373,30 @@ def test_what_a_run_began_with_stays_what_it_is(given: Callable[[str], Given]) -
     assert told[0].fingerprints == told[1].fingerprints
     assert told[0].fingerprints is not None
     assert told[0].fingerprints.rows.keys() == set(SPLITS)
+
+
+def test_what_may_change_is_changed_and_stays_so(given: Callable[[str], Given]) -> None:
+    case, whole = given("changed"), given("uninterrupted")
+    assert case.log.status == "completed", case.log.error
+    told = (
+        "The recipe was changed: training.logging_steps: 4 then, 1 now; training.save_steps: 6 "
+        "then, 1 now; evaluation.eval_steps: 8 then, 2 now."
+    )
+    assert case.notes.count("The recipe was changed") == 1
+    assert told in case.notes
+    started = [
+        event
+        for events in iter(case.run.events().read, [])
+        for event in events
+        if isinstance(event, RunStarted)
+    ]
+    assert [each.recipe["training"]["logging_steps"] for each in started] == [4, 1, 1]
+    assert case.run.recipe().evaluation.eval_steps == 2
+    rows = case.log.table()
+    assert [row.step for row in rows] == [0, 4, 8, 12, *range(14, 19)]
+    assert [row.step for row in rows if row.loss is not None] == [0, 8, 14, 16, 18]
+    weights = [each.run.model_folder() / "model.safetensors" for each in (case, whole)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 def test_a_base_is_known_by_the_folders_that_a_router_leads_to(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 from smallmodels import small_model
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
 
@@ -60,6 +61,18 @@ def test_what_is_saved_is_whole(model: SentenceTransformer, tmp_path: Path) -> N
     others = torch.ones(len(before), dtype=torch.bool)
     others[used] = False
     torch.testing.assert_close(found[others], before[others], rtol=0, atol=0)
+
+
+def test_what_is_saved_is_not_brought_to_a_gpu(model: SentenceTransformer) -> None:
+    """The rows in use are said to be on one; torch's own stand-in tells where tensors would be."""
+    vocabulary = VocabularyInUse(model[0].auto_model, USED)
+    narrow = vocabulary.narrow
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        narrow.weight = torch.nn.Parameter(torch.empty(narrow.weight.shape, device="cuda"))
+        with vocabulary.whole():
+            whole = embedding_of(model).weight
+            assert (narrow.weight.device.type, whole.device.type) == ("cuda", "cpu")
+            assert whole.data_ptr() == vocabulary.table.data_ptr()  # nor copied
 
 
 def test_the_model_is_narrow_again_where_the_saving_fails(

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from runner import events_of
 
-from stplay.engine.worker.lastword import Advice, is_out_of_memory, user_sentence
+from stplay.engine.worker.lastword import Advice, user_sentence
+from stplay.engine.worker.outofmemory import is_out_of_memory
 from stplay.errors import UserError
 from stplay.jobs.events import Noted, RunFinished
 from stplay.jobs.job import LOCK, _children
