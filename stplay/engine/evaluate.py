@@ -135,8 +135,8 @@ def read_splits(evaluation: Evaluation, stages: Stages) -> list[EvaluationSplit]
     ]
     for split in splits:
         _note_rows(split.facts, stages.events)
-        if split.remark:
-            note(stages.events, split.remark)
+        for remark in split.remarks:
+            note(stages.events, remark)
     return splits
 
 
@@ -169,14 +169,14 @@ def _note_rows(facts: EvaluatedSplit, events: EventSink) -> None:
     if facts.skipped:
         note(
             events,
-            f"{facts.skipped:,} of the rows of {facts.label} have an empty sentence; they are "
-            "left out.",
+            f"{facts.skipped:,} of the rows of {facts.label} lack an anchor, a positive or a "
+            "negative; they are left out.",
         )
     if facts.duplicates:
         note(
             events,
-            f"{facts.duplicates:,} of the rows of {facts.label} came before; they count again, "
-            "as in the library.",
+            f"{facts.duplicates:,} of the triplets of {facts.label} came before; they count "
+            "again, as in the library.",
         )
 
 

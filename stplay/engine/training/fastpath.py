@@ -150,7 +150,14 @@ class FastPath:
         settings = self.loss_settings
         similarity = LIBRARY_SIMILARITIES[settings.similarity_fct]
         rows = settings.mini_batch_size or SCORED_TOGETHER
-        return PackedRankingLoss(self.embedder, settings.scale, similarity, rows, most_recalled)
+        return PackedRankingLoss(
+            self.embedder,
+            settings.scale,
+            similarity,
+            rows,
+            most_recalled,
+            len(self.tokenized["train"].rows.column_names),
+        )
 
     def recalled_bytes(self, most_tokens: int) -> int:
         """The bytes that second forwards may hold, where ``most_tokens`` go through together."""
