@@ -429,6 +429,7 @@ def test_a_row_makes_a_triplet_with_each_of_its_negatives(tmp_path: Path) -> Non
         {"query": "q2", "pos": [], "neg": ["n3"]},
         {"query": "q3", "pos": ["p3"], "neg": []},
         {"query": "q4", "pos": ["p4"], "neg": [None, "n4"]},
+        {"query": "q5", "pos": ["p5"]},
     ]
     expected = [
         *(("q1", "p1", negative) for negative in ("n1", "n2", "n1")),
@@ -442,7 +443,7 @@ def test_a_row_makes_a_triplet_with_each_of_its_negatives(tmp_path: Path) -> Non
     assert [triplets.sentences(place) for place in range(len(triplets))] == expected
     assert triplets.rows.tolist() == [1] * 6 + [4]
     assert [*triplets.sources] == ["web"] * 6 + [""]
-    assert (split.facts.rows, split.facts.skipped, split.facts.duplicates) == (7, 2, 2)
+    assert (split.facts.rows, split.facts.skipped, split.facts.duplicates) == (7, 3, 2)
     first = EvaluationSplit(str(data), "rows", 1, kept, tmp_path, silent())
     assert (first.facts.rows, first.facts.skipped) == (6, 0)
     # The same triplets, a row each, are the same to whoever compares evaluations.

@@ -47,18 +47,19 @@ class ColumnChooser(ABC):
 class RowColumns(ColumnChooser):
     """Finds the columns of anchors, positives and negatives, and of their source, if it is there.
 
-    ``given`` are the file's own names of those that have no usual one. Where ``triplets`` are
-    wanted there have to be negatives; pairs of an anchor and a positive have none.
+    ``given`` are the file's own names of those that have no usual one. There need not be negatives:
+    ``has_negatives`` tells whether any row had a column of them.
     """
 
-    def __init__(self, given: OwnNames | None, *, triplets: bool = False) -> None:
+    def __init__(self, given: OwnNames | None) -> None:
         super().__init__()
         self.given: OwnNames = given or {}
-        self.triplets = triplets
-        self.guessed: dict[str, str] = {}
-        self.has_negatives = False
         self._before: dict[str, list[str]] = {}
+        self._guessed: dict[str, dict[str, None]] = {wanted: {} for wanted in COLUMNS}
         self._others: dict[str, None] = {}
+        self.has_negatives = False
+        self.no_negatives = UserError("")
+        """What to tell where there are none although triplets are wanted."""
 
     def __call__(self, names: Sequence[str], shown: str) -> dict[str, str]:
         """The name of each column among ``names``, by ours; negatives are numbered from the second.
@@ -70,35 +71,32 @@ class RowColumns(ColumnChooser):
             for wanted, told in self.given.items()
         }
         free = [name for name in names if name not in chain(*found.values())]
-        unclear = False
+        needed = COLUMNS[:2]
         for wanted in COLUMNS:
             if wanted in found:
                 continue
             usual = self._usual(wanted, free)
             if len({*usual}) > 1:
-                unclear |= wanted == "negative"
-                usual = []
-            if wanted == "negative" and not unclear:
+                usual, needed = [], COLUMNS  # what may be the negatives is not passed over
+            elif wanted == "negative":
                 usual += sorted(filter(_number, free), key=_number)
             found[wanted] = usual
-            self._guess(wanted, usual)
+            self._guessed[wanted].update(dict.fromkeys(usual))
         for name in chain(*found.values()):
             check_once(name, names, shown)
-        needed = COLUMNS if self.triplets or unclear else COLUMNS[:2]
-        if not all(found[wanted] for wanted in needed):
-            missing = [wanted for wanted in COLUMNS if not found[wanted]]
-            plural = "s" * (len(missing) > 1)
-            pairs = self.triplets and missing == ["negative"] and not unclear
-            why = ", and of pairs no triplets can be made" if pairs else ""
+        lacking = [wanted for wanted in COLUMNS if not found[wanted]]
+        if any(wanted in needed for wanted in lacking):
             raise UserError(
-                f"{shown} lacks the column{plural} {', '.join(missing)}{why}; it has "
+                f"{shown} lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}; it has "
                 f"{listed(names)}. {_cure(names, found, needed)}"
             )
-        return self._chosen(found, free)
-
-    def _chosen(self, found: dict[str, list[str]], free: Sequence[str]) -> dict[str, str]:
+        if lacking and not self._before:
+            self.no_negatives = UserError(
+                f"{shown} lacks the column negative, and of pairs no triplets can be made; it has "
+                f"{listed(names)}. {_cure(names, found, COLUMNS)}"
+            )
         self._before = found
-        self.has_negatives |= bool(found["negative"])
+        self.has_negatives |= not lacking
         taken = {*chain(*found.values()), SOURCE}
         self._others.update(dict.fromkeys(name for name in free if name not in taken))
         chosen = {wanted: found[wanted][0] for wanted in COLUMNS if found[wanted]}
@@ -115,20 +113,15 @@ class RowColumns(ColumnChooser):
         same = [name for name in found if _plain(name) == wanted]
         return same or found
 
-    def _guess(self, wanted: str, names: Sequence[str]) -> None:
-        if len(names) > 1:
-            if not all(name == wanted or name.startswith(f"{wanted}_") for name in names):
-                self.guessed[f"{wanted}s"] = listed(names)
-        elif names and names[0] != wanted:
-            self.guessed[wanted] = printable(names[0])
-
     @property
     def said(self) -> list[str]:
         """Which columns were taken for which, and what may be read otherwise."""
-        said = [
-            f"{own} {'are' if wanted.endswith('s') else 'is'} the {wanted}"
-            for wanted, own in self.guessed.items()
-        ]
+        said = []
+        for wanted, names in self._guessed.items():
+            if all(re.fullmatch(rf"{wanted}(_\d+)?", name) for name in names):
+                continue
+            what = f"is the {wanted}" if len(names) == 1 else f"are the {wanted}s"
+            said.append(f"{listed([*names])} {what}")
         if self.quoted:
             said.append(
                 f"in {count(self.quoted)} of its cells quotes that may be the file's are read as "

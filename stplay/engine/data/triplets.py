@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -128,7 +128,7 @@ def first_rows(
             whole = False  # all of it takes long to read
             break
     if not known:
-        raise _no_rows(source, "train", choice)
+        raise _no_rows(source, "train", COLUMNS[:2])
     shape = Shape.of(known)
     if whole:
         total = known.total() - shape.short
@@ -208,21 +208,21 @@ def open_split(
     source = data_source(name)
     label = source.split_label(split)
     stages.progress(f"reading {label}")
-    revision, choice = None, _choice(source, columns, triplets=triplets)
+    revision, choice = None, _choice(source, columns)
     if source.kind == "hub":
         files = hub.data_files(source, _aliases(split), stages)
         files.download(stages)
         found, revision = hub_rows(files, choice), files.repository.commit
     else:
         found = local_rows(source, split, choice)
-    read = _told(source, split, _examples(islice(found, rows), label), rows, choice, stages)
-    return OpenSplit(label, read, source.kind == "sample", revision, choice)
+    read = _told(label, _examples(islice(found, rows), label), rows, stages)
+    needed = _needed(source, split, read, choice, triplets=triplets)
+    return OpenSplit(label, needed, source.kind == "sample", revision, choice)
 
 
-def _choice(source: DataSource, columns: OwnNames | None, *, triplets: bool = False) -> RowColumns:
+def _choice(source: DataSource, columns: OwnNames | None) -> RowColumns:
     # What stplay itself gives a name to is called as it should be, beside whatever else is read.
-    own = None if source.place == ALL_NLI_REPOSITORY else columns
-    return RowColumns(own, triplets=triplets)
+    return RowColumns(None if source.place == ALL_NLI_REPOSITORY else columns)
 
 
 def _examples(rows: Iterator[Row], label: str) -> Iterator[list[Example]]:
@@ -230,24 +230,36 @@ def _examples(rows: Iterator[Row], label: str) -> Iterator[list[Example]]:
 
 
 def _told(
-    source: DataSource,
-    split: str,
-    found: Iterator[list[Example]],
-    rows: int | None,
-    choice: RowColumns,
-    stages: Stages,
+    label: str, found: Iterator[list[Example]], rows: int | None, stages: Stages
 ) -> Iterator[list[Example]]:
-    """The rows as they are, their reading told; a split without any is a mistake."""
-    stage = f"reading {source.split_label(split)}"
-    number, any_kept = 0, False
+    """The rows as they are, their reading told."""
+    stage, number = f"reading {label}", 0
     for number, made in enumerate(found, 1):
-        any_kept = any_kept or any(row.negatives or not choice.triplets for row in made)
         yield made
         if number % 1000 == 0:
             stages.progress(stage, number, rows, "rows")
-    if not any_kept:
-        raise _no_rows(source, split, choice)
-    stages.progress(stage, number, number, "rows")
+    if number:
+        stages.progress(stage, number, number, "rows")
+
+
+def _needed(
+    source: DataSource,
+    split: str,
+    found: Iterator[list[Example]],
+    choice: RowColumns,
+    *,
+    triplets: bool,
+) -> Iterator[list[Example]]:
+    """The rows as they are; a split without any that can be used is a mistake."""
+    rows = usable = 0
+    for made in found:
+        rows += len(made)
+        usable += any(row.negatives for row in made) if triplets else len(made)
+        yield made
+    if rows and not usable and not choice.has_negatives:
+        raise choice.no_negatives
+    if not usable:
+        raise _no_rows(source, split, COLUMNS if triplets else COLUMNS[:2])
 
 
 def split_names(name: str, wanted: Collection[str], stages: Stages) -> list[str]:
@@ -289,11 +301,11 @@ def _aliases(split: str) -> tuple[str, ...]:
     return ALIASES.get(split, (split,))
 
 
-def _no_rows(source: DataSource, split: str, choice: RowColumns) -> UserError:
-    *needed, last = COLUMNS if choice.triplets else COLUMNS[:2]
+def _no_rows(source: DataSource, split: str, needed: Sequence[str]) -> UserError:
+    *first, last = needed
     return UserError(
-        f"{printable(source.place)} has no {'triplets' if choice.triplets else 'rows'} for "
-        f"{split}; each row needs a non-empty {', '.join(needed)} and {last}."
+        f"{printable(source.place)} has no {'triplets' if 'negative' in needed else 'rows'} for "
+        f"{split}; each row needs a non-empty {', '.join(first)} and {last}."
     )
 
 

@@ -7,18 +7,26 @@ import pytest
 from stplay.engine.data.columns import RowColumns
 from stplay.errors import UserError
 from stplay.runs import recipe
-from stplay.sources.datasources import COLUMNS
+from stplay.sources.datasources import COLUMNS, OwnNames
 
 
-def chosen(*names: str, triplets: bool = True, **given: str | list[str]) -> tuple[str, ...]:
-    own = {name: given[name] for name in COLUMNS if name in given}
-    return tuple(RowColumns(own, triplets=triplets)(names, "x.csv").values())
+def chosen(*names: str, **given: str | list[str]) -> tuple[str, ...]:
+    own: OwnNames = {name: given[name] for name in COLUMNS if name in given}
+    return tuple(RowColumns(own)(names, "x.csv").values())
 
 
-def told(*names: str, triplets: bool = True, **given: str | list[str]) -> str:
+def told(*names: str, **given: str | list[str]) -> str:
     with pytest.raises(UserError) as raised:
-        chosen(*names, triplets=triplets, **given)
+        chosen(*names, **given)
     return raised.value.sentence
+
+
+def without_negatives(*names: str, **given: str) -> str:
+    """What is told of the same columns where triplets are wanted."""
+    columns = RowColumns({name: given[name] for name in COLUMNS if name in given})
+    columns(names, "x.csv")
+    assert not columns.has_negatives
+    return columns.no_negatives.sentence
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,7 @@ def test_own_names_come_before_usual_ones_and_told_ones_before_all() -> None:
     )
     assert chosen(*COLUMNS, "query", anchor="query") == ("query", "positive", "negative")
     # What was told to be another column is not guessed to be this one too.
-    assert "lacks the column negative" in told("anchor", "positive", "negative", anchor="negative")
+    assert "it has anchor, positive, negative" in without_negatives(*COLUMNS, anchor="negative")
     assert chosen("a", "b", "c", anchor="c", positive="a", negative="b") == ("c", "a", "b")
     assert chosen("Title ", "pos", "neg", anchor="title") == ("Title ", "pos", "neg")
 
@@ -79,9 +87,7 @@ def test_what_cannot_be_guessed_shows_the_options_with_the_names_of_the_file() -
     made = recipe.load("sample", [f"data.columns={table} }}"])
     assert made.data.columns == {"anchor": "query", "positive": "id", "negative": 'a "b"'}
     assert recipe.tomllib.loads(made.to_toml())["data"]["columns"] == made.data.columns
-    assert told("a", "b").endswith(
-        "it has a, b. The columns anchor, positive and negative are needed."
-    )
+    assert told("a").endswith("it has a. The columns anchor and positive are needed.")
     assert told("a", "b", anchor="c") == "x.csv has no column c; it has a, b."
 
 
@@ -95,16 +101,16 @@ def test_several_negatives_are_taken_in_the_order_of_their_numbers_or_as_they_ar
     columns = RowColumns({"positive": "p"})
     columns(["query", "p", "Neg 1", "neg2"], "x.csv")
     assert columns.said == ["query is the anchor", "Neg 1, neg2 are the negatives"]
-    given = {"negative": ["easy", "hard"]}
-    assert chosen("anchor", "hard", "positive", "easy", **given) == (
+    several = ["easy", "hard"]
+    assert chosen("anchor", "hard", "positive", "easy", negative=several) == (
         *COLUMNS[:2],
-        *given["negative"],
+        *several,
     )
-    assert "has no column easy; it has" in told(*COLUMNS, **given)
+    assert "has no column easy; it has" in told(*COLUMNS, negative=several)
     assert told(*COLUMNS, positive=["a", "b"]) == "The positive is one column, not 2; name one."
     made = recipe.load("sample", ['data.columns={ negative = ["easy", "hard"] }'])
-    assert made.data.columns == given
-    assert recipe.tomllib.loads(made.to_toml())["data"]["columns"] == given
+    assert made.data.columns == {"negative": several}
+    assert recipe.tomllib.loads(made.to_toml())["data"]["columns"] == {"negative": several}
 
 
 def test_pairs_have_no_negative_and_tell_what_was_not_taken() -> None:
@@ -112,21 +118,23 @@ def test_pairs_have_no_negative_and_tell_what_was_not_taken() -> None:
     found = columns(["query", "pos", "negatve", "id", "source"], "x.csv")
     assert [*found.values()] == ["query", "pos", "source"]
     assert columns.said[-1] == "its other columns are not taken (negatve, id)"
-    assert told("anchor", "positive", "negatve") == (
+    assert without_negatives("anchor", "positive", "negatve") == (
         "x.csv lacks the column negative, and of pairs no triplets can be made; it has anchor, "
         "positive, negatve. Say which is which, in a recipe with data.columns = { anchor = "
         '"anchor", positive = "positive", negative = "negatve" }, for stplay eval with --anchor '
         "anchor --positive positive --negative negatve"
     )
     # What may be the negatives is not passed over, even where there need not be any.
-    assert "lacks the column negative; it has" in told(
-        "anchor", "positive", "neg", "contradiction", triplets=False
+    assert told("anchor", "positive", "neg", "contradiction").startswith(
+        "x.csv lacks the column negative; it has anchor, positive, neg, contradiction. Say which"
     )
-    assert told("a", "b", triplets=False).endswith(
+    assert told("a", "b").endswith(
         'with data.columns = { anchor = "a", positive = "b" }, for stplay eval with --anchor a '
         "--positive b"
     )
-    assert told("a", triplets=False).endswith("The columns anchor and positive are needed.")
+    assert without_negatives("anchor", "positive").endswith(
+        "The columns anchor, positive and negative are needed."
+    )
 
 
 def test_rows_of_other_columns_are_taken_by_those_before() -> None:
@@ -135,6 +143,8 @@ def test_rows_of_other_columns_are_taken_by_those_before() -> None:
     found = columns(["anchor", "question", "query", "positive", "neg_1"], "x.jsonl: line 2")
     assert [*found.values()] == ["query", "positive", "neg_1"]
     assert columns.said == ["query is the anchor", "neg_1 is the negative"]
+    columns(["query", "positive", "neg_1", "neg_2"], "x.jsonl: line 3")
+    assert columns.said == ["query is the anchor", "neg_1, neg_2 are the negatives"]
 
 
 def test_other_columns_in_a_recipe_are_refused() -> None:

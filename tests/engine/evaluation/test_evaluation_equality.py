@@ -152,7 +152,7 @@ def test_a_training_judges_a_triplet_for_each_negative_of_a_row(
         assert evaluator.rows == 150
         if evaluator.embeddings is not None:
             trained = evaluator.embeddings.for_training()
-            model.prompts = dict.fromkeys(model.prompts, "")
+            model.prompts.update(dict.fromkeys(prompts, ""))
             for column, embedded in zip(columns, trained, strict=True):
                 np.testing.assert_allclose(embedded, model.encode(column), atol=1e-5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_what_a_model_with_finite_weights_cannot_read_is_no_divergence(tmp_path:
 @pytest.mark.parametrize("engine", ["fast", "stock"])
 def test_a_training_goes_on_and_tells_it(engine: str, tmp_path: Path) -> None:
     model, kept = spoilt(small_model(1, tmp_path), "sits"), Kept()
-    columns = {"anchors": SENTENCES, "positives": SENTENCES, "negatives": SENTENCES}
+    columns: dict[str, Any] = dict.fromkeys(("anchors", "positives", "negatives"), SENTENCES)
     evaluator = TripletEvaluator(
         Stages(kept), SentenceEncoder(model) if engine == "fast" else None, name="x-dev", **columns
     )
@@ -104,8 +105,8 @@ def test_a_training_goes_on_and_tells_it(engine: str, tmp_path: Path) -> None:
     evaluator.anchors = evaluator.positives = evaluator.negatives = SENTENCES[:1]
     if evaluator.embeddings is not None:
         assert np.isnan(evaluator.embeddings.for_training()).any()
-        columns = [SENTENCES[:1]] * 3
-        evaluator.embeddings = ColumnEmbeddings(evaluator.embeddings.encoder, columns)
+        shorter = [SENTENCES[:1]] * 3
+        evaluator.embeddings = ColumnEmbeddings(evaluator.embeddings.encoder, shorter)
     evaluator(model, steps=8)
     assert len(kept.notes) == 1
 
