@@ -120,7 +120,11 @@ def _unfit(log: TrainingLog) -> str | None:
     recipe = _recipe(log)
     # What was evaluated before the first step is the base model.
     newest = max((step for _, step in log.evaluations if step > 0), default=None)
-    judged = [(split, found) for (split, step), found in log.evaluations.items() if step == newest]
+    judged = [
+        (split, found)
+        for (split, step), found in log.evaluations.items()
+        if step == newest and (found.cosine_accuracy, found.loss) != (None, None)
+    ]
     for split, found in sorted(judged, key=lambda each: each[0]):
         accuracy = found.cosine_accuracy
         if accuracy is not None and not accuracy >= LEAST_ACCURACY:
