@@ -135,8 +135,8 @@ def read_splits(evaluation: Evaluation, stages: Stages) -> list[EvaluationSplit]
     ]
     for split in splits:
         _note_rows(split.facts, stages.events)
-        for remark in split.remarks:
-            note(stages.events, remark)
+        if split.remark:
+            note(stages.events, split.remark)
     return splits
 
 

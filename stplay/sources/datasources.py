@@ -18,7 +18,7 @@ from stplay.sources.names import (
     stem_of_file,
 )
 from stplay.sources.paths import holds
-from stplay.text import printable
+from stplay.text import count, printable
 
 ALL_NLI_REPOSITORY = "sentence-transformers/all-nli"
 ALL_NLI_REVISION = "d482672c8e74ce18da116f430137434ba2e52fab"
@@ -41,7 +41,8 @@ def columns_of(negatives: int) -> tuple[str, ...]:
 
 def rows_word(negatives: int) -> str:
     """What rows with so many ``negatives`` are called."""
-    return ("pairs", "triplets")[negatives] if negatives < 2 else "rows"
+    several = f"rows of {count(negatives)} negatives"
+    return ("pairs", "triplets")[negatives] if negatives < 2 else several
 
 
 class DataSource(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from stplay.engine.data.columns import SOURCE
@@ -77,25 +77,22 @@ def examples(row: Row, label: str, number: int) -> list[Example]:
         UserError: what should be a sentence is no text.
     """
     anchor = sentence_in(row["anchor"], "anchor", label, number)
-    positives = [*_sentences(row["positive"], "positive", label, number)]
-    negatives = tuple(
-        sentence
-        for column, value in row.items()
-        if column.startswith("negative")
-        for sentence in _sentences(value, "negative", label, number)
-    )
+    positives = _sentences(row["positive"], "positive", label, number)
+    negatives: list[str] = []
+    for column, value in row.items():
+        if column.startswith("negative"):
+            negatives += _sentences(value, "negative", label, number)
     source = str(row.get(SOURCE) or "")
     if not anchor.strip():
         return []
-    return [Example(anchor, positive, negatives, source) for positive in positives]
+    return [Example(anchor, positive, tuple(negatives), source) for positive in positives]
 
 
-def _sentences(value: object, column: str, label: str, number: int) -> Iterator[str]:
+def _sentences(value: object, column: str, label: str, number: int) -> list[str]:
     """The sentences of a cell, one or a list of them; an empty one is none."""
-    for each in value if isinstance(value, list) else [value]:
-        sentence = sentence_in(each, column, label, number)
-        if sentence.strip():
-            yield sentence
+    values = value if isinstance(value, list) else [value]
+    found = [sentence_in(each, column, label, number) for each in values]
+    return [sentence for sentence in found if sentence.strip()]
 
 
 def sentence_in(value: Any, column: str, label: str, number: int) -> str:

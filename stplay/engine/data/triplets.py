@@ -178,14 +178,13 @@ def read_split(
         skipped += not made
         read += made
     shape = Shape.of(Counter(len(row.negatives) for row in read))
-    kept = [
-        row._replace(negatives=row.negatives[: shape.negatives])
-        for row in read
-        if len(row.negatives) >= shape.negatives
-    ]
-    said = [*opened.columns.said, *shape.said]
+    kept = [row for row in read if len(row.negatives) >= shape.negatives]
+    if shape.beyond:
+        kept = [row._replace(negatives=row.negatives[: shape.negatives]) for row in kept]
+    left_out = [*shape.said]
     if skipped:
-        said.append(f"rows with an empty sentence are left out ({count(skipped)})")
+        left_out.append(f"rows with an empty sentence are left out ({count(skipped)})")
+    said = filter(None, (", ".join(opened.columns.said), ", ".join(left_out)))
     remarks = [f"Of {printable(opened.label)}, {each}." for each in said]
     return ReadSplit(opened.label, kept, shape, skipped, opened.synthetic, remarks)
 

@@ -106,7 +106,8 @@ class EvaluationSplit:
         self.sentences = list(known)
         self._places = np.frombuffer(places, np.int32).reshape(-1, 3)
         self._work = work
-        self.remarks = [f"Of {printable(opened.label)}, {each}." for each in opened.columns.said]
+        said = ", ".join(opened.columns.said)
+        self.remark = f"Of {printable(opened.label)}, {said}." if said else ""
         self.facts = EvaluatedSplit(
             data=data,
             split=split,

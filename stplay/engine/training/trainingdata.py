@@ -88,8 +88,8 @@ def check_batch(recipe: Recipe, split: ReadSplit) -> None:
         why = f" {' '.join(split.remarks)}"
     if rows < 2:
         raise UserError(
-            f"{split.name} has 1 {word.removesuffix('s')}; training needs at least 2, as each "
-            f"one's negatives come from the others too.{why}"
+            f"{split.name} has 1 row; training needs at least 2, as each one's negatives come from "
+            f"the others too.{why}"
         )
     if batch > rows:
         raise UserError(

@@ -63,6 +63,6 @@ def test_too_few_rows_are_told_with_those_that_were_left_out(tmp_path: Path) -> 
         "with no negative are left out (20)."
     )
     assert told([TRIPLET] + [PAIR] * 9).startswith(
-        "x-train has 1 triplet; training needs at least 2, as each one's negatives come from "
-        "the others too. Of x-train, rows with no negative are left out (9)."
+        "x-train has 1 row; training needs at least 2, as each one's negatives come from the "
+        "others too. Of x-train, rows with no negative are left out (9)."
     )

@@ -95,7 +95,7 @@ async def test_pairs_and_several_negatives_are_shown_as_what_they_are(
             *("anchor   a", "positive b", "negative c"),
             *("         and 2 more negatives", ""),
         ]
-        assert "steps of 32 rows" in text_of(pilot, "#cost")
+        assert "steps of 32 rows of 3 negatives" in text_of(pilot, "#cost")
 
 
 async def test_control_characters_and_markup_of_data_are_shown_as_text(
