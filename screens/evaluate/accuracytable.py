@@ -134,7 +134,7 @@ def _interval(accuracy: Accuracy, low: float, high: float, width: int) -> Conten
 
 
 def _title(split: EvaluatedSplit) -> str:
-    return f"{printable(split.label)}, {count(split.rows)} rows"
+    return f"{printable(split.label)}, {count(split.rows)} triplets"
 
 
 def _published(split: EvaluatedSplit) -> dict[str, float] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from stplay.errors import UserError
 from stplay.jobs.process import RefusalError
 from stplay.screens.shared.newest import Newest
 from stplay.sources import firstrows
-from stplay.sources.datasources import COLUMNS, Column
+from stplay.sources.datasources import COLUMNS, OwnNames
 from stplay.sources.firstrows import FirstRows
 from stplay.text import count, printable
 
@@ -34,7 +34,7 @@ class PreviewedRows(NamedTuple):
 
     name: str
     rows: int | None
-    columns: Mapping[Column, str] | None
+    columns: OwnNames | None
 
 
 class DataPreview(Vertical):
@@ -47,6 +47,7 @@ class DataPreview(Vertical):
         name: str
         rows: int | None
         error: str | None
+        negatives: int = 1
 
         def can_replace(self, message: Message) -> bool:
             """Only the newest counts."""
@@ -67,7 +68,7 @@ class DataPreview(Vertical):
         with VerticalScroll(can_focus=False):
             yield Static(id="preview-rows")
 
-    def show(self, name: str, rows: int | None, columns: Mapping[Column, str] | None) -> None:
+    def show(self, name: str, rows: int | None, columns: OwnNames | None) -> None:
         """Show the first of the ``rows`` rows of the data called ``name`` by its ``columns``."""
         self._read.ask(PreviewedRows(name, rows, columns))
 
@@ -97,11 +98,10 @@ class DataPreview(Vertical):
                     facts.append("synthetic: made by a grammar, for trying out")
                 if found.skipped:
                     facts.append(f"{count(found.skipped)} with an empty sentence left out")
-                if found.columns:
-                    facts.append(printable(found.columns))
+                facts += map(printable, found.remarks)
                 self._tell(asked.name, (f"  {', '.join(facts)}", "$warning"))
                 self.rows_text.update(Content("\n").join(map(self._triplet, found.triplets)))
-                self.post_message(self.Loaded(asked.name, found.rows, None))
+                self.post_message(self.Loaded(asked.name, found.rows, None, found.negatives))
 
     def _tell(self, name: str, *facts: tuple[str, str]) -> None:
         self.title_line.update(Content.assemble(("First rows of ", "dim"), printable(name), *facts))
@@ -109,9 +109,12 @@ class DataPreview(Vertical):
     def _triplet(self, sentences: Sequence[str]) -> Content:
         styles = ("", "$success", "$error")
         lines = []
-        for column, sentence, style in zip(COLUMNS, sentences, styles, strict=True):
+        for column, sentence, style in zip(COLUMNS, sentences, styles, strict=False):
             shown = printable(sentence)
             if cell_len(shown) > 300:
                 shown = set_cell_size(shown, 299) + "…"
             lines.append(Content.assemble((f"{column:<9}", style or "bold"), shown, "\n"))
+        if len(sentences) > len(COLUMNS):
+            more = f"{'':<9}and {count(len(sentences) - len(COLUMNS))} more negatives\n"
+            lines.append(Content.styled(more, "dim"))
         return Content("").join(lines)

@@ -17,6 +17,7 @@ from stplay.runs import recipe
 from stplay.runs.run import Run
 from stplay.screens.train.datapreview import DataPreview
 from stplay.screens.train.recipeform import RecipeForm
+from stplay.sources.datasources import rows_word
 from stplay.text import count
 
 
@@ -36,6 +37,7 @@ class NewRun(Horizontal):
         super().__init__()
         self._values: dict[str, Any] | None = None
         self._rows: int | None = None
+        self._word = ""
 
     def compose(self) -> ComposeResult:
         """The form on the left, the data on the right."""
@@ -52,7 +54,7 @@ class NewRun(Horizontal):
 
     @on(DataPreview.Loaded)
     def _take_rows(self, event: DataPreview.Loaded) -> None:
-        self._rows = event.rows
+        self._rows, self._word = event.rows, rows_word(event.negatives)
         self.form.complain_of_data(event.name, event.error or "")
         self._show_cost()
 
@@ -62,10 +64,11 @@ class NewRun(Horizontal):
             return
         training = recipe.build(self._values, "The form").training
         batch = training.per_device_train_batch_size
-        too_large = f"The data has only {count(self._rows)} triplets."
+        too_large = f"The data has only {count(self._rows)} {self._word}."
         self.form.complain_of_batch(too_large if batch > self._rows else "")
         steps = training.steps(math.ceil(self._rows / batch))
-        self.form.show_cost(f"{count(steps)} steps of {count(training.triplets_a_step)} triplets")
+        a_step = f"{count(training.triplets_a_step)} {self._word}"
+        self.form.show_cost(f"{count(steps)} steps of {a_step}")
 
     @on(RecipeForm.StartPressed)
     async def _start(self, event: RecipeForm.StartPressed) -> None:

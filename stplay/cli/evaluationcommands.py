@@ -31,8 +31,12 @@ def add_to(add: AddCommand) -> None:
         help="default: dev and test",
     )
     for column in COLUMNS:
+        several = ", again for each of several" if column == "negative" else ""
         evaluate_.add_argument(
-            f"--{column}", metavar="COLUMN", help=f"what the data calls its column {column}"
+            f"--{column}",
+            action="append" if several else "store",
+            metavar="COLUMN",
+            help=f"what the data calls its column {column}{several}",
         )
     evaluate_.add_argument(
         "--limit", type=number, metavar="N", help="the first N rows of each split"
@@ -162,7 +166,7 @@ def show(options: argparse.Namespace) -> int:
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Evaluation", "Model", "Data"):
         table.add_column(name, overflow="fold")
-    for name in ("Rows", "cosine", "max"):
+    for name in ("Triplets", "cosine", "max"):
         table.add_column(name, justify="right")
     table.add_column("When")
     results = [result for _, summary in found for result in summary.results]

@@ -97,7 +97,7 @@ def split_table(summary: Summary, split: EvaluatedSplit) -> Table:
     The 95 % intervals stand beside all figures, or, in a row, as a margin beside the best.
     """
     shown = Table(box=None, padding=(0, 2), header_style="bold", title_justify="left")
-    facts = f"{count(split.rows)} rows{', synthetic' if split.synthetic else ''}"
+    facts = f"{count(split.rows)} triplets{', synthetic' if split.synthetic else ''}"
     words = Text(f"{printable(split.label)} ({facts})")
     shown.add_column(words, overflow="fold", min_width=max(map(len, METRICS)))
     models = summary.rated()
@@ -110,7 +110,7 @@ def split_table(summary: Summary, split: EvaluatedSplit) -> Table:
     every = [summary.result(model.name, split.split) for model in models]
     found = [result.accuracies if result else {} for result in every]
     published = reference.published(split.data, split.split)
-    card_words = f"card ({count(reference.card().rows)} rows)"
+    card_words = f"card ({count(reference.card().rows)} triplets)"
     if in_rows:
         shown.padding = (0, 1, 0, 1)
         for metric in METRICS:

@@ -38,6 +38,7 @@ from stplay.runs.traininglog import (
     shrunk_words,
     started_epoch_words,
 )
+from stplay.sources.datasources import rows_word
 from stplay.text import count, decimals, duration, printable, size
 
 PLAIN_STAGE_SHARE = 0.25
@@ -128,9 +129,10 @@ class PlainView:
                 data = "synthetic data, " if event.synthetic else ""
                 engine = f", {words}" if (words := engine_words(event.engine)) else ""
                 epoch = f", {words}" if (words := started_epoch_words(event)) else ""
+                word = rows_word(event.negatives.get("train", 1))
                 return (
                     f"started: {printable(event.device)}, {printable(event.precision)}, {data}"
-                    f"{count(event.rows.get('train'))} triplets, {count(event.total_steps)} steps"
+                    f"{count(event.rows.get('train'))} {word}, {count(event.total_steps)} steps"
                     f"{epoch}{engine}"
                 )
             case TrainLogged():

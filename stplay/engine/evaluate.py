@@ -170,14 +170,14 @@ def _note_rows(facts: EvaluatedSplit, events: EventSink) -> None:
     if facts.skipped:
         note(
             events,
-            f"{facts.skipped:,} of the rows of {facts.label} have an empty sentence; they are "
-            "left out.",
+            f"{facts.skipped:,} of the rows of {facts.label} lack an anchor, a positive or a "
+            "negative; they are left out.",
         )
     if facts.duplicates:
         note(
             events,
-            f"{facts.duplicates:,} of the rows of {facts.label} came before; they count again, "
-            "as in the library.",
+            f"{facts.duplicates:,} of the triplets of {facts.label} came before; they count "
+            "again, as in the library.",
         )
 
 

@@ -51,11 +51,12 @@ def plan(recipe: Recipe, read: ReadSplit, stages: Stages) -> Plan:
         device=device_name(base.model.device),
         precision=precision,
         triplets=len(split.triplets),
+        negatives=split.negatives,
         batch_size=training.triplets_a_step,
         steps=training.steps(epoch.batches),
         free_bytes=available_bytes(base.model.device),
         engine=Engine(name="stock", why=why_stock(base.model, None)),
-        notes=[*base.notes, *filter(None, [read.remark])],
+        notes=[*base.notes, *read.remarks],
         epoch=epoch,
     )
     if training.engine == "stock" or found.engine.why:

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 
 from stplay.engine.worker.libraries import quiet_libraries
 from stplay.engine.worker.replies import Replies, reply
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.sources.datasources import Column
+from stplay.sources.datasources import OwnNames
 from stplay.sources.firstrows import FirstRows
 
 SHOWN = 20
 
 
-def preview(
-    name: str, rows: int | None, columns: Mapping[Column, str] | None, stages: Stages
-) -> FirstRows:
-    """The first triplets of the training split of data ``name``.
+def preview(name: str, rows: int | None, columns: OwnNames | None, stages: Stages) -> FirstRows:
+    """The first rows of the training split of data ``name``.
 
     Raises:
         UserError: they cannot be read.

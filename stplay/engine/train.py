@@ -101,7 +101,7 @@ def prepare(run: Run, stages: Stages, data: TrainingData) -> PreparedTraining:
     """Read the model, and make the trainer."""
     from transformers import set_seed
 
-    from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
+    from stplay.engine.evaluation.evaluators import evaluator_of
     from stplay.engine.models.basemodel import load_model
     from stplay.engine.training.epoch import first_epoch
     from stplay.engine.training.fastpath import training_path
@@ -128,13 +128,18 @@ def prepare(run: Run, stages: Stages, data: TrainingData) -> PreparedTraining:
 
     rows_together, encoder = recipe.evaluation.per_device_eval_batch_size, path.encoder()
     evaluators = {
-        name: TripletEvaluator.of_split(split, rows_together, stages, encoder)
+        name: evaluator_of(split, rows_together, stages, encoder)
         for name, split in data.splits.items()
-        if name != "train"
+        if name == "dev" or (name == "test" and split.negatives)
     }
     stages.progress("preparing the training")
     arguments = training_arguments(
-        recipe, model, precision, run.folder / "checkpoints", resumed=past.checkpoint is not None
+        recipe,
+        model,
+        precision,
+        run.folder / "checkpoints",
+        columns=[*dict.fromkeys(each for split in data.splits.values() for each in split.columns)],
+        resumed=past.checkpoint is not None,
     )
     evaluates = "dev" in data.splits and recipe.evaluation.eval_strategy != "no"
     trainer = path.trainer(
@@ -195,7 +200,7 @@ def announce(training: PreparedTraining, events: EventSink, state: TrainerState)
 
 def finish(training: PreparedTraining, stages: Stages) -> None:
     """Evaluate on test, tell whether the training has diverged, and save the model."""
-    from stplay.engine.evaluation.tripletevaluator import evaluated
+    from stplay.engine.evaluation.evaluators import evaluated
 
     run, model, state = training.run, training.base.model, training.trainer.state
     if test := training.evaluators.get("test"):

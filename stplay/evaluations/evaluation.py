@@ -49,7 +49,7 @@ class Request(msgspec.Struct):
     truncate_dim: int | None = None
     allow_pickle: bool = False
     write_card: bool = False
-    columns: dict[Column, str] = {}
+    columns: dict[Column, str | list[str]] = {}
 
 
 @dataclass

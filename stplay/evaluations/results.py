@@ -40,7 +40,8 @@ class EvaluatedSplit(msgspec.Struct):
 
     ``label`` is the name under which figures are shown, ``data`` the name that was asked for,
     ``revision`` a Hub data set's commit, and ``fingerprint`` tells whether two evaluations had the
-    same rows in the same order. ``skipped`` rows had an empty sentence, ``duplicates`` came before.
+    same triplets in the same order. They are ``rows``, of which ``duplicates`` came before;
+    ``skipped`` rows of the data made none, as they lack a sentence.
     """
 
     data: str

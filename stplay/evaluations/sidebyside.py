@@ -76,7 +76,7 @@ def _check_rows(here: Evaluation, ours: Summary, there: Evaluation, theirs: Summ
         if other is None or other.fingerprint != split.fingerprint:
             raise UserError(
                 f"{there.id} cannot stand beside {here.id}: it judged "
-                f"{_rows(split, other)}; only equal rows can be compared."
+                f"{_rows(split, other)}; only equal triplets can be compared."
             )
 
 
@@ -85,5 +85,5 @@ def _rows(split: EvaluatedSplit, other: EvaluatedSplit | None) -> str:
     if other is None:
         return f"no {label}"
     if other.rows != split.rows:
-        return f"{count(other.rows)} rows of {printable(other.label)}, not {count(split.rows)}"
-    return f"other rows of {printable(other.label)}"
+        return f"{count(other.rows)} triplets of {printable(other.label)}, not {count(split.rows)}"
+    return f"other triplets of {printable(other.label)}"

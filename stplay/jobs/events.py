@@ -87,7 +87,10 @@ class Epoch(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class RunStarted(Event, kw_only=True):
-    """The first step is about to be taken: all that is decided by then."""
+    """The first step is about to be taken: all that is decided by then.
+
+    ``negatives`` tells how many each row of a split has, where that is not one.
+    """
 
     recipe: dict[str, Any]
     base: Words
@@ -96,6 +99,7 @@ class RunStarted(Event, kw_only=True):
     versions: dict[str, Words]
     rows: dict[str, Whole]
     skipped_rows: dict[str, Whole] = {}
+    negatives: dict[str, Whole] = {}
     synthetic: bool = False
     total_steps: Whole
     parameters: Whole
@@ -119,7 +123,7 @@ class TrainLogged(Event, kw_only=True):
 
 
 class Evaluated(Event, kw_only=True):
-    """The triplet accuracies of one split, under the library's names."""
+    """The triplet accuracies of one split, under the library's names; of pairs there are none."""
 
     step: Step
     epoch: Amount
@@ -127,11 +131,11 @@ class Evaluated(Event, kw_only=True):
     data: Words
     rows: Whole
     loss: float | None = None
-    cosine_accuracy: Share
-    dot_accuracy: Share
-    manhattan_accuracy: Share
-    euclidean_accuracy: Share
-    max_accuracy: Share
+    cosine_accuracy: Share | None = None
+    dot_accuracy: Share | None = None
+    manhattan_accuracy: Share | None = None
+    euclidean_accuracy: Share | None = None
+    max_accuracy: Share | None = None
 
 
 class MetricsLogged(Event, kw_only=True):

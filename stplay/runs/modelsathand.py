@@ -120,12 +120,18 @@ def _unfit(log: TrainingLog) -> str | None:
     recipe = _recipe(log)
     # What was evaluated before the first step is the base model.
     newest = max((step for _, step in log.evaluations if step > 0), default=None)
-    judged = [(split, found) for (split, step), found in log.evaluations.items() if step == newest]
+    judged = [
+        (split, found)
+        for (split, step), found in log.evaluations.items()
+        if step == newest and (found.cosine_accuracy, found.loss) != (None, None)
+    ]
     for split, found in sorted(judged, key=lambda each: each[0]):
-        if not found.cosine_accuracy >= LEAST_ACCURACY:
-            return f"undertrained: {split} cosine accuracy {found.cosine_accuracy:.3f}"
-        batch = recipe.evaluation.per_device_eval_batch_size
-        if found.loss is not None and not found.loss <= _most_loss(min(batch, found.rows)):
+        accuracy = found.cosine_accuracy
+        if accuracy is not None and not accuracy >= LEAST_ACCURACY:
+            return f"undertrained: {split} cosine accuracy {accuracy:.3f}"
+        batch = min(recipe.evaluation.per_device_eval_batch_size, found.rows)
+        negatives = log.started.negatives.get(split, 1)
+        if found.loss is not None and not found.loss <= _most_loss(batch, negatives):
             return f"undertrained: {split} loss {found.loss:.2f}"
     if judged:
         return None
@@ -134,7 +140,8 @@ def _unfit(log: TrainingLog) -> str | None:
         return NO_FIGURES
     # The median of the second half: the last batches of an epoch may be tiny, and their loss low.
     loss = statistics.median(losses[len(losses) // 2 :])
-    if not loss <= _most_loss(recipe.training.per_device_train_batch_size):
+    batch, negatives = recipe.training.per_device_train_batch_size, log.started.negatives
+    if not loss <= _most_loss(batch, negatives.get("train", 1)):
         return f"undertrained: training loss {loss:.2f}"
     return None
 
@@ -148,9 +155,9 @@ def _recipe(log: TrainingLog) -> Recipe:
         return Recipe()
 
 
-def _most_loss(batch: int) -> float:
-    """The loss of ``batch`` triplets up to which a model has learned something."""
-    return MOST_LOSS * math.log(2 * max(1, batch))
+def _most_loss(batch: int, negatives: int) -> float:
+    """The loss up to which a model has learned something, of ``batch`` rows of ``negatives``."""
+    return MOST_LOSS * math.log((1 + negatives) * max(1, batch))
 
 
 def offered() -> list[OfferedModel]:

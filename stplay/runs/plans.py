@@ -12,6 +12,7 @@ from stplay.jobs.events import Engine, Epoch, StageProgressed
 from stplay.jobs.process import Reply
 from stplay.runs.recipe import Recipe
 from stplay.runs.traininglog import epoch_warning, epoch_words
+from stplay.sources.datasources import rows_word
 from stplay.text import count, decimals, duration, printable, size
 
 MODULE = "stplay.engine.plan"
@@ -34,7 +35,8 @@ class MiniBatchChoice(msgspec.Struct, kw_only=True):
 class Plan(Reply):
     """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``.
 
-    A step takes ``batch_size`` triplets, and ``epoch`` tells how many of them an epoch gets to see.
+    A step takes ``batch_size`` of the ``triplets``, each with ``negatives``, which may be several
+    or none, and ``epoch`` tells how many of them an epoch gets to see.
     """
 
     base: str
@@ -46,6 +48,7 @@ class Plan(Reply):
     free_bytes: int
     engine: Engine
     epoch: Epoch | None = None
+    negatives: int = 1
     longest_tokens: int | None = None
     fitting_tokens: int | None = None
     choices: list[MiniBatchChoice] = msgspec.field(default_factory=list)
@@ -83,12 +86,12 @@ def lines(plan: Plan) -> Iterator[str]:
     )
     yield from map(printable, plan.notes)
     yield (
-        f"{count(plan.triplets)} triplets, {count(plan.batch_size)} a step, "
+        f"{count(plan.triplets)} {rows_word(plan.negatives)}, {count(plan.batch_size)} a step, "
         f"{count(plan.steps)} steps"
     )
     if plan.epoch is not None:
-        words = epoch_words(plan.epoch, plan.triplets)
-        warning = epoch_warning(plan.epoch, plan.triplets)
+        words = epoch_words(plan.epoch, plan.triplets, plan.negatives)
+        warning = epoch_warning(plan.epoch, plan.triplets, plan.negatives)
         if told := f"warning: {warning}" if warning else words[:1].upper() + words[1:]:
             yield told
     engine = plan.engine

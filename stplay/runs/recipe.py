@@ -66,7 +66,8 @@ class ModelSection(Section):
 class DataSection(Section):
     """Triplets by name; ``*_rows`` takes the first rows only.
 
-    ``columns`` has the data's own names of those columns that have no usual one.
+    ``columns`` has the data's own names of those columns that have no usual one; of the negatives
+    there may be several.
     """
 
     train: Name = SAMPLE
@@ -75,7 +76,7 @@ class DataSection(Section):
     train_rows: Count | None = None
     dev_rows: Count | None = None
     test_rows: Count | None = None
-    columns: dict[Column, Name] | None = None
+    columns: dict[Column, Name | list[Name]] | None = None
 
 
 class LossSection(Section):

@@ -22,6 +22,7 @@ from stplay.jobs.events import (
     TrainLogged,
 )
 from stplay.jobs.worklog import Status, WorkLog, status_words
+from stplay.sources.datasources import rows_word
 from stplay.text import count, decimals, printable
 
 HEADINGS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
@@ -60,30 +61,33 @@ def metrics_words(event: MetricsLogged) -> str:
     return "  ".join(f"{printable(name)} {decimals(value, 4)}" for name, value in figures)
 
 
-def epoch_words(epoch: Epoch | None, rows: int | None) -> str:
-    """What an epoch takes of ``rows`` triplets; nothing where it takes all, or nobody told."""
+def epoch_words(epoch: Epoch | None, rows: int | None, negatives: int = 1) -> str:
+    """What an epoch takes of ``rows``, each of so many ``negatives``.
+
+    Nothing where it takes all, or nobody told.
+    """
     if epoch is None or not rows or epoch.rows >= rows:
         return ""
     about = "" if epoch.exact else "about "
     mean = decimals(epoch.rows / max(1, epoch.batches), 1)
     return (
-        f"an epoch sees {about}{count(epoch.rows)} of {count(rows)} triplets, "
+        f"an epoch sees {about}{count(epoch.rows)} of {count(rows)} {rows_word(negatives)}, "
         f"{about}{mean} a batch instead of {count(epoch.batch_size)}"
     )
 
 
 def started_epoch_words(started: RunStarted) -> str:
     """What an epoch of a run takes of its triplets; nothing where it takes all."""
-    return epoch_words(started.epoch, started.rows.get("train"))
+    return epoch_words(started.epoch, started.rows.get("train"), started.negatives.get("train", 1))
 
 
-def epoch_warning(epoch: Epoch, rows: int) -> str:
+def epoch_warning(epoch: Epoch, rows: int, negatives: int = 1) -> str:
     """What to be told of an epoch that leaves out much; nothing where it does not."""
     if epoch.rows >= (1 - MOST_LEFT_OUT) * rows:
         return ""
-    words = epoch_words(epoch, rows)
+    words, shape = epoch_words(epoch, rows, negatives), rows_word(negatives)
     return (
-        f"{words[0].upper()}{words[1:]}, as no_duplicates keeps triplets that share a sentence out "
+        f"{words[0].upper()}{words[1:]}, as no_duplicates keeps {shape} that share a sentence out "
         "of one batch; a smaller training.per_device_train_batch_size reaches more of them, "
         "training.batch_sampler = batch_sampler all."
     )

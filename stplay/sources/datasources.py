@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -17,14 +18,32 @@ from stplay.sources.names import (
     stem_of_file,
 )
 from stplay.sources.paths import holds
-from stplay.text import printable
+from stplay.text import count, printable
 
 ALL_NLI_REPOSITORY = "sentence-transformers/all-nli"
 ALL_NLI_REVISION = "d482672c8e74ce18da116f430137434ba2e52fab"
 Column = Literal["anchor", "positive", "negative"]
 COLUMNS: tuple[Column, ...] = ("anchor", "positive", "negative")
+# The data's own names of those columns that have no usual one; the negatives may be in several.
+OwnNames = Mapping[Column, str | list[str]]
 SAVED = "state.json"  # of the datasets library, in what ``save_to_disk`` has made
 SPLIT_NAMES = ("train", "dev", "validation", "val", "test")
+
+
+def columns_of(negatives: int) -> tuple[str, ...]:
+    """The columns of rows with so many ``negatives``, in the order in which a loss takes them.
+
+    Source: ``MultipleNegativesRankingLoss`` of sentence-transformers.
+    """
+    if negatives < 2:
+        return COLUMNS[: 2 + negatives]
+    return (*COLUMNS[:2], *(f"negative_{number}" for number in range(1, negatives + 1)))
+
+
+def rows_word(negatives: int) -> str:
+    """What rows with so many ``negatives`` are called."""
+    several = f"rows of {count(negatives)} negatives"
+    return ("pairs", "triplets")[negatives] if negatives < 2 else several
 
 
 class DataSource(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from stplay import home
 from stplay.jobs import process
 from stplay.jobs.process import Reply
-from stplay.sources.datasources import Column
+from stplay.sources.datasources import OwnNames
 from stplay.sources.names import absolute
 
 MODULE = "stplay.engine.preview"
@@ -18,21 +18,21 @@ MOST_SECONDS = 300.0
 
 
 class FirstRows(Reply, omit_defaults=True):
-    """The first triplets of a split; ``rows`` is the number of all, where that is known.
+    """The first rows of a split; ``rows`` is the number of all, where that is known.
 
-    ``columns`` tells which columns were taken, where they have other names than ours.
+    Each has an anchor, a positive and whatever negatives there are of it, of which a training takes
+    ``negatives``. ``remarks`` tell which columns were taken and what was left out.
     """
 
     triplets: Sequence[tuple[str, ...]] = ()
     rows: int | None = None
+    negatives: int = 1
     skipped: int = 0
     synthetic: bool = False
-    columns: str = ""
+    remarks: Sequence[str] = ()
 
 
-async def read(
-    name: str, rows: int | None, columns: Mapping[Column, str] | None = None
-) -> FirstRows:
+async def read(name: str, rows: int | None, columns: OwnNames | None = None) -> FirstRows:
     """The first triplets that a training on ``rows`` rows of the data called ``name`` would take.
 
     ``columns`` are the data's own names of those that have no usual one.

@@ -161,7 +161,7 @@ def test_killed_and_tried_again_in_a_terminal(shared_home: Path, tmp_path: Path)
         terminal.wait_for("max_accuracy", 120)
         assert terminal.wait_for_end() == 0
         screen = terminal.text
-    assert "few (40 rows)" in screen
+    assert "few (40 triplets)" in screen
     assert "builtin:tiny (untrained)" in screen
     assert "384 dimensions" in screen
     assert re.search(r"cosine_accuracy +0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)", screen)
@@ -181,7 +181,7 @@ def test_input_that_only_the_process_can_judge(shared_home: Path, tmp_path: Path
         "eval", "builtin:tiny", "--data", str(folder), "--split", "nope", "--split", "dev"
     )
     for process, told in (
-        (lacks, "lacks.csv lacks the column negative; it has anchor, positive."),
+        (lacks, "lacks.csv lacks the column negative, and of pairs no triplets can be made; it"),
         (nowhere, "folder has no split nope; it has dev, train."),
     ):
         done = ended(process)
@@ -208,9 +208,9 @@ def test_all_nli_stands_beside_the_card(shared_home: Path, tmp_path: Path) -> No
         done, failed = ended(good), ended(bad)
     assert done.returncode == 0, done.stderr
     for split, figure in (("dev", "0.163"), ("test", "0.150")):
-        assert f"all-nli-{split} (5 rows)" in done.stdout
+        assert f"all-nli-{split} (5 triplets)" in done.stdout
         assert re.search(rf"dot_accuracy .* {figure}", done.stdout)
-    assert "card (1,000 rows)" in done.stdout
+    assert "card (1,000 triplets)" in done.stdout
     assert "dot accuracy is inverted" in done.stdout
     (kept,) = [each for each in Evaluation.every() if each.id.startswith("all-nli")]
     assert {split.revision for split in kept.summary().splits} == {ALL_NLI_REVISION}
@@ -306,7 +306,7 @@ def test_one_again_with_its_comparison(stplay: Command) -> None:
     finished("a", "b")
     done = stplay("evaluations", "sample-1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "data-dev (4 rows)" in done.stdout
+    assert "data-dev (4 triplets)" in done.stdout
     assert "0.750 (0.300 to 0.950)" in done.stdout
     assert "a and b judge every triplet alike, by cosine." in done.stdout
 

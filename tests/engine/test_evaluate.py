@@ -29,7 +29,7 @@ from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.evaluations.breakdown import by_source, histogram
 from stplay.evaluations.evaluation import Evaluation, Request
-from stplay.evaluations.results import METRICS
+from stplay.evaluations.results import METRICS, Triplets
 from stplay.evaluations.significance import compare
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import Event, Noted, RunFinished, StageProgressed, WorkerStarted
@@ -223,8 +223,10 @@ def test_empty_and_repeated_rows_are_told_and_counted(mixed: Mixed) -> None:
     (split,) = evaluation.summary().splits
     assert (split.split, split.label) == ("mixed", "mixed")
     assert (split.rows, split.skipped, split.duplicates) == (ROWS + REPEATED, EMPTY, REPEATED)
-    assert "3 of the rows of mixed have an empty sentence; they are left out." in done.stderr
-    assert "4 of the rows of mixed came before; they count again" in done.stderr
+    assert (
+        "3 of the rows of mixed lack an anchor, a positive or a negative; they are" in done.stderr
+    )
+    assert "4 of the triplets of mixed came before; they count again" in done.stderr
     triplets = evaluation.triplets("mixed")
     assert triplets.rows[4:7].tolist() == [5, 8, 9]  # the rows of the file, from 1
     assert len(triplets) == ROWS + REPEATED
@@ -388,6 +390,8 @@ def test_splits_by_default_and_by_another_name(tmp_path: Path) -> None:
         ('{"anchor": "a", "negative": "c"}', "lacks the column positive; it has anchor, negative"),
         ('{"anchor": "a", "positive": "b", "negative": 3}', "row 1 has 3 as its negative"),
         ('{"anchor": "", "positive": "b", "negative": "c"}', "has no triplets for rows"),
+        ('{"anchor": "a", "positive": "b", "negative": []}', "has no triplets for rows"),
+        ('{"anchor": "a", "positive": "b"}', "lacks the column negative, and of pairs no triplets"),
         ("", "is empty."),
     ],
 )
@@ -407,6 +411,9 @@ def test_columns_of_other_names_are_said_or_told(home: Path, tmp_path: Path) -> 
     assert failed.returncode == 2
     assert "lacks the columns anchor, positive; it has title, body, neg." in failed.stderr
     assert "--anchor title --positive body --negative neg" in failed.stderr
+    told = run_stplay(*command, "--anchor=title", "--positive=body", "--negative=a", "--negative=b")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "has no column a; it has title, body, neg." in told.stderr
     done = run_stplay(*command, "--anchor", "Title", "--positive=body")
     assert done.returncode == 0, done.stderr
     assert "stplay: Of rows, neg is the negative." in done.stderr
@@ -414,6 +421,37 @@ def test_columns_of_other_names_are_said_or_told(home: Path, tmp_path: Path) -> 
     (left,) = [each for each in Evaluation.every() if each.summary().results]
     stages = [each.stage for each in events_of(left) if isinstance(each, StageProgressed)]
     assert stages.index("reading rows") < stages.index("importing torch")
+
+
+def test_a_row_makes_a_triplet_with_each_of_its_negatives(tmp_path: Path) -> None:
+    rows = [
+        {"query": "q1", "pos": ["p1", "p2"], "neg": ["n1", "n2", "n1"], "source": "web"},
+        {"query": "q2", "pos": [], "neg": ["n3"]},
+        {"query": "q3", "pos": ["p3"], "neg": []},
+        {"query": "q4", "pos": ["p4"], "neg": [None, "n4"]},
+        {"query": "q5", "pos": ["p5"]},
+    ]
+    expected = [
+        *(("q1", "p1", negative) for negative in ("n1", "n2", "n1")),
+        *(("q1", "p2", negative) for negative in ("n1", "n2", "n1")),
+        ("q4", "p4", "n4"),
+    ]
+    data, kept = tmp_path / "rows.jsonl", tmp_path / "t.parquet"
+    data.write_text("\n".join(map(json.dumps, rows)))
+    split = EvaluationSplit(str(data), "rows", None, kept, tmp_path, silent())
+    triplets = Triplets(kept)
+    assert [triplets.sentences(place) for place in range(len(triplets))] == expected
+    assert triplets.rows.tolist() == [1] * 6 + [4]
+    assert [*triplets.sources] == ["web"] * 6 + [""]
+    assert (split.facts.rows, split.facts.skipped, split.facts.duplicates) == (7, 3, 2)
+    first = EvaluationSplit(str(data), "rows", 1, kept, tmp_path, silent())
+    assert (first.facts.rows, first.facts.skipped) == (6, 0)
+    # The same triplets, a row each, are the same to whoever compares evaluations.
+    names = ("anchor", "positive", "negative")
+    lines = [json.dumps(dict(zip(names, triplet, strict=True))) for triplet in expected]
+    data.write_text("\n".join(lines))
+    alone = EvaluationSplit(str(data), "rows", None, kept, tmp_path, silent())
+    assert alone.facts.fingerprint == split.facts.fingerprint
 
 
 def test_the_first_rows_and_equal_rows_share_a_fingerprint(tmp_path: Path) -> None:

@@ -73,10 +73,11 @@ def test_columns_of_other_names_are_said_and_can_be_told(tmp_path: Path) -> None
     path.write_text("query;pos;neg;title\na;b;c;d\n")
     found, _ = preview(str(path))
     assert found["triplets"] == [["a", "b", "c"]]
-    assert found["columns"] == "query is the anchor, pos is the positive, neg is the negative"
+    said = ["query is the anchor", "pos is the positive", "neg is the negative"]
+    assert found["remarks"] == said
     found, _ = preview(str(path), "", '{"anchor": "title"}')
     assert found["triplets"] == [["d", "b", "c"]]
-    assert found["columns"] == "pos is the positive, neg is the negative"
+    assert found["remarks"] == said[1:]
 
 
 def test_a_mistake_outside_of_the_data_is_told_too(hub: Hub, tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_hub_data_is_looked_into_and_not_downloaded(form: str, hub: Hub, tmp_pat
     assert hub.bytes_sent - before < (6 << 20 if form == "parquet" else 1 << 20)
     five, _ = preview(name, "5", env=environment)
     assert five["triplets"] == found["triplets"][:5]
-    assert five.get("rows") == (5 if form == "parquet" else None)
+    assert five["rows"] == 5
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".parquet", ".csv")]
 
     # Without the data in the cache there is no way without a Hub; with it there is.

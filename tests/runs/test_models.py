@@ -27,7 +27,7 @@ def _packaged(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def trained(
     name: str,
-    dev: tuple[float, float | None] | None = (0.82, 1.66),
+    dev: tuple[float | None, float | None] | None = (0.82, 1.66),
     losses: list[float | None] = [3.0, 2.0, 1.5],  # noqa: B006
     batch: int = 32,
     model: bool = True,
@@ -75,6 +75,16 @@ def test_nothing_was_trained() -> None:
         ({"dev": (0.57, 3.9)}, "undertrained: dev cosine accuracy 0.570"),
         ({"dev": (0.79, 4.1)}, "undertrained: dev loss 4.10"),
         ({"dev": (0.8, None)}, None),
+        # Pairs have no accuracy, and of a batch of 32 a blank model's loss is ln 32.
+        ({"dev": (None, 1.7), "negatives": {"dev": 0}}, None),
+        ({"dev": (None, 1.8), "negatives": {"dev": 0}}, "undertrained: dev loss 1.80"),
+        ({"dev": (0.82, 2.6), "negatives": {"dev": 5}}, None),
+        ({"dev": (0.82, 2.6)}, "undertrained: dev loss 2.60"),
+        (
+            {"dev": None, "losses": [2.0], "negatives": {"train": 0}},
+            "undertrained: training loss 2.00",
+        ),
+        ({"dev": (None, None), "losses": [4.0]}, "undertrained: training loss 4.00"),
         ({"dev": None, "losses": [4.2, 4.1, 4.0]}, "undertrained: training loss 4.05"),
         ({"dev": None, "losses": [4.2, 4.1, 4.0, 4.0, 0.003]}, "undertrained: training loss 4.00"),
         ({"dev": None, "losses": []}, "no figures to judge it by"),

@@ -145,13 +145,13 @@ def test_the_steps_and_rows_of_an_epoch_are_those_of_the_training(tmp_path: Path
 
 def test_mistakes_end_in_one_sentence(home_of_plans: Path, tmp_path: Path) -> None:
     lacking = tmp_path / "lacking.jsonl"
-    lacking.write_text('{"anchor": "a", "positive": "b"}\n', encoding="utf-8")
+    lacking.write_text('{"anchor": "a", "negative": "b"}\n', encoding="utf-8")
     done = run_stplay(
         "plan", "sample", f"--set=data.train={lacking}", env={"STPLAY_HOME": str(home_of_plans)}
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert "lacks the column negative" in done.stderr
+    assert "lacks the column positive" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
 

@@ -403,6 +403,9 @@ def test_what_an_epoch_takes_in_words(epoch: Epoch | None, words: str):
     begun = started()
     begun.rows, begun.epoch = {"train": 256}, epoch
     assert started_epoch_words(begun) == words
+    for negatives, shape in ((0, "pairs"), (5, "rows of 5 negatives")):
+        begun.negatives = {"train": negatives}
+        assert started_epoch_words(begun) == words.replace("triplets", shape)
 
 
 def test_an_epoch_that_leaves_out_more_than_a_twentieth_is_warned_of():

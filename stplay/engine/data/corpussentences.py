@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from stplay import lines
 from stplay.engine.data import columns, hub, triplets
+from stplay.engine.data.examples import sentence_in
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.sources.datasources import data_source
@@ -81,7 +82,7 @@ def _each(source: str, column: str | None, stages: Stages) -> Iterator[str]:
     for number, row in enumerate(rows, 1):
         if not choose.name:  # the sample is no file
             choose([*row], shown)
-        yield triplets.sentence_in(row, choose.name, found.label, number)
+        yield sentence_in(row[choose.name], choose.name, found.label, number)
 
 
 def _lines(file: BinaryIO, shown: str) -> Iterator[str]:

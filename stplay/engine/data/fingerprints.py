@@ -17,11 +17,13 @@ PIECE = 1 << 20
 
 
 def of_rows(split: Split) -> str:
-    """The SHA-256 of the triplets of ``split``, in their order."""
+    """The SHA-256 of the triplets of ``split``, in their order; other rows tell their columns."""
     digest = hashlib.sha256()
+    if split.columns != [*COLUMNS]:
+        digest.update(",".join((*split.columns, "")).encode())
     columns = split.triplets[:]
-    for triplet in zip(*(columns[name] for name in COLUMNS), strict=True):
-        for sentence in triplet:
+    for row in zip(*(columns[name] for name in split.columns), strict=True):
+        for sentence in row:
             text = sentence.encode()
             digest.update(b"%d:" % len(text) + text)  # where one ends is part of what it is
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, BinaryIO
@@ -116,11 +116,12 @@ def _whole_number(digits: str) -> float:
 
 def _objects(found: Iterator[tuple[str, Any]], choose: ColumnChooser) -> Iterator[Row]:
     chosen: Mapping[str, str] = {}
+    names: Collection[str] = ()
     for where, value in found:
         if not isinstance(value, dict):
             raise UserError(f"{where} is not a JSON object with named columns.")
-        if not chosen or not all(own in value for own in chosen.values()):
-            chosen = choose([*value], where)
+        if value.keys() != names:  # a row may have a negative more
+            chosen, names = choose([*value], where), value.keys()
         yield {wanted: value[own] for wanted, own in chosen.items()}
 
 

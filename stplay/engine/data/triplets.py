@@ -1,21 +1,30 @@
-"""Triplets by name: read, checked and counted."""
+"""Triplets by name, and pairs, and rows of several negatives: read, checked and counted."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from stplay.engine.data import datafolder, hub, tables
-from stplay.engine.data.columns import SOURCE, ColumnChooser, TripletColumns
+from stplay.engine.data.columns import ColumnChooser, RowColumns
+from stplay.engine.data.examples import Example, Shape, examples
 from stplay.engine.data.tables import Row
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
-from stplay.sources.datasources import ALL_NLI_REPOSITORY, COLUMNS, Column, DataSource, data_source
+from stplay.sources.datasources import (
+    ALL_NLI_REPOSITORY,
+    COLUMNS,
+    DataSource,
+    OwnNames,
+    columns_of,
+    data_source,
+)
 from stplay.sources.firstrows import FirstRows
 from stplay.sources.names import DATA_SUFFIXES, stem_of_file
-from stplay.text import printable
+from stplay.text import count, printable
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,51 +33,65 @@ ALIASES = {"dev": ("dev", "validation", "val")}
 
 
 class Split(NamedTuple):
-    """One split of a data set, with the three columns and no empty sentence."""
+    """One split of a data set, with the columns of its rows and no empty sentence.
+
+    Its ``triplets`` have one negative, several, or none: their columns are ``columns_of`` so many.
+    """
 
     name: str
     triplets: Dataset
     skipped: int
     synthetic: bool
 
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, in the order in which a loss takes them."""
+        return self.triplets.column_names
 
-class Triplet(NamedTuple):
-    """One row of a split; ``source`` is where the data says it is from, or empty."""
-
-    anchor: str
-    positive: str
-    negative: str
-    source: str
+    @property
+    def negatives(self) -> int:
+        """How many negatives each row has."""
+        return len(self.columns) - 2
 
 
 class OpenSplit(NamedTuple):
-    """One split of a data set, being read: ``None`` stands for a row with an empty sentence.
+    """One split of a data set, being read: ``rows`` has the examples of each row, in its order.
 
-    ``label`` is the name under which its figures are shown, ``revision`` a Hub data set's commit;
-    ``columns`` tells, once the first row was read, which of the file's are taken.
+    A row with an empty sentence has none. ``label`` is the name under which figures are shown,
+    ``revision`` a Hub data set's commit; ``columns`` tells, once the rows were read, which of the
+    file's are taken.
     """
 
     label: str
-    triplets: Iterator[Triplet | None]
+    rows: Iterator[list[Example]]
     synthetic: bool
     revision: str | None
-    columns: TripletColumns
+    columns: RowColumns
 
 
 class ReadSplit(NamedTuple):
-    """One split of a data set, read; ``remark`` tells which columns were taken, or is empty."""
+    """One split of a data set, read; each of its ``rows`` has as many negatives as its ``shape``.
+
+    ``remarks`` tell which columns were taken and what was left out, a sentence each.
+    """
 
     name: str
-    rows: list[Triplet]
+    rows: list[Example]
+    shape: Shape
     skipped: int
     synthetic: bool
-    remark: str
+    remarks: list[str]
 
     def load(self) -> Split:
         """The same with the columns as the trainer takes them."""
         from datasets import Dataset  # brings torch with it
 
-        columns = {name: [row[i] for row in self.rows] for i, name in enumerate(COLUMNS)}
+        sentences = [
+            [row.anchor for row in self.rows],
+            [row.positive for row in self.rows],
+            *([row.negatives[place] for row in self.rows] for place in range(self.shape.negatives)),
+        ]
+        columns = dict(zip(columns_of(self.shape.negatives), sentences, strict=True))
         return Split(self.name, Dataset.from_dict(columns), self.skipped, self.synthetic)
 
 
@@ -77,9 +100,9 @@ def first_rows(
     rows: int | None,
     shown: int,
     stages: Stages,
-    columns: Mapping[Column, str] | None = None,
+    columns: OwnNames | None = None,
 ) -> FirstRows:
-    """The first ``shown`` training triplets of data ``name``, of which ``rows`` would be used.
+    """The first ``shown`` training rows of data ``name``, of which ``rows`` would be used.
 
     Raises:
         UserError: as ``load_split``; a Hub data set is only looked into, not downloaded.
@@ -88,28 +111,44 @@ def first_rows(
     files = hub.data_files(source, ("train",), stages) if source.kind == "hub" else None
     choice = _choice(source, columns)
     there = local_rows(source, "train", choice) if files is None else hub_rows(files, choice)
-    found: list[tuple[str, ...]] = []
-    kept = skipped = 0
-    for triplet in _triplets(islice(there, rows), f"{source.label}-train"):
-        if triplet is None:
-            skipped += 1
-            continue
-        kept += 1
-        if kept <= shown:
-            found.append(triplet[: len(COLUMNS)])
-        elif files is not None or source.kind == "sample":  # all of it takes long to read
+    first: list[Example] = []
+    known = Counter[int]()
+    skipped = several = 0
+    whole = True
+    for made in _examples(islice(there, rows), f"{source.label}-train"):
+        skipped += not made
+        several += len(made) > 1
+        for example in made:
+            negatives = len(example.negatives)
+            known[negatives] += 1
+            # Whatever number of negatives the rows turn out to have, these may be the first.
+            if sum(known[own] for own in known if own >= negatives) <= shown:
+                first.append(example)
+        if known.total() > shown and (files is not None or source.kind == "sample"):
+            whole = False  # all of it takes long to read
             break
-    if not found:
-        raise _no_triplets(source, "train")
-    if source.kind == "sample":
+    if not known:
+        raise _no_rows(source, "train", COLUMNS[:2])
+    shape = Shape.of(known)
+    if whole:
+        total = known.total() - shape.short
+        first = [row for row in first if len(row.negatives) >= shape.negatives][:shown]
+    elif source.kind == "sample":
         from stplay.engine.data.sample import ROWS
 
         total = min(rows or ROWS["train"], ROWS["train"])
-        return FirstRows(triplets=found, rows=total, skipped=skipped, synthetic=True)
-    if files is None:
-        return FirstRows(triplets=found, rows=kept, skipped=skipped, columns=choice.said)
-    total = files.rows if rows is None or files.rows is None else min(rows, files.rows)
-    return FirstRows(triplets=found, rows=total, skipped=skipped, columns=choice.said)
+    else:
+        assert files is not None
+        total = files.rows if rows is None or files.rows is None else min(rows, files.rows)
+        total = None if several else total  # the card counts those of the data
+    return FirstRows(
+        triplets=[(row.anchor, row.positive, *row.negatives) for row in first[:shown]],
+        rows=total,
+        negatives=shape.negatives,
+        skipped=skipped,
+        synthetic=source.kind == "sample",
+        remarks=choice.said + (shape.said if whole or not choice.has_negatives else []),
+    )
 
 
 def load_split(name: str, split: str, rows: int | None, stages: Stages) -> Split:
@@ -122,21 +161,32 @@ def read_split(
     split: str,
     rows: int | None,
     stages: Stages,
-    columns: Mapping[Column, str] | None = None,
+    columns: OwnNames | None = None,
 ) -> ReadSplit:
     """The first ``rows`` rows of the split (``train``, ``dev`` or ``test``) of data ``name``.
 
-    ``columns`` are the data's own names of those that have no usual one.
+    ``columns`` are the data's own names of those that have no usual one. Each positive of a row
+    makes a row; how many negatives all have, ``Shape.of`` decides.
 
     Raises:
         UserError: the data is missing, damaged, empty, or lacks a column or the split.
     """
     opened = open_split(name, split, rows, stages, columns)
-    found = list(opened.triplets)
-    kept = [triplet for triplet in found if triplet is not None]
-    skipped = len(found) - len(kept)
-    remark = opened.columns.remark(opened.label)
-    return ReadSplit(opened.label, kept, skipped, opened.synthetic, remark)
+    read: list[Example] = []
+    skipped = 0
+    for made in opened.rows:
+        skipped += not made
+        read += made
+    shape = Shape.of(Counter(len(row.negatives) for row in read))
+    kept = [row for row in read if len(row.negatives) >= shape.negatives]
+    if shape.beyond:
+        kept = [row._replace(negatives=row.negatives[: shape.negatives]) for row in kept]
+    left_out = [*shape.said]
+    if skipped:
+        left_out.append(f"rows with an empty sentence are left out ({count(skipped)})")
+    said = filter(None, (", ".join(opened.columns.said), ", ".join(left_out)))
+    remarks = [f"Of {printable(opened.label)}, {each}." for each in said]
+    return ReadSplit(opened.label, kept, shape, skipped, opened.synthetic, remarks)
 
 
 def open_split(
@@ -144,13 +194,15 @@ def open_split(
     split: str,
     rows: int | None,
     stages: Stages,
-    columns: Mapping[Column, str] | None = None,
+    columns: OwnNames | None = None,
+    *,
+    triplets: bool = False,
 ) -> OpenSplit:
     """The first ``rows`` rows of a split of data ``name``, to be read one after the other.
 
     Raises:
         UserError: the data is missing, damaged, empty, or lacks a column or the split; also while
-            its rows are read.
+            its rows are read. Where they are to make ``triplets``, negatives are needed too.
     """
     source = data_source(name)
     label = source.split_label(split)
@@ -162,33 +214,51 @@ def open_split(
         found, revision = hub_rows(files, choice), files.repository.commit
     else:
         found = local_rows(source, split, choice)
-    triplets = _told(source, split, _triplets(islice(found, rows), label), rows, stages)
-    return OpenSplit(label, triplets, source.kind == "sample", revision, choice)
+    read = _told(label, _examples(islice(found, rows), label), rows, stages)
+    needed = _needed(source, split, read, choice, triplets=triplets)
+    return OpenSplit(label, needed, source.kind == "sample", revision, choice)
 
 
-def _choice(source: DataSource, columns: Mapping[Column, str] | None) -> TripletColumns:
+def _choice(source: DataSource, columns: OwnNames | None) -> RowColumns:
     # What stplay itself gives a name to is called as it should be, beside whatever else is read.
-    return TripletColumns(None if source.place == ALL_NLI_REPOSITORY else columns)
+    return RowColumns(None if source.place == ALL_NLI_REPOSITORY else columns)
+
+
+def _examples(rows: Iterator[Row], label: str) -> Iterator[list[Example]]:
+    return (examples(row, label, number) for number, row in enumerate(rows, 1))
 
 
 def _told(
-    source: DataSource,
-    split: str,
-    triplets: Iterator[Triplet | None],
-    rows: int | None,
-    stages: Stages,
-) -> Iterator[Triplet | None]:
-    """The triplets as they are, their reading told; a split without any is a mistake."""
-    stage = f"reading {source.split_label(split)}"
-    number = kept = 0
-    for number, triplet in enumerate(triplets, 1):
-        kept += triplet is not None
-        yield triplet
+    label: str, found: Iterator[list[Example]], rows: int | None, stages: Stages
+) -> Iterator[list[Example]]:
+    """The rows as they are, their reading told."""
+    stage, number = f"reading {label}", 0
+    for number, made in enumerate(found, 1):
+        yield made
         if number % 1000 == 0:
             stages.progress(stage, number, rows, "rows")
-    if not kept:
-        raise _no_triplets(source, split)
-    stages.progress(stage, number, number, "rows")
+    if number:
+        stages.progress(stage, number, number, "rows")
+
+
+def _needed(
+    source: DataSource,
+    split: str,
+    found: Iterator[list[Example]],
+    choice: RowColumns,
+    *,
+    triplets: bool,
+) -> Iterator[list[Example]]:
+    """The rows as they are; a split without any that can be used is a mistake."""
+    rows = usable = 0
+    for made in found:
+        rows += len(made)
+        usable += any(row.negatives for row in made) if triplets else len(made)
+        yield made
+    if rows and not usable and not choice.has_negatives:
+        raise choice.no_negatives
+    if not usable:
+        raise _no_rows(source, split, COLUMNS if triplets else COLUMNS[:2])
 
 
 def split_names(name: str, wanted: Collection[str], stages: Stages) -> list[str]:
@@ -230,38 +300,12 @@ def _aliases(split: str) -> tuple[str, ...]:
     return ALIASES.get(split, (split,))
 
 
-def _no_triplets(source: DataSource, split: str) -> UserError:
+def _no_rows(source: DataSource, split: str, needed: Sequence[str]) -> UserError:
+    *first, last = needed
     return UserError(
-        f"{printable(source.place)} has no triplets for {split}; each row needs a non-empty "
-        f"{', '.join(COLUMNS[:2])} and {COLUMNS[2]}."
+        f"{printable(source.place)} has no {'triplets' if 'negative' in needed else 'rows'} for "
+        f"{split}; each row needs a non-empty {', '.join(first)} and {last}."
     )
-
-
-def _triplets(rows: Iterable[Row], label: str) -> Iterator[Triplet | None]:
-    """The triplet of each row, or ``None`` where one of its sentences is empty."""
-    for number, row in enumerate(rows, 1):
-        anchor, positive, negative = (sentence_in(row, name, label, number) for name in COLUMNS)
-        full = anchor.strip() and positive.strip() and negative.strip()
-        yield Triplet(anchor, positive, negative, str(row.get(SOURCE) or "")) if full else None
-
-
-def sentence_in(row: Row, column: str, label: str, number: int) -> str:
-    """What a row has in a column, nothing being an empty sentence.
-
-    Raises:
-        UserError: it is no text.
-    """
-    value = row[column]
-    if value is None:
-        return ""
-    try:
-        value.encode()  # JSON can spell half a character, which no tokenizer and no file takes
-    except (AttributeError, UnicodeEncodeError):
-        raise UserError(
-            f"{label}: row {number:,} has {printable(repr(value))[:60]} as its {column}; a "
-            "sentence is needed there."
-        ) from None
-    return value
 
 
 def hub_rows(files: hub.DataFiles, choose: ColumnChooser) -> Iterator[Row]:

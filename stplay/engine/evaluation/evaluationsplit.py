@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +14,12 @@ import pyarrow
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from stplay.engine.data.triplets import Triplet, open_split
+from stplay.engine.data.triplets import open_split
 from stplay.engine.worker.stages import Stages
 from stplay.evaluations.results import SCORE_COLUMNS, TRIPLET_COLUMNS, EvaluatedSplit
 from stplay.similarities import SIMILARITIES
-from stplay.sources.datasources import Column
+from stplay.sources.datasources import OwnNames
+from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.engine.packed.sentenceencoder import SentenceEncoder, Task
@@ -52,7 +53,10 @@ class KeptEmbeddings:
 
 
 class EvaluationSplit:
-    """The triplets of a split: in a file, and as places among its distinct ``sentences``."""
+    """The triplets of a split: in a file, and as places among its distinct ``sentences``.
+
+    A row of several negatives makes a triplet with each, under its own number.
+    """
 
     def __init__(
         self,
@@ -62,51 +66,54 @@ class EvaluationSplit:
         path: Path,
         work: Path,
         stages: Stages,
-        columns: Mapping[Column, str] | None = None,
+        columns: OwnNames | None = None,
     ) -> None:
         """Read the split and write its triplets to ``path``; this needs none of the libraries.
 
         ``columns`` are the data's own names of those that have no usual one.
 
         Raises:
-            UserError: the data is missing, damaged or empty, or lacks a column or the split.
+            UserError: the data is missing, damaged or empty, or lacks a column or the split; of
+                pairs no triplets can be made.
         """
-        opened = open_split(data, split, limit, stages, columns)
+        opened = open_split(data, split, limit, stages, columns, triplets=True)
         known: dict[str, int] = {}
         places = array("i")
         seen: set[bytes] = set()
         digest = hashlib.sha256()
-        rows = duplicates = 0
+        skipped = duplicates = 0
 
-        def kept() -> Iterator[tuple[int, Triplet]]:
-            nonlocal rows, duplicates
-            for rows, triplet in enumerate(opened.triplets, 1):
-                if triplet is None:
-                    continue
-                first = len(places)
-                places.extend(known.setdefault(text, len(known)) for text in triplet[:3])
-                own = places[first:].tobytes()
-                duplicates += own in seen
-                seen.add(own)
-                digest.update("\0".join((*triplet[:3], "")).encode())
-                yield rows, triplet
+        def kept() -> Iterator[tuple[int, str, str, str, str]]:
+            nonlocal skipped, duplicates
+            for number, examples in enumerate(opened.rows, 1):
+                skipped += not any(example.negatives for example in examples)
+                for anchor, positive, negatives, source in examples:
+                    for negative in negatives:
+                        triplet = (anchor, positive, negative)
+                        first = len(places)
+                        places.extend(known.setdefault(text, len(known)) for text in triplet)
+                        own = places[first:].tobytes()
+                        duplicates += own in seen
+                        seen.add(own)
+                        digest.update("\0".join((*triplet, "")).encode())
+                        yield number, *triplet, source
 
-        numbered = kept()
+        triplets = kept()
         with parquet.ParquetWriter(path, TRIPLET_SCHEMA) as writer:
-            while piece := list(islice(numbered, PIECE)):
-                kept_columns = zip(*((number, *triplet) for number, triplet in piece), strict=True)
-                table = dict(zip(TRIPLET_COLUMNS, kept_columns, strict=True))
+            while piece := list(islice(triplets, PIECE)):
+                table = dict(zip(TRIPLET_COLUMNS, zip(*piece, strict=True), strict=True))
                 writer.write_table(pyarrow.table(table, TRIPLET_SCHEMA))
         self.sentences = list(known)
         self._places = np.frombuffer(places, np.int32).reshape(-1, 3)
         self._work = work
-        self.remark = opened.columns.remark(opened.label)
+        said = ", ".join(opened.columns.said)
+        self.remark = f"Of {printable(opened.label)}, {said}." if said else ""
         self.facts = EvaluatedSplit(
             data=data,
             split=split,
             label=opened.label,
             rows=len(self._places),
-            skipped=rows - len(self._places),
+            skipped=skipped,
             duplicates=duplicates,
             fingerprint=digest.hexdigest(),
             revision=opened.revision,

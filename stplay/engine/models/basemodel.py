@@ -24,7 +24,6 @@ from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.runs import recipe
-from stplay.sources.datasources import COLUMNS
 from stplay.sources.modelfolders import check_model_folder, model_parts
 from stplay.sources.modelsources import model_source
 from stplay.sources.names import HubName, RunName
@@ -108,7 +107,9 @@ def load_model(
         if source.kind == "tiny" and train.synthetic:
             folder = tiny_folder(stages)
         elif source.kind == "tiny":
-            sentences = [sentence for column in COLUMNS for sentence in train.triplets[column]]
+            sentences = [
+                sentence for column in train.columns for sentence in train.triplets[column]
+            ]
             folder = _make_tiny(sentences, Path(temporary), stages)
         elif source.kind == "hub":
             folder, revision = hub.model_folder(source, settings.allow_pickle, stages)

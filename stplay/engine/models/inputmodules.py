@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from sentence_transformers import SentenceTransformer
@@ -12,7 +12,6 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from stplay.errors import UserError
-from stplay.sources.datasources import COLUMNS
 
 Task = Literal["query", "document"]
 
@@ -69,20 +68,20 @@ def needs_task(model: SentenceTransformer) -> bool:
     )
 
 
-def tasks_of_columns(model: SentenceTransformer) -> dict[str, str]:
-    """The route of each column of triplets in a training, which the library asks for.
+def tasks_of_columns(model: SentenceTransformer, columns: Collection[str]) -> dict[str, str]:
+    """The route of each of the ``columns`` of a training, which the library asks for.
 
     Raises:
         UserError: no route leads to queries and documents, nor to what is neither.
     """
     routers = [module for module in model if isinstance(module, Router)]
     if all(_route(router, task) for router in routers for task in ("query", "document")):
-        tasks = ("query", "document", "document")
-        return dict(zip(COLUMNS, tasks, strict=True)) if routers else {}
+        tasks = {name: "query" if name == "anchor" else "document" for name in columns}
+        return tasks if routers else {}
     default = next((router.default_route for router in routers), None)
     if default is None:
         raise UserError("The model has routes, but none for queries and documents, and no default.")
-    return dict.fromkeys(COLUMNS, default)
+    return dict.fromkeys(columns, default)
 
 
 def _limit(module: nn.Module) -> int | None:

@@ -12,7 +12,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from stplay.engine.evaluation.tripletevaluator import evaluated
+from stplay.engine.evaluation.evaluators import evaluated
 from stplay.engine.training.checkpointfiles import thin_out
 from stplay.engine.training.trainer import CountingTrainer
 from stplay.engine.worker.eventsink import note
@@ -136,9 +136,9 @@ class EventCallback(TrainerCallback, ExportableState):
         if self.dev is None:
             return
         self._predicted += 1
-        rows = len(self.dev.anchors)
+        rows = self.dev.rows
         done = min(self._predicted * args.eval_batch_size, rows)
-        self.stages.progress(f"loss on {self.dev.name}", done, rows, "triplets")
+        self.stages.progress(f"loss on {self.dev.name}", done, rows, "rows")
 
     def on_evaluate(
         self,

@@ -152,7 +152,14 @@ class FastPath:
         similarity = LIBRARY_SIMILARITIES[settings.similarity_fct]
         rows = settings.mini_batch_size or SCORED_TOGETHER
         recalled = int(RECALLED_SHARE * most_tokens * self.footprint.a_token)
-        loss = PackedRankingLoss(self.embedder, settings.scale, similarity, rows, recalled)
+        loss = PackedRankingLoss(
+            self.embedder,
+            settings.scale,
+            similarity,
+            rows,
+            recalled,
+            len(self.tokenized["train"].rows.column_names),
+        )
         if self.recorder is not None:
             parameters = self.packed.model.parameters()
             loss.capture = Capture(self.embedder, parameters, self.recorder(), tell)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -20,7 +20,6 @@ from stplay.engine.training.capture import Capture
 from stplay.engine.training.embedder import Embedder
 from stplay.engine.training.recall import OutputRecall, OutputRecorder
 from stplay.runs.recipe import LossSection
-from stplay.sources.datasources import COLUMNS
 
 LIBRARY_MINI_BATCH = 32
 
@@ -61,19 +60,22 @@ class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
         similarity_fct: Similarity,
         mini_batch_size: int,
         most_recalled: int = 0,
+        columns: int = 3,
     ) -> None:
         """``mini_batch_size`` rows of scores are looked at together.
 
-        About ``most_recalled`` bytes may be held for second forwards.
+        A row of a batch has ``columns``: an anchor, a positive, and any number of negatives. About
+        ``most_recalled`` bytes may be held for second forwards.
         """
         super().__init__(embed.packed.model, scale, similarity_fct, mini_batch_size)
         self.embed = embed
+        self.columns = columns
         self.most_recalled = most_recalled
         self.capture: Capture | None = None
         self._recorded = 0
 
     def forward(self, sentence_features: Any, labels: Tensor | None = None) -> Tensor:
-        """The loss of a batch of packings: all anchors, then all positives, then all negatives."""
+        """The loss of packings that are all anchors, all positives, then negative by negative."""
         packings: list[Packing] = list(sentence_features)
         if len(packings) == 1:
             embed = self.capture or self.embed
@@ -128,8 +130,12 @@ class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
     ) -> Tensor:
         """The library's loss, a single number, of embeddings in parts of (sentences, dimensions).
 
-        Together they are all anchors, then all positives, then all negatives.
+        Together they are all anchors, all positives, then negative by negative.
         """
         embeddings = torch.cat([part for parts in reps for part in parts])
-        columns = [[column] for column in embeddings.chunk(len(COLUMNS))]
-        return super().calculate_loss(columns, labels, with_backward=with_backward)
+        return self.of_columns(embeddings.chunk(self.columns), with_backward=with_backward)
+
+    def of_columns(self, columns: Sequence[Tensor], *, with_backward: bool = False) -> Tensor:
+        """The library's loss, a single number, of columns of shape (rows, dimensions)."""
+        parts = [[column] for column in columns]
+        return super().calculate_loss(parts, with_backward=with_backward)

@@ -9,8 +9,6 @@ import pyarrow
 from datasets import Dataset
 from numpy.typing import NDArray
 
-from stplay.sources.datasources import COLUMNS
-
 
 class NumberedTriplets:
     """The triplets of a split, a number in place of each sentence, the same for the same one.
@@ -20,17 +18,17 @@ class NumberedTriplets:
     """
 
     def __init__(self, triplets: Dataset) -> None:
-        self.column_names = list(COLUMNS)
+        self.column_names = triplets.column_names
         table: Any = triplets.with_format("arrow")[:]
         sentences = pyarrow.chunked_array(
-            [chunk for name in COLUMNS for chunk in table.column(name).chunks]
+            [chunk for name in self.column_names for chunk in table.column(name).chunks]
         )
         numbers = sentences.dictionary_encode().combine_chunks().indices.to_numpy()
-        self.rows: NDArray[np.int32] = numbers.reshape(len(COLUMNS), -1).T
-        """The numbers of each row's anchor, positive and negative, of shape (rows, 3)."""
+        self.rows: NDArray[np.int32] = numbers.reshape(len(self.column_names), -1).T
+        """The numbers of each row's anchor, positive and negatives, of shape (rows, columns)."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, int]:
-        return dict(zip(COLUMNS, self.rows[index].tolist(), strict=True))
+        return dict(zip(self.column_names, self.rows[index].tolist(), strict=True))

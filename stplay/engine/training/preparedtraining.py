@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
+from stplay.engine.evaluation.evaluators import Evaluator
 from stplay.engine.models.basemodel import BaseModel
 from stplay.engine.training.fastpath import FastPath
 from stplay.engine.training.loss import reads_in_pieces
@@ -39,7 +39,7 @@ class PreparedTraining:
     base_fingerprint: str | None
     parameters: int
     path: FastPath | StockPath
-    evaluators: dict[str, TripletEvaluator]
+    evaluators: dict[str, Evaluator]
     trainer: CountingTrainer
 
     def started(self, total_steps: int) -> RunStarted:
@@ -52,6 +52,7 @@ class PreparedTraining:
             versions=versions(),
             rows=self.data.rows,
             skipped_rows=self.data.skipped_rows,
+            negatives=self.data.negatives,
             synthetic=self.data.train.synthetic,
             total_steps=total_steps,
             parameters=self.parameters,
@@ -63,7 +64,7 @@ class PreparedTraining:
     def notes(self) -> list[str]:
         """What people should know of it."""
         notes = [*self.past.notes, *self.base.notes]
-        if warning := epoch_warning(self.epoch, self.data.rows["train"]):
+        if warning := epoch_warning(self.epoch, self.data.rows["train"], self.data.train.negatives):
             notes.append(warning)
         if why := self.path.engine.why:
             notes.append(f"The library's own path is taken for the training, as {why}.")
@@ -72,8 +73,4 @@ class PreparedTraining:
                 "The training's loss is MultipleNegativesRankingLoss, without a cache, as a static "
                 "embedding reads a batch in one piece; loss.mini_batch_size changes nothing."
             )
-        notes += [
-            f"{skipped:,} of the {name} rows have an empty sentence; they are left out."
-            for name, skipped in self.data.skipped_rows.items()
-        ]
         return notes + self.data.remarks

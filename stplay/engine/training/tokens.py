@@ -16,14 +16,12 @@ from stplay import home
 from stplay.engine.data.triplets import Split
 from stplay.engine.packed.packedmodel import TOKENIZED_TOGETHER, PackedModel
 from stplay.engine.worker.stages import Stages
-from stplay.sources.datasources import COLUMNS
 
-FEATURES = datasets.Features({column: datasets.List(datasets.Value("int32")) for column in COLUMNS})
 MOST_FILES = 16
 
 
 class TokenizedSplit:
-    """Token ids of a split's triplets; ``rows`` has a list of ids for each of the three columns."""
+    """Token ids of a split's triplets; ``rows`` has a list of ids for each of the columns."""
 
     def __init__(self, packed: PackedModel, split: Split, stages: Stages) -> None:
         """Read them from the cache, or tokenize the split as ``packed`` does and keep them."""
@@ -41,7 +39,7 @@ class TokenizedSplit:
         self.lengths: NDArray[np.integer] = np.stack(
             [column.value_lengths().to_numpy() for column in lists], axis=1
         )
-        """The number of tokens of each sentence, of shape (rows, 3)."""
+        """The number of tokens of each sentence, of shape (rows, columns)."""
         self.used: NDArray[np.int32] = np.unique(
             np.concatenate([np.unique(column.flatten().to_numpy()) for column in lists])
         )
@@ -54,7 +52,7 @@ class TokenRows(datasets.Dataset):
     @cached_property
     def lists(self) -> list[Any]:
         """The Arrow list of each column."""
-        return [self.data.column(column).combine_chunks() for column in COLUMNS]
+        return [self.data.column(column).combine_chunks() for column in self.column_names]
 
     @cached_property
     def _columns(self) -> list[tuple[str, NDArray[np.int32], NDArray[np.int32]]]:
@@ -62,7 +60,7 @@ class TokenRows(datasets.Dataset):
         parts = [(each.flatten().to_numpy(), each.offsets.to_numpy()) for each in self.lists]
         return [
             (column, ids, starts - starts[0])
-            for column, (ids, starts) in zip(COLUMNS, parts, strict=True)
+            for column, (ids, starts) in zip(self.column_names, parts, strict=True)
         ]
 
     def __getitems__(self, keys: Any) -> list[dict[str, NDArray[np.int32]]]:
@@ -75,7 +73,8 @@ class TokenRows(datasets.Dataset):
 
 def _key(packed: PackedModel, split: Split) -> str:
     digest = hashlib.sha256(packed.tokenizer_state)
-    for column in COLUMNS:
+    for column in split.columns:
+        digest.update(column.encode())
         for sentence in split.triplets[column]:
             digest.update(f"{len(sentence)}:{sentence}".encode(errors="surrogatepass"))
     return digest.hexdigest()[:32]
@@ -86,18 +85,19 @@ def _tokenize(packed: PackedModel, split: Split, path: Path, stages: Stages) -> 
 
     def ids(rows: dict[str, list[str]]) -> dict[str, list[Any]]:
         nonlocal done
-        tokenized = {column: packed.tokenize(rows[column]).sentences for column in COLUMNS}
-        done += len(rows[COLUMNS[0]])
+        tokenized = {column: packed.tokenize(each).sentences for column, each in rows.items()}
+        done += len(rows["anchor"])
         stages.progress(stage, done, len(split.triplets), "rows")
         return tokenized
 
+    lists = {column: datasets.List(datasets.Value("int32")) for column in split.columns}
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
         split.triplets.map(
             ids,
             batched=True,
             batch_size=TOKENIZED_TOGETHER,
-            features=FEATURES,
+            features=datasets.Features(lists),
             cache_file_name=str(partial),
             new_fingerprint=path.stem,  # else it is taken of the function, and so of the model
         )

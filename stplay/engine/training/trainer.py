@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader
 from transformers.trainer_utils import EvalLoopOutput
 
-from stplay.engine.evaluation.tripletevaluator import TripletEvaluator
+from stplay.engine.evaluation.evaluators import Evaluator
 from stplay.engine.packed.packing import (
     GPU_MOST_WASTED_CELLS,
     MOST_RECORDED_CELLS,
@@ -34,7 +34,6 @@ from stplay.engine.training.vocabularyinuse import VocabularyInUse
 from stplay.engine.worker.eventsink import EventSink
 from stplay.engine.worker.outofmemory import is_out_of_memory, release
 from stplay.jobs.events import PackingShrunk
-from stplay.sources.datasources import COLUMNS
 
 Batch = dict[str, Any]
 
@@ -45,7 +44,7 @@ class CountingTrainer(SentenceTransformerTrainer):
     It tells a loss that is not finite, which the library's hides in the mean of those before it.
     """
 
-    evaluator: TripletEvaluator | None
+    evaluator: Evaluator | None
     samples_seen = 0
     tokens_seen: Tensor | int = 0
 
@@ -113,8 +112,8 @@ class PackedCollator(SentenceTransformerDataCollator):
     on_gpu: bool = False
 
     def __call__(self, features: list[dict[str, Any]]) -> dict[str, list[Packing]]:
-        """The packings of a batch: all its anchors, then its positives, then its negatives."""
-        return {"packings": self.pack([row[column] for column in COLUMNS for row in features])}
+        """The packings of a batch: all its anchors, all positives, then negative by negative."""
+        return {"packings": self.pack([row[column] for column in features[0] for row in features])}
 
     def pack(self, sentences: list[TokenIds]) -> list[Packing]:
         """The packings of ``sentences``, in their order."""
@@ -246,7 +245,7 @@ class PackedTrainer(CountingTrainer):
 
     def _count(self, inputs: Batch) -> None:
         packings: list[Packing] = inputs["packings"]
-        self.samples_seen += sum(map(len, packings)) // len(COLUMNS)
+        self.samples_seen += sum(map(len, packings)) // self.loss.columns
         self.tokens_seen = self.tokens_seen + sum(sum(packing.lengths) for packing in packings)
 
     def get_optimizer_cls_and_kwargs(self, args: Any, model: Any = None) -> tuple[Any, Any]:
@@ -262,24 +261,32 @@ class PackedTrainer(CountingTrainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
-        """The loss of the library's batches and all accuracies, of the same embeddings."""
+        """The loss of the library's batches and all accuracies, of the same embeddings.
+
+        Its rows may have another number of negatives than those that are trained on.
+        """
         assert self.evaluator is not None
+        assert self.evaluator.embeddings is not None
         metrics = self.evaluator(
             self.model, epoch=self.state.epoch or 0.0, steps=self.state.global_step
         )
         columns = [
             torch.from_numpy(column).to(self.args.device)
-            for column in self.evaluator.training_embeddings()
+            for column in self.evaluator.embeddings.for_training()
         ]
-        total = torch.zeros((), device=self.args.device)
-        rows = 0
+        rows, size = len(columns[0]), self.args.eval_batch_size
         with torch.no_grad():
-            for batch in _batches(dataloader):
-                of_batch = torch.cat([column[batch] for column in columns])
-                total += self.loss.calculate_loss([[of_batch]]) * len(batch)
-                rows += len(batch)
+            losses = [
+                self.loss.of_columns([column[batch] for column in columns])
+                for batch in _batches(dataloader)
+            ]
+        # To the library each batch counts as a full one and the last as what such would leave,
+        # though batches without duplicates may be smaller.
+        weights = torch.full((len(losses),), size, device=self.args.device)
+        weights[-1] = rows % size or size
+        loss = (torch.stack(losses) * weights).sum() / weights.sum()
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
-        metrics[f"{metric_key_prefix}_loss"] = (total / rows).item()
+        metrics[f"{metric_key_prefix}_loss"] = loss.item()
         return EvalLoopOutput(np.empty(0), None, metrics, rows)
 
     def _load_from_checkpoint(self, checkpoint_path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraini
 
 from stplay.engine.models.inputmodules import tasks_of_columns
 from stplay.runs.recipe import Recipe
+from stplay.sources.datasources import COLUMNS
 
 Precision = Literal["bf16", "fp16", "float32"]
 
@@ -39,11 +41,13 @@ def training_arguments(
     precision: Precision,
     folder: Path,
     *,
+    columns: Collection[str] = COLUMNS,
     resumed: bool = False,
 ) -> SentenceTransformerTrainingArguments:
     """The library's arguments to train ``model`` by ``recipe`` in ``precision``.
 
-    Checkpoints go to ``folder``. A training that is ``resumed`` has evaluated its start already.
+    Checkpoints go to ``folder``; ``columns`` are those of all its splits. A training that is
+    ``resumed`` has evaluated its start already.
 
     Raises:
         UserError: the model has routes, and none for what triplets hold.
@@ -63,7 +67,7 @@ def training_arguments(
         eval_steps=evaluation.eval_steps,
         eval_on_start=evaluation.eval_on_start and has_dev and not resumed,
         per_device_eval_batch_size=evaluation.per_device_eval_batch_size,
-        router_mapping=tasks_of_columns(model),
+        router_mapping=tasks_of_columns(model, columns),
         dataloader_pin_memory=torch.cuda.is_available(),
         report_to="none",
         disable_tqdm=True,

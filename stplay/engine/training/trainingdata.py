@@ -9,13 +9,14 @@ from stplay.engine.data.triplets import ReadSplit, Split, read_split
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.runs.recipe import Recipe
+from stplay.sources.datasources import rows_word
+from stplay.text import printable
 
 
 class TrainingData:
     """The splits that the recipe of a training asks for.
 
-    ``remarks`` tell which columns were taken for which, where their names are not those that they
-    should have.
+    ``remarks`` tell what people should know of them: which columns were taken, what was left out.
     """
 
     def __init__(self, recipe: Recipe, stages: Stages) -> None:
@@ -34,7 +35,14 @@ class TrainingData:
             if name
         }
         self.read = read
-        self.remarks = [*dict.fromkeys(split.remark for split in read.values() if split.remark)]
+        self.remarks = [*dict.fromkeys(each for split in read.values() for each in split.remarks)]
+        for split, what in (
+            ("dev", "its loss is told and no accuracy"),
+            ("test", "it is left out"),
+        ):
+            if split in read and not read[split].shape.negatives:
+                label = printable(read[split].name)
+                self.remarks.append(f"Of {label}, no triplets can be made: {what}.")
 
     @cached_property
     def splits(self) -> dict[str, Split]:
@@ -50,6 +58,12 @@ class TrainingData:
     def rows(self) -> dict[str, int]:
         """The number of triplets of each split."""
         return {name: len(split.triplets) for name, split in self.splits.items()}
+
+    @property
+    def negatives(self) -> dict[str, int]:
+        """How many negatives each row of a split has, where that is not one."""
+        shapes = {name: split.shape.negatives for name, split in self.read.items()}
+        return {name: negatives for name, negatives in shapes.items() if negatives != 1}
 
     @property
     def skipped_rows(self) -> dict[str, int]:
@@ -69,13 +83,16 @@ def check_batch(recipe: Recipe, split: ReadSplit) -> None:
         UserError: it does not.
     """
     rows, batch = len(split.rows), recipe.training.per_device_train_batch_size
+    word, why = rows_word(split.shape.negatives), ""
+    if split.shape.short:
+        why = f" {' '.join(split.remarks)}"
     if rows < 2:
         raise UserError(
-            f"{split.name} has 1 triplet; training needs at least 2, as each one's negatives come "
-            "from the others too."
+            f"{split.name} has 1 row; training needs at least 2, as each one's negatives come from "
+            f"the others too.{why}"
         )
     if batch > rows:
         raise UserError(
-            f"A batch of {batch:,} is larger than the {rows:,} triplets of {split.name}; set "
-            f"training.per_device_train_batch_size to {rows:,} or less."
+            f"A batch of {batch:,} is larger than the {rows:,} {word} of {split.name}; set "
+            f"training.per_device_train_batch_size to {rows:,} or less.{why}"
         )

@@ -488,3 +488,31 @@ def test_a_download_that_breaks_off(patient: dict[str, Any]) -> None:
     hub.requests.clear()
     hub.fail_after(50, times=1)
     assert len(engine.call("split", "org/two")["rows"]) > 3
+
+
+def test_lists_of_negatives_are_looked_into_and_read(engine: Engine, hub: Hub) -> None:
+    given = [
+        {"query": f"q{i}", "pos": [f"p{i}", f"P{i}"], "neg": ["a", "b", "c"][: 3 if i else 1]}
+        for i in range(9)
+    ]
+    name = f"org/lists@{hub.add_dataset('org/lists', parquet_dataset({'x': {'train': given}}))}"
+    found = engine.call("first", name)
+    assert found["triplets"] == [
+        ["q0", "p0", "a"],
+        ["q0", "P0", "a"],
+        ["q1", "p1", "a", "b", "c"],
+    ]
+    # A row of each positive is more than the card counts, and how many negatives all have, the
+    # rows that were not read decide.
+    assert found["rows"] is None
+    assert [each for each in found["remarks"] if "is the" not in each] == []
+    read = engine.call("split", name)["rows"]
+    names = ["anchor", "positive", "negative_1", "negative_2", "negative_3"]
+    rows = [[f"q{i}", f"{p}{i}", "a", "b", "c"] for i in range(1, 9) for p in "pP"]
+    assert [[*row] for row in read] == [names] * 16
+    assert [[*row.values()] for row in read] == rows
+    pairs = parquet_dataset({"x": {"train": [{"anchor": "a", "positive": "b", "n": 1}] * 9}})
+    found = engine.call("first", f"org/pairs@{hub.add_dataset('org/pairs', pairs)}")
+    assert (found["triplets"], found["rows"]) == ([["a", "b"]] * 3, 9)
+    assert found["remarks"][0] == "its other columns are not taken (n)"
+    assert found["remarks"][1].startswith("the rows have no negatives")

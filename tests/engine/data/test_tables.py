@@ -11,7 +11,7 @@ import pandas
 import pytest
 
 from stplay.engine.data import tables
-from stplay.engine.data.columns import TripletColumns
+from stplay.engine.data.columns import RowColumns
 from stplay.errors import UserError
 
 Cells = tuple[str, ...]
@@ -21,7 +21,7 @@ OBJECTS = [dict(zip(("anchor", "positive", "negative"), row, strict=True)) for r
 
 def read(name: str, content: str | bytes) -> list[Cells]:
     data = content.encode() if isinstance(content, str) else content
-    found = tables.rows(io.BytesIO(data), name, TripletColumns(None))
+    found = tables.rows(io.BytesIO(data), name, RowColumns(None))
     return [(row["anchor"], row["positive"], row["negative"]) for row in found]
 
 
@@ -46,13 +46,13 @@ def test_a_tab_separated_table_with_quotes_is_read_with_them_or_told() -> None:
     assert read("x.tsv", f"{quoted}\n{row}\n") == wanted
     assert read("x.csv", f"{header}\n{row}\n") == wanted
     on_one_line = row.replace("\n", " ")
-    columns = TripletColumns(None)
+    columns = RowColumns(None)
     text = f'{header}\na\t"b"\tc\n{on_one_line}\n'
     assert len([*tables.rows(io.BytesIO(text.encode()), "x.tsv", columns)]) == 2
-    assert columns.said == (
+    assert columns.said == [
         "in 1 of its cells quotes that may be the file's are read as text (a file that quotes its "
         "cells is a .csv)"
-    )
+    ]
     assert "line 2 has fewer fields than the first line" in told("x.tsv", f"{header}\n{row}\n")
     assert "a table with quotes is a .csv file" in told("x.tsv", f"{header}\n{row}\n")
 

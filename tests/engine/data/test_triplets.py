@@ -138,7 +138,7 @@ def test_rows_with_an_empty_sentence_are_left_out_and_counted(tmp_path: Path, lo
     # The limit counts rows, so that the same rows are meant whatever is in them.
     assert load(tmp_path / "some.jsonl", rows=2).skipped == 1
     path = write(tmp_path / "only.jsonl", [("a", "", "c")])
-    assert "has no triplets for train" in sentence(load, path)
+    assert "has no rows for train" in sentence(load, path)
 
 
 def test_one_row_is_enough_and_none_is_not(tmp_path: Path, load) -> None:
@@ -150,7 +150,7 @@ def test_one_row_is_enough_and_none_is_not(tmp_path: Path, load) -> None:
             pq.write_table(pq.read_table(path)[:0], path)
         else:
             write(path, [])  # the header alone, where there is one
-        told = "is empty." if suffix == ".jsonl" else "has no triplets for train"
+        told = "is empty." if suffix == ".jsonl" else "has no rows for train"
         assert told in sentence(load, path)
         for nothing in (b"", b"\xef\xbb\xbf")[: 1 if suffix == ".parquet" else 2]:
             path.write_bytes(nothing)
@@ -178,7 +178,7 @@ def test_a_missing_column_is_named_with_those_there_are(suffix: str, tmp_path: P
         ),
         ('["a", "b", "c"]', "line 3 is not a JSON object with named columns."),
         ("null", "line 3 is not a JSON object"),
-        ('{"anchor": "a", "positive": "b"}', "line 3 lacks the column negative; it has anchor"),
+        ('{"anchor": "a", "negative": "b"}', "line 3 lacks the column positive; it has anchor"),
         ('{"anchor": "a", "positive": 7, "negative": "c"}', "row 2 has 7 as its positive;"),
         ('{"anchor": ["a"], "positive": "b", "negative": "c"}', "row 2 has ['a'] as its anchor;"),
         (r'{"anchor": "a", "positive": "b", "negative": "\ud83d"}', r"row 2 has '\ud83d' as its"),

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from judges import assert_equal, ours
+from datasets import Dataset
+from judges import assert_equal, library, ours
+from librarysown import STAGES
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Router
 from sentence_transformers.sentence_transformer.modules import (
@@ -27,8 +29,11 @@ from smallmodels import (
     transformer,
 )
 
+from stplay.engine.data.triplets import Split
+from stplay.engine.evaluation.evaluators import evaluator_of
 from stplay.engine.packed.sentenceencoder import SentenceEncoder
 from stplay.similarities import SIMILARITIES
+from stplay.sources.datasources import columns_of
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -123,6 +128,33 @@ def test_a_prompt_tells_a_query_from_the_same_words_as_a_document(tmp_path: Path
     triplets = [(anchor, anchor, other) for anchor, _, other in random_triplets(8)]
     found = assert_equal(model, triplets, tmp_path)
     assert (found.scores.positive("cosine") < 0.9999).all()
+
+
+@pytest.mark.parametrize("prompts", [{}, PROMPTS[0]], ids=["plain", "prompted"])
+@pytest.mark.parametrize("negatives", [1, 3])
+def test_a_training_judges_a_triplet_for_each_negative_of_a_row(
+    negatives: int, prompts: dict[str, str], tmp_path: Path
+) -> None:
+    model = small_model(13, tmp_path / "m", prompts=prompts)
+    columns = [[*column] for column in zip(*random_triplets(13), strict=True)]
+    columns += [columns[2][place:] + columns[2][:place] for place in range(1, negatives)]
+    named = dict(zip(columns_of(negatives), columns, strict=True))
+    split = Split("dev", Dataset.from_dict(named), 0, False)
+    rows = zip(*columns, strict=True)
+    triplets = [(row[0], row[1], negative) for row in rows for negative in row[2:]]
+    _, accuracies = library(model, triplets)
+    for encoder in (None, SentenceEncoder(model)):
+        evaluator = evaluator_of(split, 16, STAGES, encoder)
+        found = evaluator(model)
+        assert found == pytest.approx(
+            {f"dev_{name}": value for name, value in accuracies.items()}, abs=1e-6
+        )
+        assert evaluator.rows == 150
+        if evaluator.embeddings is not None:
+            trained = evaluator.embeddings.for_training()
+            model.prompts.update(dict.fromkeys(prompts, ""))
+            for column, embedded in zip(columns, trained, strict=True):
+                np.testing.assert_allclose(embedded, model.encode(column), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +55,17 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "loss": {"similarity_fct": "dot_score", "scale": 1.0},
         "training": {"batch_sampler": "batch_sampler"},
     },
+    "pairs": {},
+    "five negatives": {},
+    "five negatives in mini-batches": {"loss": {"mini_batch_size": 4}},
 }
 RESUMED = "batch 16"
+# How many negatives the rows of train, dev and test have, where that is not one.
+SHAPES = {
+    "pairs": (0, 5, 1),
+    "five negatives": (5, 0, 5),
+    "five negatives in mini-batches": (5, 2, 0),
+}
 
 # A bias of all keys adds the same to all scores: its gradient is nothing but rounding, and AdamW
 # makes steps of full length out of that.
@@ -69,6 +80,14 @@ def merged(*parts: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return result
 
 
+def with_negatives(triplets: Path, negatives: int) -> Iterator[str]:
+    """The rows of a file with so many negatives, of which some come again in other rows."""
+    rows = [json.loads(line) for line in triplets.read_text().splitlines()]
+    for place, row in enumerate(rows):
+        own = [rows[(place + 3 * step) % len(rows)].get("negative") for step in range(negatives)]
+        yield json.dumps({"anchor": row["anchor"], "positive": row["positive"], "negatives": own})
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Run]:
     """All runs, trained in one process: the run of a case and an engine."""
@@ -76,13 +95,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Ru
     base = folder / "base"
     small_model(3, folder / "transformer").save_pretrained(str(base))
     for split, rows, start in (("train", 800, 0), ("dev", 40, 900), ("test", 40, 950)):
-        write_triplets(folder / f"{split}.jsonl", rows, start)
-    data = dict.fromkeys(("train", "dev", "test"), str(folder))
+        triplets = write_triplets(folder / f"{split}.jsonl", rows, start)
+        for negatives in {*chain(*SHAPES.values())} - {1}:
+            (folder / f"{negatives}").mkdir(exist_ok=True)
+            lines = with_negatives(triplets, negatives)
+            (folder / f"{negatives}" / triplets.name).write_text("\n".join(lines))
     made: dict[tuple[str, str], Run] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STPLAY_HOME", str(folder / "home"))
         for number, (case, changes) in enumerate([*CASES.items(), ("resumed", CASES[RESUMED])]):
             for engine in ("stock", "fast") if case != "resumed" else ("fast",):
+                shapes = zip(("train", "dev", "test"), SHAPES.get(case, (1, 1, 1)), strict=True)
+                data = {split: str(folder / str(n) if n != 1 else folder) for split, n in shapes}
                 given = {"model": {"base": str(base)}, "data": data, "training": {"engine": engine}}
                 chosen = recipe.build(merged(COMMON, given, changes), case)
                 made[case, engine] = Run.create(chosen, f"{engine}-{number}", case)
@@ -176,3 +200,21 @@ def test_rows_that_no_sentence_uses_stay_as_they_are(trained: Callable[[str, str
     assert 0 < len(same) - same.sum() <= rows < len(same)
     checkpoint = load_file(run.folder / "checkpoints" / "checkpoint-25" / "model.safetensors")
     assert checkpoint[table].shape == base[table].shape
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_the_shapes_of_rows_are_told(trained: Callable[[str, str], Run], case: str) -> None:
+    train, dev, test = SHAPES[case]
+    for engine in ("stock", "fast"):
+        log = log_of(trained(case, engine))
+        assert log.started is not None
+        told = zip(("train", "dev", "test"), (train, dev, test), strict=True)
+        assert log.started.negatives == {split: own for split, own in told if own != 1}
+        found = log.evaluations["dev", STEPS]
+        assert (found.max_accuracy is None) == (found.cosine_accuracy is None) == (dev == 0)
+        assert found.rows == 40
+        assert (("test", STEPS) in log.evaluations) == (test > 0)
+        texts = " ".join(note.text for note in log.notes)
+        assert ("made: its loss is told and no accuracy." in texts) == (dev == 0)
+        assert ("no triplets can be made: it is left out." in texts) == (test == 0)
+        assert ("-train, the rows have no negatives" in texts) == (train == 0)

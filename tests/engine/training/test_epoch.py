@@ -12,6 +12,7 @@ from stplay.engine.training import epoch
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Epoch, Event
 from stplay.runs.recipe import TrainingSection
+from stplay.sources.datasources import columns_of
 
 
 class Told:
@@ -24,27 +25,28 @@ class Told:
 STAGES = Stages(Told())
 
 
-def split(rows: int, anchors: int, positives: int | None = None) -> Split:
-    triplets = {
-        "anchor": [f"anchor {number % anchors}" for number in range(rows)],
-        "positive": [f"positive {number % (positives or rows)}" for number in range(rows)],
-        # Across columns too: what is a negative here is an anchor there.
-        "negative": [
-            f"anchor {number % 7}" if number % 5 == 0 else f"n {number}" for number in range(rows)
-        ],
-    }
-    return Split("x", Dataset.from_dict(triplets), 0, False)
+def split(rows: int, anchors: int, positives: int | None = None, negatives: int = 1) -> Split:
+    columns = [
+        [f"anchor {number % anchors}" for number in range(rows)],
+        [f"positive {number % (positives or rows)}" for number in range(rows)],
+    ]
+    for place in range(negatives):
+        # Across columns too: what is a negative here is an anchor there, or another negative.
+        columns.append([f"anchor {n % 7}" if n % 5 == 0 else f"n {n + place}" for n in range(rows)])
+    named = dict(zip(columns_of(negatives), columns, strict=True))
+    return Split("x", Dataset.from_dict(named), 0, False)
 
 
 @pytest.mark.parametrize("seed", [42, 7])
+@pytest.mark.parametrize("negatives", [0, 1, 5])
 @pytest.mark.parametrize(
     ("rows", "anchors", "positives", "size"),
     [(256, 16, None, 64), (256, 256, None, 64), (250, 40, 60, 32), (97, 3, 5, 8), (64, 64, 1, 64)],
 )
 def test_the_rows_are_those_of_the_librarys_batches(
-    rows: int, anchors: int, positives: int | None, size: int, seed: int
+    rows: int, anchors: int, positives: int | None, size: int, negatives: int, seed: int
 ) -> None:
-    given = split(rows, anchors, positives)
+    given = split(rows, anchors, positives, negatives)
     sampler = NoDuplicatesBatchSampler(
         given.triplets, size, drop_last=False, generator=torch.Generator(), seed=seed
     )

@@ -18,13 +18,14 @@ from stplay.engine.training.tokens import MOST_FILES, TokenizedSplit
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.eventlog import EventReader, EventWriter
 from stplay.jobs.events import StageProgressed
-from stplay.sources.datasources import COLUMNS
+from stplay.sources.datasources import columns_of
 
 
-def split_of(seed: int, rows: int = 40) -> Split:
-    triplets = random_triplets(seed, rows)
-    columns = {column: [row[n] for row in triplets] for n, column in enumerate(COLUMNS)}
-    return Split("some-train", Dataset.from_dict(columns), 0, False)
+def split_of(seed: int, rows: int = 40, negatives: int = 1) -> Split:
+    columns = [[*column] for column in zip(*random_triplets(seed, rows), strict=True)]
+    columns += [columns[2][place:] + columns[2][:place] for place in range(1, negatives)]
+    named = dict(zip(columns_of(negatives), columns, strict=False))
+    return Split("some-train", Dataset.from_dict(named), 0, False)
 
 
 @pytest.fixture
@@ -43,11 +44,14 @@ def told(events: Path) -> int:
     return [event.stage for event in found].count("tokenizing some-train")
 
 
-def test_tokens_equal_the_librarys(home: Path, model: SentenceTransformer, stages: Stages) -> None:
-    split = split_of(0)
+@pytest.mark.parametrize("negatives", [0, 1, 5])
+def test_tokens_equal_the_librarys(
+    negatives: int, home: Path, model: SentenceTransformer, stages: Stages
+) -> None:
+    split = split_of(0, negatives=negatives)
     tokenized = TokenizedSplit(PackedModel(model), split, stages)
     rows: Any = tokenized.rows
-    for column, lengths in zip(COLUMNS, tokenized.lengths.T, strict=True):
+    for column, lengths in zip(split.columns, tokenized.lengths.T, strict=True):
         features = model.preprocess(list(split.triplets[column]))
         for row, length, ids, mask in zip(
             rows, lengths, features["input_ids"], features["attention_mask"], strict=True
@@ -56,10 +60,11 @@ def test_tokens_equal_the_librarys(home: Path, model: SentenceTransformer, stage
             assert length == mask.sum()
     keys = [39, 0, 7, 7]
     for fetched, key in zip(tokenized.rows.__getitems__(keys), keys, strict=True):
-        for column in COLUMNS:
+        assert [*fetched] == split.columns
+        for column in split.columns:
             np.testing.assert_array_equal(fetched[column], rows[key][column])
             assert fetched[column].dtype == np.int32
-    every = np.concatenate([row[column] for row in rows for column in COLUMNS])
+    every = np.concatenate([row[column] for row in rows for column in split.columns])
     np.testing.assert_array_equal(tokenized.used, np.unique(every))
 
 
@@ -78,15 +83,21 @@ def test_a_second_start_reads_what_the_first_has_kept(
     np.testing.assert_array_equal(first.lengths, second.lengths)
 
 
-def test_other_sentences_another_tokenizer_or_limit_are_other_tokens(
+def test_other_sentences_shapes_tokenizers_or_limits_are_other_tokens(
     home: Path, model: SentenceTransformer, tmp_path: Path, stages: Stages
 ) -> None:
     TokenizedSplit(PackedModel(model), split_of(0), stages)
     TokenizedSplit(PackedModel(model), split_of(1), stages)
+    texts = [f"{number}" for number in range(12)]
+    for names in (columns_of(0), columns_of(1)):  # column by column, the same sentences
+        rows = len(texts) // len(names)
+        named = {name: texts[n * rows :][:rows] for n, name in enumerate(names)}
+        other = Split("some-train", Dataset.from_dict(named), 0, False)
+        assert TokenizedSplit(PackedModel(model), other, stages).rows.column_names == [*names]
     model.max_seq_length = 5
     cut = TokenizedSplit(PackedModel(model), split_of(0), stages)
     assert cut.lengths.max() == 5
-    assert len([*(home / "cache" / "tokens").iterdir()]) == 3
+    assert len([*(home / "cache" / "tokens").iterdir()]) == 5
 
 
 def test_the_files_used_last_are_kept_and_nothing_half_done(

@@ -49,7 +49,7 @@ async def test_a_result_has_intervals_and_says_who_is_better(home: Path) -> None
         await open_result(pilot, "sample-1")
         assert "cosine_accuracy" in shown(pilot)
         assert "±." in shown(pilot)
-        assert "sample-test, 1,000 rows" in shown(pilot)
+        assert "sample-test, 1,000 triplets" in shown(pilot)
         assert "B is better on" in text_of(pilot, "#comparisons")
         assert "unlikely to be chance (p < 0.00001), by cosine" in text_of(pilot, "#comparisons")
         assert "card" not in shown(pilot)
@@ -146,7 +146,7 @@ async def test_an_earlier_evaluation_of_equal_rows_stands_beside_this_one(home: 
         ]
         screen.show_results([Evaluation.find("sample-1"), Evaluation.find("sample-3")])
         await settle(pilot)
-        assert "400 rows of sample-dev, not 1,000; only equal rows can be compared" in notified(
+        assert "400 triplets of sample-dev, not 1,000; only equal triplets can be" in notified(
             pilot
         )
         assert len(screen.view.contenders) == 2, "what was shown stays"
@@ -249,7 +249,7 @@ async def test_an_evaluation_from_the_form_to_its_result_and_again_from_the_list
         screen.query_one("#evaluate", Button).press()
         await wait_for(pilot, "#evaluated", "✓ finished")
         await settle(pilot)
-        assert "sample-dev, 20 rows" in shown(pilot)
+        assert "sample-dev, 20 triplets" in shown(pilot)
         assert "untrained" in text_of(pilot, "#evaluated")
         await pilot.press("n")
         await settle(pilot)

@@ -62,14 +62,40 @@ async def test_mistakes_are_told_at_the_field_and_hold_the_start_back(
 
 
 async def test_unusable_data_is_told_at_its_field(home: Path, tmp_path: Path) -> None:
-    path = tmp_path / "pairs.csv"
-    path.write_text("anchor,positive\na,b\n", encoding="utf-8")
+    path = tmp_path / "anchors.csv"
+    path.write_text("anchor,negative\na,b\n", encoding="utf-8")
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         await fill(pilot, "#data-train", str(path))
-        assert "lacks the column negative" in text_of(pilot, "#data-train-complaint")
-        assert "lacks the column negative" in text_of(pilot, "#preview-rows")
+        assert "lacks the column positive" in text_of(pilot, "#data-train-complaint")
+        assert "lacks the column positive" in text_of(pilot, "#preview-rows")
         assert start_button(pilot).disabled
+
+
+async def test_pairs_and_several_negatives_are_shown_as_what_they_are(
+    home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"query": "a", "positive": "b", "id": 7}\n' * 99, encoding="utf-8")
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await fill(pilot, "#data-train", str(path))
+        title = " ".join(text_of(pilot, "#preview-title").split())
+        assert "99 rows, query is the anchor, its other columns are not taken (id)" in title
+        assert "each anchor's are the positives of the others" in title
+        assert text_of(pilot, "#preview-rows").split("\n")[:3] == ["anchor   a", "positive b", ""]
+        assert "steps of 32 pairs" in text_of(pilot, "#cost")
+        row = '{"anchor": "a", "positive": "b", "neg": ["c", "d", "e"]}\n'
+        more = tmp_path / "more.jsonl"
+        more.write_text(row * 99 + '{"anchor": "f", "positive": "b", "neg": ["g"]}\n')
+        await fill(pilot, "#data-train", str(more))
+        title = " ".join(text_of(pilot, "#preview-title").split())
+        assert "99 rows, neg is the negative, rows with fewer than 3 negatives are left" in title
+        assert text_of(pilot, "#preview-rows").split("\n")[:5] == [
+            *("anchor   a", "positive b", "negative c"),
+            *("         and 2 more negatives", ""),
+        ]
+        assert "steps of 32 rows of 3 negatives" in text_of(pilot, "#cost")
 
 
 async def test_control_characters_and_markup_of_data_are_shown_as_text(
@@ -326,7 +352,7 @@ async def test_a_complaint_of_the_data_goes_with_its_cause(home: Path, tmp_path:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await fill(pilot, "#data-train", str(path))
         await fill(pilot, "#data-train_rows", "1")
-        assert "has no triplets" in text_of(pilot, "#data-train-complaint")
+        assert "has no rows for train" in text_of(pilot, "#data-train-complaint")
         assert start_button(pilot).disabled
         await fill(pilot, "#data-train_rows", "")
         assert not text_of(pilot, "#data-train-complaint")
