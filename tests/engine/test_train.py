@@ -264,10 +264,10 @@ def test_a_mistake_in_the_data_costs_no_import_and_leaves_no_name_taken(
     recipe = small_recipe(tmp_path / "data")
     dev = tmp_path / "data" / "dev.jsonl"
     good = dev.read_text()
-    dev.write_text('{"anchor": "a", "positive": "b"}\n' + good)
+    dev.write_text('{"anchor": "a", "negative": "b"}\n' + good)
     failed = run_stplay(*recipe, "--name=mine", "--json")
     assert failed.returncode == 2
-    assert "lacks the column negative; it has anchor, positive." in failed.stderr
+    assert "lacks the column positive; it has anchor, negative." in failed.stderr
     assert "reading data-dev" in failed.stdout
     assert "importing" not in failed.stdout
     assert not (home / "runs" / "mine").exists()

@@ -280,13 +280,14 @@ class PackedTrainer(CountingTrainer):
                 self.loss.of_columns([column[batch] for column in columns])
                 for batch in _batches(dataloader)
             ]
-        # To the library each batch counts as a full one and the last as what such would leave,
-        # though batches without duplicates may be smaller.
-        weights = torch.full((len(losses),), size, device=self.args.device)
-        weights[-1] = rows % size or size
-        loss = (torch.stack(losses) * weights).sum() / weights.sum()
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
-        metrics[f"{metric_key_prefix}_loss"] = loss.item()
+        if losses:  # none, where nothing but the start is evaluated
+            # To the library each batch counts as a full one and the last as what such would leave,
+            # though batches without duplicates may be smaller.
+            weights = torch.full((len(losses),), size, device=self.args.device)
+            weights[-1] = rows % size or size
+            loss = (torch.stack(losses) * weights).sum() / weights.sum()
+            metrics[f"{metric_key_prefix}_loss"] = loss.item()
         return EvalLoopOutput(np.empty(0), None, metrics, rows)
 
     def _load_from_checkpoint(self, checkpoint_path: str) -> None:
