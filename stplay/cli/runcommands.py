@@ -9,6 +9,7 @@ from stplay.cli import output
 from stplay.cli.grammar import AddCommand
 from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED, WRONG_INPUT
+from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.jobs.interrupts import Interrupts
@@ -22,6 +23,7 @@ def add_to(add: AddCommand) -> None:
     train_.add_argument("--name", help="the run's name; the next free number where left out")
     train_.add_argument("--detach", action="store_true", help="start it and come back at once")
     train_.add_argument("--json", action="store_true", help="print the events, one a line")
+    _take_torchrun(train_)
 
     plan_ = add("plan", plan, "Measure what a recipe takes here: what fits, and how fast it is.")
     _take_recipe(plan_)
@@ -42,6 +44,7 @@ def add_to(add: AddCommand) -> None:
         action="store_true",
         help="also where another machine, which is not heard of, may still work on it",
     )
+    _take_torchrun(resume_)
 
 
 def _take_recipe(command: argparse.ArgumentParser) -> None:
@@ -56,6 +59,21 @@ def _take_recipe(command: argparse.ArgumentParser) -> None:
         dest="overrides",
         help="override a field of the recipe, such as training.num_train_epochs=2",
     )
+
+
+def _take_torchrun(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--nproc-per-node",
+        type=_processes,
+        metavar="N|gpu",
+        help="train in so many processes, each on a GPU of its own, or on as many as there are",
+    )
+
+
+def _processes(text: str) -> str:
+    if text == "gpu" or (text.isdecimal() and int(text) > 0):
+        return text
+    raise argparse.ArgumentTypeError(f"{printable(text)!r} is neither a number above 0 nor gpu")
 
 
 def train(options: argparse.Namespace) -> int:
@@ -121,6 +139,8 @@ def resume(options: argparse.Namespace) -> int:
 
 
 def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> int:
+    from stplay.runs.torchrun import Torchrun
+
     told = False
 
     def stop_asked() -> bool:
@@ -130,6 +150,8 @@ def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> in
             output.remark("stplay: Stopping; the training is only about to begin.")
         return told
 
+    if options.nproc_per_node is not None:
+        run.torchrun = Torchrun(options.nproc_per_node)
     follower = run.launch(stop_asked)
     interrupts.let_hang_up()
     detached = options.detach and not interrupts.count

@@ -32,6 +32,7 @@ from stplay.runs.traininglog import (
     HEADINGS,
     TRAINING_STAGE,
     TrainingLog,
+    device_words,
     engine_words,
     shrunk_words,
     started_epoch_words,
@@ -127,7 +128,7 @@ class PlainView:
                 engine = f", {words}" if (words := engine_words(event.engine)) else ""
                 epoch = f", {words}" if (words := started_epoch_words(event)) else ""
                 return (
-                    f"started: {printable(event.device)}, {printable(event.precision)}, {data}"
+                    f"started: {device_words(event)}, {printable(event.precision)}, {data}"
                     f"{count(event.rows.get('train'))} triplets, {count(event.total_steps)} steps"
                     f"{epoch}{engine}"
                 )
@@ -215,7 +216,7 @@ class TerminalView:
         parts: list[RenderableType] = [self._head(log)]
         if log.started:
             started = log.started
-            facts = [printable(started.device), printable(started.precision)]
+            facts = [device_words(started), printable(started.precision)]
             if log.train and log.train.samples_per_second:
                 facts.append(f"{count(log.train.samples_per_second)} samples/s")
             if log.system:

@@ -13,12 +13,13 @@ import msgspec
 from stplay import home
 from stplay.errors import UserError
 from stplay.exitcodes import WRONG_INPUT
-from stplay.jobs import folders
+from stplay.jobs import folders, process
 from stplay.jobs.events import RunFinished, RunResumed, RunStarted
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.jobs.worklog import Status
-from stplay.runs import recipe
+from stplay.runs import recipe, torchrun
 from stplay.runs.recipe import Recipe
+from stplay.runs.torchrun import Torchrun
 from stplay.runs.traininglog import TrainingLog, run_words
 from stplay.text import printable
 
@@ -48,7 +49,10 @@ class RunSummary(msgspec.Struct):
 
 
 class Run(Job[TrainingLog]):
-    """One run: a folder with its recipe, event log, worker log, checkpoints and model."""
+    """One run: a folder with its recipe, event log, worker log, checkpoints and model.
+
+    It is started as ``torchrun`` tells or, where that is ``None``, in as many processes as before.
+    """
 
     module = "stplay.engine.train"
     log_type = TrainingLog
@@ -57,6 +61,7 @@ class Run(Job[TrainingLog]):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.recipe_path = folder / "recipe.toml"
+        self.torchrun: Torchrun | None = None
 
     @classmethod
     def create(cls, recipe_: Recipe, name: str | None, stem: str) -> Run:
@@ -164,6 +169,19 @@ class Run(Job[TrainingLog]):
         if log.started is None:
             return "Stopping; there is no step to save yet."
         return "Finishing the step and saving a checkpoint."
+
+    def start_process(self, log: TrainingLog) -> process.Process:
+        """Start the training process, or the launcher of several.
+
+        Raises:
+            UserError: the system starts none.
+        """
+        before = log.started.processes if log.started else 1
+        wanted = self.torchrun or Torchrun(nproc_per_node=str(before))
+        if not wanted.is_needed:
+            return super().start_process(log)
+        arguments = (str(self.folder), *wanted.arguments)
+        return process.start(torchrun.MODULE, *arguments, log=self.worker_log_path)
 
     def model_folder(self) -> Path:
         """The folder of the final model.

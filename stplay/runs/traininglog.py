@@ -21,7 +21,7 @@ from stplay.jobs.events import (
     TrainLogged,
 )
 from stplay.jobs.worklog import Status, WorkLog, status_words
-from stplay.text import count, decimals
+from stplay.text import count, decimals, printable
 
 HEADINGS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
 TRAINING_STAGE = "training"
@@ -43,6 +43,14 @@ def engine_words(engine: Engine | None) -> str:
     if engine.vocabulary_rows is not None:
         words += f", {count(engine.vocabulary_rows)} rows of the vocabulary"
     return words
+
+
+def device_words(started: RunStarted) -> str:
+    """What a run is computed on, as people read it, and in how many processes."""
+    if started.processes == 1:
+        return printable(started.device)
+    machines = f" on {count(started.machines)} machines" if started.machines > 1 else ""
+    return f"{count(started.processes)} processes{machines}, {printable(started.device)}"
 
 
 def shrunk_words(shrunk: PackingShrunk) -> str:

@@ -109,7 +109,7 @@ class TripletEvaluator(evaluation.TripletEvaluator):
         model = self.encoder.model
         if self.encoder.truncate_dim is None and not any(model.prompts.values()):
             return self._embeddings
-        whole = SentenceEncoder(model)
+        whole = SentenceEncoder(model, ranks=self.encoder.ranks)
         whole.truncate_dim = None
         sentences = [sentence for column in self._columns for sentence in column]
         prepared = whole.prepare(sentences, prompted=False)

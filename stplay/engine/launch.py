@@ -1,0 +1,105 @@
+"""The launcher of a training in several processes: torchrun, with a last word of its own.
+
+``python -m stplay.engine.launch RUN_FOLDER OPTIONS`` takes the options of ``torchrun`` and starts
+``python -m stplay.engine.train`` as often as they say.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+from stplay.engine.worker.lastword import print_error
+from stplay.engine.worker.place import LAUNCHER
+from stplay.engine.worker.rankwords import last_word_of_all, taken_words
+from stplay.engine.worker.soleworker import as_sole_worker
+from stplay.engine.worker.stopsignal import Stopped, StopSignal
+from stplay.engine.worker.work import worker_started
+from stplay.exitcodes import FAILED
+from stplay.jobs.eventlog import EventWriter
+from stplay.jobs.events import Noted, RunFinished, StageProgressed
+from stplay.runs.run import Run
+from stplay.text import printable
+
+
+class PassedOn(StopSignal):
+    """Passes what asks to stop on to the processes that train; where there are none, stops."""
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        training = psutil.Process().children()
+        for each in training:
+            with suppress(psutil.Error):
+                each.send_signal(number)
+        self.deferred = bool(training)
+        super()._receive(number, frame)
+
+
+def main() -> int:
+    """Launch the run of the command line."""
+    run = Run(Path(sys.argv[1]))
+    return as_sole_worker(run, lambda: launch(run, sys.argv[2:]))
+
+
+def launch(run: Run, options: list[str]) -> int:
+    """Start the processes that train ``run`` by torchrun's ``options``; returns the exit code."""
+    taken_words(run.folder)  # of a launcher that was killed
+    stop, events = PassedOn(), EventWriter(run.events_path)
+    events.write(worker_started())
+    events.write(StageProgressed(stage="starting the processes"))
+    finished = _finished(run, options, stop)
+    if stop.warning and finished.outcome == "stopped":
+        events.write(Noted(level="info", text=f"Stopped by {stop.warning}."))
+    events.write(finished)
+    return finished.exit_code
+
+
+def _finished(run: Run, options: list[str], stop: StopSignal) -> RunFinished:
+    codes: dict[int, int] = {}
+    try:
+        codes = _launch(run, options, stop)
+    except Stopped:
+        pass
+    except BaseException as error:  # of torchrun itself
+        print_error(error)
+        told = (str(error) or type(error).__name__).splitlines()[0]
+        failure = f"torchrun could not start the processes: {printable(told)}"
+        return RunFinished(outcome="failed", exit_code=FAILED, error=failure)
+    finally:
+        stop.deferred = True
+    words = taken_words(run.folder)
+    return last_word_of_all(words, codes, run.advice, was_asked=stop.requested)
+
+
+def _launch(run: Run, options: list[str], stop: StopSignal) -> dict[int, int]:
+    """The exit codes of those processes that failed, by their ranks.
+
+    Raises:
+        Stopped: a stop was asked for before they were there.
+    """
+    from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    command = [sys.executable, "-m", "stplay.engine.train", str(run.folder)]
+    arguments = torchrun.parse_args([*options, "--no-python", *command])
+    # What asks to stop is ours to pass on: torchrun would kill them half a minute later.
+    arguments.signals_to_handle = "SIGQUIT"
+    os.environ[LAUNCHER] = str(os.getpid())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    processes = torchrun.determine_local_world_size(arguments.nproc_per_node)
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (cores or 1) // processes)))
+    stop.deferred = False
+    stop.check()
+    try:
+        torchrun.run(arguments)
+    except ChildFailedError as error:
+        return {rank: failure.exitcode for rank, failure in error.failures.items()}
+    return {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

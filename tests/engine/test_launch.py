@@ -1,0 +1,126 @@
+"""The real command in several processes: the steps of one, a stop, a resume, and those that die."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import run_stplay
+from livingprocesses import living
+from runner import events_of, logged, small_recipe, start, wait_for, wait_until_over
+
+from stplay.jobs.events import CheckpointSaved, RunFinished, RunResumed, RunStarted, WorkerStarted
+from stplay.runs.run import Run
+
+TOLERANCE = 1e-4
+ENDLESS = {"training__max_steps": "100000", "evaluation__eval_strategy": "no"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(home: Path) -> Iterator[None]:
+    """What a test that failed has left at work is ended."""
+    yield
+    for process in living(str(home)):
+        process.kill()
+
+
+def ranks_of(run: Run) -> list[psutil.Process]:
+    """The processes that train, by their ranks."""
+    worker = run.read_log().worker
+    assert worker is not None
+    found = living("stplay.engine.train", str(run.folder))
+    assert all(each.ppid() == worker.pid for each in found)
+    return sorted(found, key=lambda each: int(each.environ()["RANK"]))
+
+
+def last(run: Run) -> RunFinished:
+    finished = events_of(run)[-1]
+    assert isinstance(finished, RunFinished)
+    return finished
+
+
+def assert_nothing_at_work(run: Run) -> None:
+    """What has said its last word is on its way out, or already gone."""
+    _, alive = psutil.wait_procs(living(str(run.folder)), timeout=60)
+    assert alive == []
+
+
+def assert_same_figures(run: Run, other: Run) -> None:
+    rows, others = run.read_log().table(), other.read_log().table()
+    assert [row.step for row in rows] == [row.step for row in others]
+    for row, its in zip(rows, others, strict=True):
+        assert row.training_loss == pytest.approx(its.training_loss, abs=TOLERANCE)
+        assert row.loss == pytest.approx(its.loss, abs=TOLERANCE)
+
+
+def test_the_steps_of_one_process_also_through_a_stop_and_a_resume_with_more(
+    home: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(
+        tmp_path / "data",
+        model__dropout="0",
+        training__max_steps="48",
+        training__learning_rate="1e-4",
+        evaluation__eval_on_start="true",
+    )
+    assert run_stplay(*recipe, "--name=one").returncode == 0
+    run = start([*recipe, "--nproc-per-node=2"], "two")
+    wait_for(run, logged(4))
+    stopped = run_stplay("stop", "two")
+    assert stopped.returncode == 0, stopped.stderr
+    assert last(run).outcome == "stopped"
+    assert_nothing_at_work(run)
+    saved = [event.step for event in events_of(run) if isinstance(event, CheckpointSaved)]
+    assert saved[-1] < 48, "it was stopped too late"
+    assert (run.folder / "checkpoints" / f"checkpoint-{saved[-1]}" / "optimizer.pt").is_file()
+
+    resumed = run_stplay("resume", "two", "--nproc-per-node=3")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "3 processes, CPU" in resumed.stdout
+    started = [event for event in events_of(run) if isinstance(event, RunStarted)]
+    assert [each.processes for each in started] == [2, 3]
+    assert any(isinstance(event, RunResumed) for event in events_of(run))
+    assert_same_figures(run, Run.find("one"))
+    assert not (run.folder / "ranks").exists()
+    assert (run.folder / "model" / "model.safetensors").is_file()
+
+
+def test_a_process_that_dies_ends_the_run_and_so_does_the_launcher(
+    home: Path, tmp_path: Path
+) -> None:
+    run = start([*small_recipe(tmp_path / "data", **ENDLESS), "--nproc-per-node=2"], "mine")
+    wait_for(run, logged(8))
+    _, second = ranks_of(run)
+    second.kill()
+    wait_until_over(run)
+    finished = last(run)
+    assert finished.outcome == "failed"
+    assert "Process 1 of the training was killed" in (finished.error or "")
+    assert "stplay resume mine" in (finished.error or "")
+    assert_nothing_at_work(run)
+
+    assert run_stplay("resume", "mine", "--detach").returncode == 0
+    wait_for(run, lambda event: isinstance(event, RunResumed))
+    assert len(ranks_of(run)) == 2, "as many as before"
+    worker = next(each for each in reversed(events_of(run)) if isinstance(each, WorkerStarted))
+    psutil.Process(worker.pid).send_signal(signal.SIGKILL)
+    assert_nothing_at_work(run)
+    assert run.read_log().status == "failed"
+
+
+def test_what_cannot_be_trained_in_several_processes_is_told_once(
+    home: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(tmp_path / "data", training__engine="stock")
+    refused = run_stplay(*recipe, "--nproc-per-node=2", "--name=mine")
+    assert refused.returncode == 2
+    told = [line for line in refused.stderr.splitlines() if line]
+    assert len(told) == 1
+    assert "trains in one process; leave --nproc-per-node out." in told[0]
+    assert "Process" not in told[0]
+    assert not (home / "data" / "runs" / "mine").exists()
+    for wrong in ("0", "-1", "all", "two"):
+        assert run_stplay(*recipe, f"--nproc-per-node={wrong}").returncode == 2
