@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from stplay.cli import output
+from stplay.cli import machines, output
 from stplay.cli.grammar import AddCommand
 from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED, WRONG_INPUT
-from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.jobs.interrupts import Interrupts
@@ -23,7 +22,7 @@ def add_to(add: AddCommand) -> None:
     train_.add_argument("--name", help="the run's name; the next free number where left out")
     train_.add_argument("--detach", action="store_true", help="start it and come back at once")
     train_.add_argument("--json", action="store_true", help="print the events, one a line")
-    _take_torchrun(train_)
+    machines.add_to(train_)
 
     plan_ = add("plan", plan, "Measure what a recipe takes here: what fits, and how fast it is.")
     _take_recipe(plan_)
@@ -44,7 +43,7 @@ def add_to(add: AddCommand) -> None:
         action="store_true",
         help="also where another machine, which is not heard of, may still work on it",
     )
-    _take_torchrun(resume_)
+    machines.add_to(resume_)
 
 
 def _take_recipe(command: argparse.ArgumentParser) -> None:
@@ -61,21 +60,6 @@ def _take_recipe(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _take_torchrun(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--nproc-per-node",
-        type=_processes,
-        metavar="N|gpu",
-        help="train in so many processes, each on a GPU of its own, or on as many as there are",
-    )
-
-
-def _processes(text: str) -> str:
-    if text == "gpu" or (text.isdecimal() and int(text) > 0):
-        return text
-    raise argparse.ArgumentTypeError(f"{printable(text)!r} is neither a number above 0 nor gpu")
-
-
 def train(options: argparse.Namespace) -> int:
     """Make a run of a recipe, start it, and follow it."""
     from stplay.jobs.interrupts import Interrupts
@@ -85,9 +69,13 @@ def train(options: argparse.Namespace) -> int:
     from stplay.runs import recipe
     from stplay.runs.run import Run
 
+    torchrun = machines.torchrun_of(options)
+    if torchrun and torchrun.node_rank:
+        return machines.take_part(options.name, torchrun, interrupts)
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
     run = Run.create(chosen, options.name, recipe.stem(options.recipe))
+    run.torchrun = torchrun
     try:
         exit_code = _launch(run, options, interrupts)
         if exit_code == WRONG_INPUT:
@@ -129,8 +117,12 @@ def resume(options: argparse.Namespace) -> int:
     from stplay.jobs.job import LaunchStoppedError
     from stplay.runs.run import Run
 
+    torchrun = machines.torchrun_of(options)
+    if torchrun and torchrun.node_rank:
+        return machines.take_part(options.run, torchrun, interrupts)
     run = Run.find(options.run)
     run.check_resumable(options.force)
+    run.torchrun = torchrun
     try:
         return _launch(run, options, interrupts)
     except LaunchStoppedError:
@@ -139,8 +131,6 @@ def resume(options: argparse.Namespace) -> int:
 
 
 def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> int:
-    from stplay.runs.torchrun import Torchrun
-
     told = False
 
     def stop_asked() -> bool:
@@ -150,8 +140,6 @@ def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> in
             output.remark("stplay: Stopping; the training is only about to begin.")
         return told
 
-    if options.nproc_per_node is not None:
-        run.torchrun = Torchrun(options.nproc_per_node)
     follower = run.launch(stop_asked)
     interrupts.let_hang_up()
     detached = options.detach and not interrupts.count

@@ -1,12 +1,14 @@
 """The launcher of a training in several processes: torchrun, with a last word of its own.
 
 ``python -m stplay.engine.launch RUN_FOLDER OPTIONS`` takes the options of ``torchrun`` and starts
-``python -m stplay.engine.train`` as often as they say.
+``python -m stplay.engine.train`` as often as they say. Of several machines, the launcher of the
+first owns the lock and the log of the run.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,15 +22,23 @@ from stplay.engine.worker.rankwords import last_word_of_all, taken_words
 from stplay.engine.worker.soleworker import as_sole_worker
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
 from stplay.engine.worker.work import worker_started
-from stplay.exitcodes import FAILED
+from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED
+from stplay.jobs import interrupts
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import Noted, RunFinished, StageProgressed
 from stplay.runs.run import Run
 from stplay.text import printable
 
+FIRST = "--node-rank=0"
+
 
 class PassedOn(StopSignal):
     """Passes what asks to stop on to the processes that train; where there are none, stops."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for number in interrupts.numbers((interrupts.HANG_UP,)):  # what is ignored is inherited
+            signal.signal(number, lambda number, frame: None)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         training = psutil.Process().children()
@@ -41,8 +51,18 @@ class PassedOn(StopSignal):
 
 def main() -> int:
     """Launch the run of the command line."""
-    run = Run(Path(sys.argv[1]))
-    return as_sole_worker(run, lambda: launch(run, sys.argv[2:]))
+    run, options = Run(Path(sys.argv[1])), sys.argv[2:]
+    if any(option.startswith("--node-rank=") and option != FIRST for option in options):
+        return take_part(run, options)
+    return as_sole_worker(run, lambda: launch(run, options))
+
+
+def take_part(run: Run, options: list[str]) -> int:
+    """Start the processes of a machine that is not the first; returns the exit code."""
+    try:
+        return FAILED if _launch(run, options, PassedOn()) else FINISHED
+    except Stopped:
+        return INTERRUPTED
 
 
 def launch(run: Run, options: list[str]) -> int:

@@ -17,12 +17,12 @@ from stplay.engine.worker.lastword import Advice
 from stplay.engine.worker.launcherwatch import end_with_launcher
 from stplay.engine.worker.place import Place
 from stplay.engine.worker.ranks import ALONE, Ranks
-from stplay.engine.worker.rankwords import RankEvents
+from stplay.engine.worker.rankwords import RankEvents, is_final, last_word_of_all, words_of
 from stplay.engine.worker.soleworker import as_sole_worker
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import StopSignal
 from stplay.engine.worker.work import perform
-from stplay.exitcodes import FINISHED
+from stplay.exitcodes import FAILED, FINISHED
 from stplay.jobs import folders, manifest
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import RunResumed
@@ -44,8 +44,14 @@ def main() -> int:
     if place.launcher is None:
         return as_sole_worker(run, lambda: work(run, EventWriter(run.events_path), ALONE))
     end_with_launcher(place.launcher)
-    ranks = Ranks(place)
-    exit_code = work(run, RankEvents(run.folder, place), ranks)
+    ranks, events = Ranks(place), RankEvents(run.folder, place)
+    if place.restarts:
+        before = words_of(run.folder, place.restarts - 1)
+        if is_final(before):
+            return FAILED
+        again = f"all processes were started again ({place.restarts})."
+        note(events, last_word_of_all(before, {}, again, was_asked=False).error or again)
+    exit_code = work(run, events, ranks)
     # Else torchrun would take it for a failure, also of those that stopped together.
     return FINISHED if ranks.parted else exit_code
 

@@ -174,13 +174,20 @@ class Run(Job[TrainingLog]):
         """Start the training process, or the launcher of several.
 
         Raises:
-            UserError: the system starts none.
+            UserError: the system starts none, or the run was on several machines before.
         """
-        before = log.started.processes if log.started else 1
-        wanted = self.torchrun or Torchrun(nproc_per_node=str(before))
+        started, wanted = log.started, self.torchrun
+        if wanted is None and started is not None and started.machines > 1:
+            raise UserError(
+                f"The run {self.id} trained in {started.processes} processes on {started.machines} "
+                f"machines; say how it goes on, such as with stplay resume {self.id} "
+                "--nproc-per-node 1, or as it was started."
+            )
+        if wanted is None:
+            wanted = Torchrun(nproc_per_node=str(started.processes if started else 1))
         if not wanted.is_needed:
             return super().start_process(log)
-        arguments = (str(self.folder), *wanted.arguments)
+        arguments = (str(self.folder), *wanted.arguments(self.id))
         return process.start(torchrun.MODULE, *arguments, log=self.worker_log_path)
 
     def model_folder(self) -> Path:

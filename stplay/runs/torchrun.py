@@ -1,4 +1,4 @@
-"""How many processes train together, in torchrun's words."""
+"""How many processes train together, on how many machines, in torchrun's words."""
 
 from __future__ import annotations
 
@@ -10,17 +10,26 @@ MODULE = "stplay.engine.launch"
 class Torchrun(NamedTuple):
     """The options of ``torchrun`` that a training is started with, by their names there.
 
-    ``nproc_per_node`` is a number or ``gpu``, as many as there are GPUs.
+    ``nproc_per_node`` is a number or ``gpu``, as many as a machine has GPUs. Of ``nnodes``
+    machines, which meet at ``rdzv_endpoint`` (host:port), the one of ``node_rank`` 0 makes the run
+    and tells of it. Where a process fails, all are started again, at most ``max_restarts`` times.
     """
 
     nproc_per_node: str = "1"
+    nnodes: int = 1
+    node_rank: int = 0
+    rdzv_endpoint: str | None = None
+    max_restarts: int = 0
 
     @property
     def is_needed(self) -> bool:
-        """Whether there is more than one process to start."""
-        return self.nproc_per_node != "1"
+        """Whether anything but one process is to be started."""
+        return (self.nproc_per_node, self.nnodes, self.max_restarts) != ("1", 1, 0)
 
-    @property
-    def arguments(self) -> list[str]:
-        """The options as torchrun takes them."""
-        return ["--standalone", "--local-addr=localhost", "--nproc-per-node", self.nproc_per_node]
+    def arguments(self, run_id: str) -> list[str]:
+        """The options as torchrun takes them, by which the machines of the run meet."""
+        common = ["--nproc-per-node", self.nproc_per_node, "--max-restarts", str(self.max_restarts)]
+        if self.rdzv_endpoint is None:
+            return ["--standalone", "--local-addr=localhost", *common]
+        where = ["--rdzv-backend=c10d", "--rdzv-endpoint", self.rdzv_endpoint, "--rdzv-id", run_id]
+        return ["--nnodes", str(self.nnodes), f"--node-rank={self.node_rank}", *where, *common]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +14,16 @@ import psutil
 import pytest
 from conftest import run_stplay
 from livingprocesses import living
-from runner import events_of, logged, small_recipe, start, wait_for, wait_until_over
+from runner import events_of, logged, saved, small_recipe, start, wait_for, wait_until_over
 
-from stplay.jobs.events import CheckpointSaved, RunFinished, RunResumed, RunStarted, WorkerStarted
+from stplay.jobs.events import (
+    CheckpointSaved,
+    Noted,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    WorkerStarted,
+)
 from stplay.runs.run import Run
 
 TOLERANCE = 1e-4
@@ -73,9 +84,9 @@ def test_the_steps_of_one_process_also_through_a_stop_and_a_resume_with_more(
     assert stopped.returncode == 0, stopped.stderr
     assert last(run).outcome == "stopped"
     assert_nothing_at_work(run)
-    saved = [event.step for event in events_of(run) if isinstance(event, CheckpointSaved)]
-    assert saved[-1] < 48, "it was stopped too late"
-    assert (run.folder / "checkpoints" / f"checkpoint-{saved[-1]}" / "optimizer.pt").is_file()
+    steps = [event.step for event in events_of(run) if isinstance(event, CheckpointSaved)]
+    assert steps[-1] < 48, "it was stopped too late"
+    assert (run.folder / "checkpoints" / f"checkpoint-{steps[-1]}" / "optimizer.pt").is_file()
 
     resumed = run_stplay("resume", "two", "--nproc-per-node=3")
     assert resumed.returncode == 0, resumed.stderr
@@ -124,3 +135,67 @@ def test_what_cannot_be_trained_in_several_processes_is_told_once(
     assert not (home / "data" / "runs" / "mine").exists()
     for wrong in ("0", "-1", "all", "two"):
         assert run_stplay(*recipe, f"--nproc-per-node={wrong}").returncode == 2
+
+
+def test_a_process_that_dies_is_started_again_with_all_others_where_restarts_are_allowed(
+    home: Path, tmp_path: Path
+) -> None:
+    recipe = small_recipe(
+        tmp_path / "data",
+        training__max_steps="90",
+        training__save_steps="30",
+        evaluation__eval_strategy="no",
+        data__test="",
+    )
+    run = start([*recipe, "--nproc-per-node=2", "--max-restarts=1"], "mine")
+    wait_for(run, saved(30))
+    ranks_of(run)[0].kill()
+    wait_until_over(run)
+    events = events_of(run)
+    assert last(run).outcome == "completed"
+    assert next(event.step for event in events if isinstance(event, RunResumed)) >= 30
+    assert sum(isinstance(event, RunFinished) for event in events) == 1
+    (told,) = [event.text for event in events if isinstance(event, Noted)]
+    assert told == (
+        "Process 0 of the training ended without a last word; all processes were started again (1)."
+    )
+
+
+def test_two_machines_train_one_run(home: Path, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        place = f"--rdzv-endpoint=127.0.0.1:{probe.getsockname()[1]}"
+    recipe = small_recipe(tmp_path / "data", training__max_steps="8", data__test="")
+    options = [*recipe, "--name=mine", "--nnodes=2", place]
+    command = [sys.executable, "-m", "stplay", *options]
+    with subprocess.Popen(
+        command, env=os.environ | {"SLURM_NODEID": "1"}, stdout=subprocess.PIPE, text=True
+    ) as other:
+        first = run_stplay(*options, env={"SLURM_NODEID": "0"})
+        said, _ = other.communicate(timeout=240)
+    assert first.returncode == 0, first.stderr
+    assert other.returncode == 0
+    assert said == "run mine: this machine takes part as 1 of 2\n"
+    run = Run.find("mine")
+    started = run.read_log().started
+    assert started is not None
+    assert (started.processes, started.machines) == (2, 2)
+    assert "2 processes on 2 machines, CPU" in first.stdout
+    assert [path.name for path in home.glob("data/runs/*")] == ["mine"]
+
+
+def test_options_that_do_not_go_together_are_told_at_once(home: Path) -> None:
+    place = "--rdzv-endpoint=a:1"
+    for options, told in [
+        (["--nnodes=2"], "Several machines need both --nnodes"),
+        ([place], "Several machines need both --nnodes"),
+        (["--nnodes=2", place, "--node-rank=2"], "--node-rank 2 is none of 2"),
+        (["--nnodes=2", place, "--node-rank=1"], "give the run a --name"),
+    ]:
+        refused = run_stplay("train", "sample", *options)
+        assert refused.returncode == 2
+        assert told in refused.stderr
+    srun = {"SLURM_LOCALID": "1"}
+    refused = run_stplay("train", "sample", "--nnodes=2", place, env=srun)
+    assert "--ntasks-per-node=1" in refused.stderr
+    assert not [*home.glob("data/runs/*")]

@@ -62,7 +62,12 @@ class Ranks:
         os.environ.update(self.place.told)  # torch's own way to be told where the others are
         try:
             with self._hearing():
-                distributed.init_process_group(backend, timeout=MOST_WAITED)
+                store, rank, size = next(distributed.rendezvous("env://", timeout=MOST_WAITED))
+                # Those that were started before have left in it where they were.
+                store = distributed.PrefixStore(f"restart {self.place.restarts}", store)
+                distributed.init_process_group(
+                    backend, store=store, rank=rank, world_size=size, timeout=MOST_WAITED
+                )
         finally:
             for name in self.place.told:
                 del os.environ[name]

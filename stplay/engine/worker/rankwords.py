@@ -11,7 +11,7 @@ import msgspec
 
 from stplay.engine.worker.place import Place
 from stplay.engine.worker.ranks import PeerLostError
-from stplay.exitcodes import FAILED, INTERRUPTED
+from stplay.exitcodes import FAILED, INTERRUPTED, WRONG_INPUT
 from stplay.jobs import process
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import Event, RunFinished, WorkerStarted
@@ -59,17 +59,31 @@ class RankEvents:
     def _leave(self, finished: RunFinished) -> None:
         place = self.place
         word = RankWord(rank=place.rank, size=place.size, host=platform.node(), finished=finished)
-        path = self.folder / FOLDER / f"{place.rank}.json"
-        path.parent.mkdir(exist_ok=True)
+        path = self.folder / FOLDER / f"{place.restarts}" / f"{place.rank}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.encode(word))
 
 
-def taken_words(folder: Path) -> list[RankWord]:
-    """What the processes that trained in ``folder`` have left, by their ranks; it is gone then."""
-    paths = [*(folder / FOLDER).glob("*.json")]
+def words_of(folder: Path, restarts: int) -> list[RankWord]:
+    """What was left by the processes that trained in ``folder`` after so many restarts, by rank."""
+    paths = (folder / FOLDER / f"{restarts}").glob("*.json")
     words = [msgspec.json.decode(path.read_bytes(), type=RankWord) for path in paths]
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
     return sorted(words, key=lambda word: word.rank)
+
+
+def taken_words(folder: Path) -> list[RankWord]:
+    """What was left by those that were started last and left any; it is gone then."""
+    restarts = [int(path.name) for path in (folder / FOLDER).glob("*")]
+    words = words_of(folder, max(restarts)) if restarts else []
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    return words
+
+
+def is_final(words: list[RankWord]) -> bool:
+    """Whether a restart would change nothing: a mistake was told, or all have stopped."""
+    outcomes = [word.finished.outcome for word in words]
+    all_stopped = outcomes == ["stopped"] * words[0].size if words else False
+    return all_stopped or any(word.finished.exit_code == WRONG_INPUT for word in words)
 
 
 def last_word_of_all(
@@ -89,14 +103,16 @@ def last_word_of_all(
         return own[0].finished if is_of_all else _told_of(own[0])
     if was_asked:
         return RunFinished(outcome="stopped", exit_code=INTERRUPTED)
-    silent = sorted(codes.keys() - {word.rank for word in words})
-    if silent:
-        rank = silent[0]
-        error = f"Process {rank} of the training {process.ended_words(codes[rank])}; {advice}"
-        return RunFinished(outcome="failed", exit_code=FAILED, error=error)
-    if faults:
-        return _told_of(faults[0])
-    return words[0].finished
+    size = words[0].size if words else len(codes)
+    silent = sorted({*range(size), *codes} - {word.rank for word in words})
+    if not silent:
+        return _told_of(faults[0]) if faults else words[0].finished
+    rank = next((rank for rank in silent if rank in codes), silent[0])
+    ended = "ended without a last word"
+    if rank in codes:
+        ended = process.ended_words(codes[rank])
+    error = f"Process {rank} of the training {ended}; {advice}"
+    return RunFinished(outcome="failed", exit_code=FAILED, error=error)
 
 
 def _told_of(word: RankWord) -> RunFinished:
