@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from stplay.engine.worker.exchange import Agreement
 
-# So long the others may wait for the first, which alone tokenizes, saves and downloads.
+# So long the others may wait for the first, which alone tokenizes and saves, and so long for what
+# a step exchanges: NCCL notices only then that a machine is gone.
 MOST_WAITED = timedelta(hours=6)
+MOST_WAITED_IN_A_STEP = timedelta(minutes=30)
 
 
 class PeerLostError(Exception):
@@ -38,6 +40,7 @@ class Ranks:
         self.place = place
         self.rank, self.size = self.place.rank, self.place.size
         self.parted = False
+        self._control: Any = None  # the group that carries numbers and words, on CPUs by gloo
         self._used: list[bool] | None = None
         self._agreement: Agreement | None = None
         self._is_stop_agreed = False
@@ -48,7 +51,7 @@ class Ranks:
         return self.rank == 0
 
     def join(self) -> None:
-        """Wait until all are there: NCCL carries what is on GPUs, gloo the rest.
+        """Wait until all are there: NCCL carries what is on GPUs, gloo what is on CPUs.
 
         Raises:
             PeerLostError: they do not come.
@@ -57,17 +60,26 @@ class Ranks:
             return
         import torch
         from torch import distributed
+        from torch.distributed import (
+            PrefixStore,  # pyright: ignore[reportPrivateImportUsage]
+            rendezvous,  # pyright: ignore[reportPrivateImportUsage]
+        )
 
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        backend = "nccl" if torch.cuda.is_available() else "gloo"
         os.environ.update(self.place.told)  # torch's own way to be told where the others are
         try:
             with self._hearing():
-                store, rank, size = next(distributed.rendezvous("env://", timeout=MOST_WAITED))
+                store, rank, size = next(rendezvous("env://", timeout=MOST_WAITED))
                 # Those that were started before have left in it where they were.
-                store = distributed.PrefixStore(f"restart {self.place.restarts}", store)
+                store = PrefixStore(f"restart {self.place.restarts}", store)
                 distributed.init_process_group(
-                    backend, store=store, rank=rank, world_size=size, timeout=MOST_WAITED
+                    backend,
+                    timeout=MOST_WAITED_IN_A_STEP,
+                    world_size=size,
+                    rank=rank,
+                    store=store,
                 )
+                self._control = distributed.new_group(backend="gloo", timeout=MOST_WAITED)
         finally:
             for name in self.place.told:
                 del os.environ[name]
@@ -113,9 +125,9 @@ class Ranks:
         import torch
         from torch import distributed
 
-        numbers = torch.tensor(number)  # on the CPU, where it is gloo that carries it
+        numbers = torch.tensor(number)
         with self._hearing():
-            distributed.all_reduce(numbers, distributed.ReduceOp.MIN)
+            distributed.all_reduce(numbers, distributed.ReduceOp.MIN, self._control)
         return int(numbers)
 
     def any(self, flag: bool) -> bool:
@@ -138,7 +150,7 @@ class Ranks:
 
         found: list[Any] = [None] * self.size
         with self._hearing():
-            distributed.all_gather_object(found, told)
+            distributed.all_gather_object(found, told, self._control)
         return found
 
     def summed(self, numbers: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -154,7 +166,7 @@ class Ranks:
 
         sums = torch.from_numpy(numbers)
         with self._hearing():
-            distributed.all_reduce(sums)
+            distributed.all_reduce(sums, group=self._control)
         return sums.numpy()
 
     def gathered(self, embeddings: Tensor, counts: Sequence[int]) -> Tensor:
