@@ -66,8 +66,8 @@ def torchrun_of(options: argparse.Namespace) -> Torchrun | None:
     from stplay.runs.torchrun import Torchrun
 
     nnodes = options.nnodes or 1
-    given = (options.nproc_per_node, options.nnodes, options.rdzv_endpoint, options.max_restarts)
-    if given == (None, None, None, None):
+    given = ("nproc_per_node", "nnodes", "node_rank", "rdzv_endpoint", "max_restarts")
+    if all(getattr(options, name) is None for name in given):
         return None
     if (nnodes > 1) != (options.rdzv_endpoint is not None):
         raise UserError(

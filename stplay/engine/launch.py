@@ -22,6 +22,7 @@ from stplay.engine.worker.rankwords import last_word_of_all, taken_words
 from stplay.engine.worker.soleworker import as_sole_worker
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
 from stplay.engine.worker.work import worker_started
+from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED
 from stplay.jobs import interrupts
 from stplay.jobs.eventlog import EventWriter
@@ -44,7 +45,7 @@ class PassedOn(StopSignal):
         training = psutil.Process().children()
         for each in training:
             with suppress(psutil.Error):
-                each.send_signal(number)
+                each.terminate()  # which signal it was is told here
         self.deferred = bool(training)
         super()._receive(number, frame)
 
@@ -84,6 +85,8 @@ def _finished(run: Run, options: list[str], stop: StopSignal) -> RunFinished:
         codes = _launch(run, options, stop)
     except Stopped:
         pass
+    except UserError as error:
+        return RunFinished(outcome="failed", exit_code=error.exit_code, error=error.sentence)
     except BaseException as error:  # of torchrun itself
         print_error(error)
         told = (str(error) or type(error).__name__).splitlines()[0]
@@ -99,13 +102,20 @@ def _launch(run: Run, options: list[str], stop: StopSignal) -> dict[int, int]:
     """The exit codes of those processes that failed, by their ranks.
 
     Raises:
+        UserError: there is to be one for each GPU, and torch can use none.
         Stopped: a stop was asked for before they were there.
     """
+    import torch
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     command = [sys.executable, "-m", "stplay.engine.train", str(run.folder)]
     arguments = torchrun.parse_args([*options, "--no-python", *command])
+    if arguments.nproc_per_node == "gpu" and not torch.cuda.is_available():
+        raise UserError(
+            "--nproc-per-node gpu takes as many processes as there are GPUs, and torch can use "
+            "none here; a number trains on the CPU."
+        )
     # What asks to stop is ours to pass on: torchrun would kill them half a minute later.
     arguments.signals_to_handle = "SIGQUIT"
     os.environ[LAUNCHER] = str(os.getpid())

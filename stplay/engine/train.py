@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stplay.engine.worker.device import DeviceWish
+from stplay.engine.worker.device import DeviceWish, kind_of_device
 from stplay.engine.worker.eventsink import EventSink, note
 from stplay.engine.worker.lastword import Advice
 from stplay.engine.worker.launcherwatch import end_with_launcher
+from stplay.engine.worker.libraries import versions
 from stplay.engine.worker.place import Place
 from stplay.engine.worker.ranks import ALONE, Ranks
 from stplay.engine.worker.rankwords import RankEvents, is_final, last_word_of_all, words_of
@@ -135,8 +136,16 @@ def prepare(run: Run, stages: Stages, data: TrainingData, ranks: Ranks) -> Prepa
     base = load_model(recipe.model, data.train, past.checkpoint, stages)
     ranks.join()  # only now: among several, transformers lets the first alone save what is made
     model, parameters = base.model, base.parameters  # of which the fast path leaves some aside
-    facts = {"data": data.fingerprints, "precision": precision, "device": model.device.type}
-    check_same(ranks, facts | {"checkpoint": past.checkpoint and past.checkpoint.name})
+    check_same(
+        ranks,
+        {
+            "version of a library": versions(),
+            "kind of device": kind_of_device(model.device),
+            "precision": precision,
+            "data": data.fingerprints,
+            "checkpoint": past.checkpoint and past.checkpoint.name,
+        },
+    )
     base_fingerprint = past.base_fingerprint(recipe.model, past.base_name(base.name))
     path = training_path(recipe, model, data.splits, precision, stages, past.continued, ranks)
     ranks.spread([*model.parameters(), *model.buffers()])

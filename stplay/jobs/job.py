@@ -200,7 +200,7 @@ class Job(Generic[Log]):
             self.events_path.touch()  # the process is late only from now on
         except OSError as error:
             raise UserError(f"{self.events_path} cannot be written: {error.strerror}.") from None
-        child = self.start_process(log)
+        child = process.start(*self.command(log), log=self.worker_log_path)
         _children[self.folder, child.pid] = child
         reader, begun = self.events(offset), time.monotonic()
         asked = False
@@ -226,13 +226,9 @@ class Job(Generic[Log]):
             time.sleep(0.02)
         return Follower(self, log, offset)
 
-    def start_process(self, log: Log) -> process.Process:
-        """Start the process of a job of which ``log`` is known so far.
-
-        Raises:
-            UserError: the system starts none.
-        """
-        return process.start(self.module, str(self.folder), log=self.worker_log_path)
+    def command(self, log: Log) -> list[str]:
+        """The module that does the work of a job of which ``log`` is known, and its arguments."""
+        return [self.module, str(self.folder)]
 
     def await_exit(self) -> None:
         """Wait, a moment at most, for a process that was started here and is at its end.

@@ -13,7 +13,7 @@ import msgspec
 from stplay import home
 from stplay.errors import UserError
 from stplay.exitcodes import WRONG_INPUT
-from stplay.jobs import folders, process
+from stplay.jobs import folders
 from stplay.jobs.events import RunFinished, RunResumed, RunStarted
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.jobs.worklog import Status
@@ -170,11 +170,11 @@ class Run(Job[TrainingLog]):
             return "Stopping; there is no step to save yet."
         return "Finishing the step and saving a checkpoint."
 
-    def start_process(self, log: TrainingLog) -> process.Process:
-        """Start the training process, or the launcher of several.
+    def command(self, log: TrainingLog) -> list[str]:
+        """The training process, or the launcher of several, and its arguments.
 
         Raises:
-            UserError: the system starts none, or the run was on several machines before.
+            UserError: the run was on several machines before.
         """
         started, wanted = log.started, self.torchrun
         if wanted is None and started is not None and started.machines > 1:
@@ -186,9 +186,8 @@ class Run(Job[TrainingLog]):
         if wanted is None:
             wanted = Torchrun(nproc_per_node=str(started.processes if started else 1))
         if not wanted.is_needed:
-            return super().start_process(log)
-        arguments = (str(self.folder), *wanted.arguments(self.id))
-        return process.start(torchrun.MODULE, *arguments, log=self.worker_log_path)
+            return super().command(log)
+        return [torchrun.MODULE, str(self.folder), *wanted.arguments(self.id)]
 
     def model_folder(self) -> Path:
         """The folder of the final model.

@@ -75,6 +75,7 @@ def test_the_steps_of_one_process_also_through_a_stop_and_a_resume_with_more(
         model__dropout="0",
         training__max_steps="48",
         training__learning_rate="1e-4",
+        training__save_steps="24",
         evaluation__eval_on_start="true",
     )
     assert run_stplay(*recipe, "--name=one").returncode == 0
@@ -133,8 +134,12 @@ def test_what_cannot_be_trained_in_several_processes_is_told_once(
     assert "trains in one process; leave --nproc-per-node out." in told[0]
     assert "Process" not in told[0]
     assert not (home / "data" / "runs" / "mine").exists()
+    nowhere = run_stplay(*recipe, "--nproc-per-node=gpu", "--name=mine")
+    assert nowhere.returncode == 2
+    assert "torch can use none here; a number trains on the CPU." in nowhere.stderr
+    assert not (home / "data" / "runs" / "mine").exists()
     for wrong in ("0", "-1", "all", "two"):
-        assert run_stplay(*recipe, f"--nproc-per-node={wrong}").returncode == 2
+        assert run_stplay("train", "sample", f"--nproc-per-node={wrong}").returncode == 2
 
 
 def test_a_process_that_dies_is_started_again_with_all_others_where_restarts_are_allowed(
@@ -142,18 +147,18 @@ def test_a_process_that_dies_is_started_again_with_all_others_where_restarts_are
 ) -> None:
     recipe = small_recipe(
         tmp_path / "data",
-        training__max_steps="90",
-        training__save_steps="30",
+        training__max_steps="60",
+        training__save_steps="20",
         evaluation__eval_strategy="no",
         data__test="",
     )
     run = start([*recipe, "--nproc-per-node=2", "--max-restarts=1"], "mine")
-    wait_for(run, saved(30))
+    wait_for(run, saved(20))
     ranks_of(run)[0].kill()
     wait_until_over(run)
     events = events_of(run)
     assert last(run).outcome == "completed"
-    assert next(event.step for event in events if isinstance(event, RunResumed)) >= 30
+    assert next(event.step for event in events if isinstance(event, RunResumed)) >= 20
     assert sum(isinstance(event, RunFinished) for event in events) == 1
     (told,) = [event.text for event in events if isinstance(event, Noted)]
     assert told == (
@@ -191,6 +196,7 @@ def test_options_that_do_not_go_together_are_told_at_once(home: Path) -> None:
         ([place], "Several machines need both --nnodes"),
         (["--nnodes=2", place, "--node-rank=2"], "--node-rank 2 is none of 2"),
         (["--nnodes=2", place, "--node-rank=1"], "give the run a --name"),
+        (["--node-rank=1"], "--node-rank 1 is none of 1"),
     ]:
         refused = run_stplay("train", "sample", *options)
         assert refused.returncode == 2

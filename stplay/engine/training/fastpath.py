@@ -177,7 +177,10 @@ class FastPath:
         free = memory.SHARE * memory.available_bytes(model.device)
         if model.device.type == "cpu":
             free /= self.ranks.place.local_size
-        fitting = self.footprint.tokens(free - memory.state_bytes(model))
+        taken = memory.state_bytes(model)
+        if self.ranks.size > 1:
+            taken += taken // 3  # the gradients once more, as they are exchanged
+        fitting = self.footprint.tokens(free - taken)
         self.fitting_tokens = self.ranks.least(max(fitting, self.longest))
         most_tokens = self.fitting_tokens
         if recipe.loss.mini_batch_size is not None:

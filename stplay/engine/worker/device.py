@@ -205,6 +205,15 @@ def device_name(device: torch.device) -> str:
     return device.type.upper()
 
 
+def kind_of_device(device: torch.device) -> str:
+    """What computes alike: the kind of ``device`` and, of CUDA's, its capability."""
+    import torch
+
+    if device.type != "cuda":
+        return device.type
+    return f"{device.type} {torch.cuda.get_device_capability(device)}"
+
+
 def gpu_label() -> str:
     """Which of several GPUs is the one that the libraries were shown, in brackets, or nothing."""
     driver = nvidia_driver()

@@ -41,7 +41,7 @@ class Ranks:
         self.rank, self.size = self.place.rank, self.place.size
         self.parted = False
         self._control: Any = None  # the group that carries numbers and words, on CPUs by gloo
-        self._used: list[bool] | None = None
+        self._used: list[Any] | None = None
         self._agreement: Agreement | None = None
         self._is_stop_agreed = False
 
@@ -209,6 +209,7 @@ class Ranks:
         """
         if self.size == 1:
             return
+        import numpy as np
         import torch
         from torch import distributed
 
@@ -216,7 +217,8 @@ class Ranks:
 
         trained = [each for each in parameters if each.requires_grad]
         if self._used is None:
-            self._used = [self.any(each.grad is not None) for each in trained]
+            own = np.array([each.grad is not None for each in trained], np.float32)
+            self._used = [*(self.summed(own) > 0)]
         trained = [each for each, used in zip(trained, self._used, strict=True) if used]
         for parameter in trained:
             if parameter.grad is None:  # it had no sentence of this step
