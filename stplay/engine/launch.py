@@ -17,7 +17,7 @@ from types import FrameType
 import psutil
 
 from stplay.engine.worker.lastword import print_error
-from stplay.engine.worker.place import LAUNCHER
+from stplay.engine.worker.place import LAUNCHER, STOPPING
 from stplay.engine.worker.rankwords import last_word_of_all, taken_words
 from stplay.engine.worker.soleworker import as_sole_worker
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
@@ -42,6 +42,7 @@ class PassedOn(StopSignal):
             signal.signal(number, lambda number, frame: None)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        os.environ[STOPPING] = "1"  # for those that torchrun may yet start again
         training = psutil.Process().children()
         for each in training:
             with suppress(psutil.Error):

@@ -48,7 +48,7 @@ def main() -> int:
     ranks, events = Ranks(place), RankEvents(run.folder, place)
     if place.restarts:
         before = words_of(run.folder, place.restarts - 1)
-        if is_final(before):
+        if place.is_stopping or is_final(before):
             return FAILED
         again = f"all processes were started again ({place.restarts})."
         note(events, last_word_of_all(before, {}, again, was_asked=False).error or again)

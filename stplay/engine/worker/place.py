@@ -10,6 +10,7 @@ from typing import NamedTuple
 from stplay.jobs.process import take_launchers_own
 
 LAUNCHER = "STPLAY_LAUNCHER"  # tells a process the id of the one that has started it by torchrun
+STOPPING = "STPLAY_STOPPING"  # and that this one was asked to stop
 
 
 class Place(NamedTuple):
@@ -17,7 +18,8 @@ class Place(NamedTuple):
 
     Of the ``local_size`` on its machine, one of ``machines``, it is the one at ``local_rank``.
     ``launcher`` is the process that has started it, ``None`` where it is alone, and ``restarts``
-    tells how often all of them were started again. ``told`` are torchrun's variables.
+    tells how often all of them were started again, ``is_stopping`` that they should not have been.
+    ``told`` are torchrun's variables.
     """
 
     rank: int = 0
@@ -27,6 +29,7 @@ class Place(NamedTuple):
     machines: int = 1
     restarts: int = 0
     launcher: int | None = None
+    is_stopping: bool = False
     told: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
@@ -35,7 +38,7 @@ class Place(NamedTuple):
 
         accelerate would read them there, wrap the model for itself and split each batch once more.
         """
-        launcher = os.environ.pop(LAUNCHER, None)
+        launcher, stopping = (os.environ.pop(name, None) for name in (LAUNCHER, STOPPING))
         told = take_launchers_own(os.environ)
         if launcher is None:
             return cls()
@@ -47,6 +50,7 @@ class Place(NamedTuple):
             machines=int(told["GROUP_WORLD_SIZE"]),
             restarts=int(told["TORCHELASTIC_RESTART_COUNT"]),
             launcher=int(launcher),
+            is_stopping=stopping is not None,
             told=told,
         )
 

@@ -61,7 +61,9 @@ class RankEvents:
         word = RankWord(rank=place.rank, size=place.size, host=platform.node(), finished=finished)
         path = self.folder / FOLDER / f"{place.restarts}" / f"{place.rank}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.encode(word))
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(msgspec.json.encode(word))
+        partial.replace(path)  # whole, or not there
 
 
 def words_of(folder: Path, restarts: int) -> list[RankWord]:
@@ -101,10 +103,10 @@ def last_word_of_all(
         errors = [word.finished.error for word in own]
         is_of_all = len(own) == own[0].size and len({*errors}) == 1
         return own[0].finished if is_of_all else _told_of(own[0])
-    if was_asked:
-        return RunFinished(outcome="stopped", exit_code=INTERRUPTED)
-    size = words[0].size if words else len(codes)
+    size = words[0].size if words else max(1, len(codes))
     silent = sorted({*range(size), *codes} - {word.rank for word in words})
+    if was_asked and (silent or words[0].finished.outcome != "completed"):
+        return RunFinished(outcome="stopped", exit_code=INTERRUPTED)
     if not silent:
         return _told_of(faults[0]) if faults else words[0].finished
     rank = next((rank for rank in silent if rank in codes), silent[0])

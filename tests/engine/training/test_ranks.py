@@ -16,6 +16,7 @@ from smallmodels import small_model
 from torch import Tensor, nn
 
 from stplay.engine.training.sameness import check_same
+from stplay.engine.worker.place import Place
 from stplay.engine.worker.ranks import ALONE, Ranks
 from stplay.errors import UserError
 
@@ -75,17 +76,36 @@ def test_losses_and_weights_are_those_of_one_process(data: Data, case: str, size
                 np.testing.assert_allclose(weight, weights[name], rtol=0, atol=1e-4, err_msg=name)
 
 
-def test_with_dropout_all_processes_keep_the_same_weights_and_draw_their_own_numbers(
-    data: Data,
-) -> None:
-    def work(ranks: Ranks) -> tuple[Trained, Tensor]:
-        return data.train(ranks, dropout=0.3), torch.rand(3)
+def test_with_dropout_all_processes_keep_the_same_weights(data: Data) -> None:
+    def work(ranks: Ranks) -> tuple[Trained, list[int]]:
+        seeded: list[int] = []
+        own = ranks.seed
 
-    ((losses, weights, _), drawn), ((_, others, _), others_drawn) = in_ranks(2, data.folder, work)
+        def tell(seed: int, step: int) -> None:
+            seeded.append(step)
+            own(seed, step)
+
+        ranks.seed = tell
+        return data.train(ranks, dropout=0.3, gradient_accumulation_steps=2), seeded
+
+    ((losses, weights, _), seeded), ((_, others, _), _) = in_ranks(2, data.folder, work)
     assert all(torch.equal(weights[name], others[name]) for name in weights)
-    assert not torch.equal(drawn, others_drawn)
-    without, _, _ = data.train()
+    assert seeded == [*range(STEPS)], "once a step"
+    without, _, _ = data.train(gradient_accumulation_steps=2)
     assert losses != pytest.approx(without, abs=1e-3)
+
+
+def test_others_than_the_first_draw_numbers_of_their_own() -> None:
+    def drawn(rank: int, step: int) -> list[float]:
+        torch.manual_seed(7)
+        Ranks(Place(rank, 3)).seed(42, step)
+        return torch.rand(2).tolist()
+
+    first = drawn(0, 1)
+    torch.manual_seed(7)
+    assert first == drawn(0, 2), "they go on as with one process"
+    assert drawn(1, 1) == drawn(1, 1)
+    assert len({(*drawn(rank, step),) for rank in range(3) for step in range(2)}) == 5
 
 
 def test_what_one_process_alone_can_know_is_agreed_on(tmp_path: Path) -> None:

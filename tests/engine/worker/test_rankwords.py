@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stplay.engine.worker.place import LAUNCHER, NO_OTHERS, Place
+from stplay.engine.worker.place import LAUNCHER, NO_OTHERS, STOPPING, Place
 from stplay.engine.worker.ranks import PeerLostError
 from stplay.engine.worker.rankwords import (
     RankEvents,
@@ -62,6 +62,7 @@ def test_a_process_that_left_no_word_is_named() -> None:
     )
     elsewhere = told(failed(LOST), None, codes={0: 1})
     assert elsewhere.error == "Process 1 of the training ended without a last word; resume it."
+    assert told().error == "Process 0 of the training ended without a last word; resume it."
     assert told(codes={0: -6}).error == "Process 0 of the training was ended by SIGABRT; resume it."
 
 
@@ -70,6 +71,7 @@ def test_who_was_asked_to_stop_has_stopped() -> None:
     late = told(STOPPED, failed(LOST), None, codes={1: 1, 2: -9}, was_asked=True)
     assert (late.outcome, late.exit_code) == ("stopped", 130)
     assert told(was_asked=True).outcome == "stopped"
+    assert told(DONE, DONE, was_asked=True) == DONE, "it was asked too late"
     assert told(STOPPED, failed("ValueError: no"), was_asked=True).outcome == "failed"
 
 
@@ -125,7 +127,7 @@ def test_a_place_is_taken_out_of_the_environment(monkeypatch: pytest.MonkeyPatch
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     assert Place.taken() == NO_OTHERS, "left by another launcher than ours"
-    for name, value in (told | {LAUNCHER: "77"}).items():
+    for name, value in (told | {LAUNCHER: "77", STOPPING: "1"}).items():
         monkeypatch.setenv(name, value)
-    assert Place.taken() == Place(5, 8, 1, 4, 2, 3, 77, told)
+    assert Place.taken() == Place(5, 8, 1, 4, 2, 3, 77, True, told)
     assert Place.taken() == NO_OTHERS, "it was taken"
