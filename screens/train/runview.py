@@ -23,6 +23,7 @@ from stplay.runs.traininglog import (
     TRAINING_STAGE,
     TrainingLog,
     TrainingRow,
+    device_words,
     engine_words,
     started_epoch_words,
 )
@@ -205,7 +206,7 @@ class RunView(JobWatch[TrainingLog]):
     def _facts(self, log: TrainingLog) -> Content:
         if log.started is None:
             return Content("")
-        facts = [printable(log.started.device), log.started.precision]
+        facts = [device_words(log.started), log.started.precision]
         if log.train is not None:
             facts += [
                 f"{count(log.train.samples_per_second)} samples/s",

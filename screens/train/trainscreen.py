@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from stplay.errors import UserError
+from stplay.runs.traininglog import device_words
 from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.latecontent import call_once_imported, mount_into
 from stplay.screens.shared.topbar import TopBar
@@ -147,7 +148,7 @@ class TrainScreen(Screen[None]):
         worker, started = view.job_log.worker, view.job_log.started
         parts = [worker.host if worker else platform.node()]
         if started is not None:
-            parts += [started.device, started.precision]
+            parts += [device_words(started), started.precision]
         self.topbar.place = " · ".join(parts)
         self.refresh_bindings()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from stplay.cli import output
+from stplay.cli import machines, output
 from stplay.cli.grammar import AddCommand
 from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED, WRONG_INPUT
@@ -22,6 +22,7 @@ def add_to(add: AddCommand) -> None:
     train_.add_argument("--name", help="the run's name; the next free number where left out")
     train_.add_argument("--detach", action="store_true", help="start it and come back at once")
     train_.add_argument("--json", action="store_true", help="print the events, one a line")
+    machines.add_to(train_)
 
     plan_ = add("plan", plan, "Measure what a recipe takes here: what fits, and how fast it is.")
     _take_recipe(plan_)
@@ -55,6 +56,7 @@ def add_to(add: AddCommand) -> None:
         action="store_true",
         help="also where another machine, which is not heard of, may still work on it",
     )
+    machines.add_to(resume_)
 
 
 def _take_recipe(command: argparse.ArgumentParser) -> None:
@@ -80,9 +82,13 @@ def train(options: argparse.Namespace) -> int:
     from stplay.runs import recipe
     from stplay.runs.run import Run
 
+    torchrun = machines.torchrun_of(options)
+    if torchrun and torchrun.node_rank:
+        return machines.take_part(options.name, torchrun, interrupts)
     chosen = recipe.load(options.recipe, options.overrides)
     chosen.check_sources()
     run = Run.create(chosen, options.name, recipe.stem(options.recipe))
+    run.torchrun = torchrun
     try:
         exit_code = _launch(run, options, interrupts)
         if exit_code == WRONG_INPUT:
@@ -125,10 +131,13 @@ def resume(options: argparse.Namespace) -> int:
     from stplay.runs.changes import check_changes
     from stplay.runs.run import Run
 
+    torchrun = machines.torchrun_of(options)
+    if torchrun and torchrun.node_rank:
+        return machines.take_part(options.run, torchrun, interrupts, options.overrides)
     run = Run.find(options.run)
     run.check_resumable(options.force)
     check_changes(run.recipe_path, options.overrides)
-    run.overrides = options.overrides
+    run.overrides, run.torchrun = options.overrides, torchrun
     try:
         return _launch(run, options, interrupts)
     except LaunchStoppedError:

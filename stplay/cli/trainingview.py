@@ -33,6 +33,7 @@ from stplay.runs.traininglog import (
     HEADINGS,
     TRAINING_STAGE,
     TrainingLog,
+    device_words,
     engine_words,
     metrics_words,
     shrunk_words,
@@ -131,7 +132,7 @@ class PlainView:
                 epoch = f", {words}" if (words := started_epoch_words(event)) else ""
                 word = rows_word(event.negatives.get("train", 1))
                 return (
-                    f"started: {printable(event.device)}, {printable(event.precision)}, {data}"
+                    f"started: {device_words(event)}, {printable(event.precision)}, {data}"
                     f"{count(event.rows.get('train'))} {word}, {count(event.total_steps)} steps"
                     f"{epoch}{engine}"
                 )
@@ -221,7 +222,7 @@ class TerminalView:
         parts: list[RenderableType] = [self._head(log)]
         if log.started:
             started = log.started
-            facts = [printable(started.device), printable(started.precision)]
+            facts = [device_words(started), printable(started.precision)]
             if log.train and log.train.samples_per_second:
                 facts.append(f"{count(log.train.samples_per_second)} samples/s")
             if log.system:

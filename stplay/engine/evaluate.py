@@ -57,7 +57,7 @@ def main() -> int:
 def evaluate(
     evaluation: Evaluation,
     splits: list[EvaluationSplit],
-    events: EventWriter,
+    events: EventSink,
     interrupted: Callable[[], bool],
 ) -> None:
     """Evaluate all that the request names on its ``splits``; the summary is written last.

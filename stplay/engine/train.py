@@ -11,19 +11,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from stplay.engine.worker.device import DeviceWish
+from stplay.engine.worker.device import DeviceWish, kind_of_device
 from stplay.engine.worker.eventsink import EventSink, note
 from stplay.engine.worker.lastword import Advice
+from stplay.engine.worker.launcherwatch import end_with_launcher
+from stplay.engine.worker.libraries import versions
+from stplay.engine.worker.place import Place
+from stplay.engine.worker.ranks import ALONE, Ranks
+from stplay.engine.worker.rankwords import RankEvents, is_final, last_word_of_all, words_of
+from stplay.engine.worker.soleworker import as_sole_worker
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import StopSignal
 from stplay.engine.worker.work import perform
-from stplay.errors import UserError
+from stplay.exitcodes import FAILED, FINISHED
 from stplay.jobs import folders, manifest
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import RunResumed
-from stplay.jobs.job import LOCK
 from stplay.runs.run import Run
 
 if TYPE_CHECKING:
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from stplay.engine.training.preparedtraining import PreparedTraining
     from stplay.engine.training.trainingdata import TrainingData
 
-LOCK_SECONDS = 3.0
 PARTIAL = ".partial"
 
 
@@ -42,13 +44,24 @@ def main() -> int:
 
     What follows it overrides its recipe.
     """
-    run = Run(Path(sys.argv[1]), sys.argv[2:])
-    lock = FileLock(run.folder / LOCK)
-    try:
-        lock.acquire(timeout=LOCK_SECONDS)  # a process that was stopped may be on its way out
-    except Timeout:
-        print(f"Another process is at work on {run.id}.", file=sys.stderr)
-        return UserError.exit_code
+    run, place = Run(Path(sys.argv[1]), sys.argv[2:]), Place.taken()
+    if place.launcher is None:
+        return as_sole_worker(run, lambda: work(run, EventWriter(run.events_path), ALONE))
+    end_with_launcher(place.launcher)
+    ranks, events = Ranks(place), RankEvents(run.folder, place)
+    if place.restarts:
+        before = words_of(run.folder, place.restarts - 1)
+        if place.is_stopping or is_final(before):
+            return FAILED
+        again = f"all processes were started again ({place.restarts})."
+        note(events, last_word_of_all(before, {}, again, was_asked=False).error or again)
+    exit_code = work(run, events, ranks)
+    # Else torchrun would take it for a failure, also of those that stopped together.
+    return FINISHED if ranks.parted else exit_code
+
+
+def work(run: Run, events: EventSink, ranks: Ranks) -> int:
+    """Train ``run`` as one of ``ranks``; returns the exit code."""
     advice = Advice(
         disk_full="free some room there, or keep fewer checkpoints (training.save_total_limit), "
         f"and go on with: stplay resume {run.id}",
@@ -56,17 +69,15 @@ def main() -> int:
         f"{run.id} --set loss.mini_batch_size=1, or start a new run with a smaller "
         "training.per_device_train_batch_size.",
     )
-    exit_code = perform(
-        EventWriter(run.events_path),
+    return perform(
+        events,
         run.folder,
         lambda stages: read_data(run, stages),
-        lambda events, stop, data: train(run, events, stop, data),
-        lambda: remove_partial(run),
+        lambda events, stop, data: train(run, events, stop, data, ranks),
+        lambda: remove_partial(run) if ranks.is_first else None,
         advice,
-        lambda: DeviceWish.of_recipe(run.recipe().training),
+        lambda: DeviceWish.of_recipe(run.recipe().training, ranks.place),
     )
-    lock.release()
-    return exit_code
 
 
 def read_data(run: Run, stages: Stages) -> TrainingData:
@@ -84,20 +95,24 @@ def read_data(run: Run, stages: Stages) -> TrainingData:
     return data
 
 
-def train(run: Run, events: EventSink, stop: StopSignal, data: TrainingData) -> None:
+def train(
+    run: Run, events: EventSink, stop: StopSignal, data: TrainingData, ranks: Ranks = ALONE
+) -> None:
     """Train on ``data``, evaluate and save the run.
 
     Raises:
         UserError: the recipe or its model cannot be used.
         Stopped: a stop was asked for; what is needed to go on is saved.
+        PeerLostError: another of the ``ranks`` has ended.
     """
     stages = Stages(events)
-    training = prepare(run, stages, data)
+    training = prepare(run, stages, data, ranks)
     fit(training, stages, stop)
     finish(training, stages)
+    ranks.part()
 
 
-def prepare(run: Run, stages: Stages, data: TrainingData) -> PreparedTraining:
+def prepare(run: Run, stages: Stages, data: TrainingData, ranks: Ranks) -> PreparedTraining:
     """Read the model, and make the trainer."""
     from transformers import set_seed
 
@@ -108,10 +123,12 @@ def prepare(run: Run, stages: Stages, data: TrainingData) -> PreparedTraining:
     from stplay.engine.training.loss import library_loss
     from stplay.engine.training.preparedtraining import PreparedTraining
     from stplay.engine.training.resumption import Resumption
+    from stplay.engine.training.sameness import check_same
     from stplay.engine.training.trainingarguments import precision_of, training_arguments
 
     recipe = run.recipe()
-    remove_partial(run)
+    if ranks.is_first:
+        remove_partial(run)
     past = Resumption(run, recipe)
     precision, why = precision_of(recipe)
     if why is not None:
@@ -122,9 +139,21 @@ def prepare(run: Run, stages: Stages, data: TrainingData) -> PreparedTraining:
 
     set_seed(recipe.training.seed)
     base = load_model(recipe.model, data.train, past.checkpoint, stages)
+    ranks.join()  # only now: among several, transformers lets the first alone save what is made
     model, parameters = base.model, base.parameters  # of which the fast path leaves some aside
+    check_same(
+        ranks,
+        {
+            "version of a library": versions(),
+            "kind of device": kind_of_device(model.device),
+            "precision": precision,
+            "data": data.fingerprints,
+            "checkpoint": past.checkpoint and past.checkpoint.name,
+        },
+    )
     base_fingerprint = past.base_fingerprint(recipe.model, past.base_name(base.name))
-    path = training_path(recipe, model, data.splits, precision, stages, past.continued)
+    path = training_path(recipe, model, data.splits, precision, stages, past.continued, ranks)
+    ranks.spread([*model.parameters(), *model.buffers()])
 
     rows_together, encoder = recipe.evaluation.per_device_eval_batch_size, path.encoder()
     evaluators = {
@@ -163,6 +192,7 @@ def prepare(run: Run, stages: Stages, data: TrainingData) -> PreparedTraining:
         path=path,
         evaluators=evaluators,
         trainer=trainer,
+        ranks=ranks,
     )
 
 
@@ -183,15 +213,19 @@ def fit(training: PreparedTraining, stages: Stages, stop: StopSignal) -> None:
     trainer.add_callback(EventCallback(trainer, stages, stop, tell_beginning))
     stop.deferred = True  # the callback heeds it after a step
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    stop.requested = training.ranks.any(stop.requested)
+    if stop.requested:
+        training.ranks.part()
     stop.deferred = False
     stop.check()
 
 
 def announce(training: PreparedTraining, events: EventSink, state: TrainerState) -> None:
     """Tell what begins, or goes on, at the step of ``state``."""
-    training.run.keep_overrides()  # only now does the run do what they say
+    if training.ranks.is_first:
+        training.run.keep_overrides()  # only now does the run do what they say
     events.write(training.started(state.max_steps))
-    if training.past.resumed:
+    if training.past.resumed and training.ranks.is_first:
         events.write(RunResumed(step=state.global_step))
         remove_partial(training.run)
     for sentence in training.notes():
@@ -212,6 +246,8 @@ def finish(training: PreparedTraining, stages: Stages) -> None:
             "The training has diverged: its loss or its weights are not finite, and its model is "
             "of no use. Make training.learning_rate smaller, or training.warmup_ratio larger.",
         )
+    if not training.ranks.is_first:
+        return
     stages.progress("saving the model")
     with training.path.whole():
         save_model(model, run.folder / "model")

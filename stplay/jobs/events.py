@@ -47,9 +47,9 @@ class Engine(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How the steps are computed: ``fast``, over packed sentences, or the library's own way.
 
     ``why`` tells why it is the library's although it was not asked for. ``most_tokens`` go through
-    the model together, a batch has ``batch_tokens`` on average and ``largest_batch_tokens`` at
-    most, each takes ``bytes_a_token`` of memory, all that go together ``bytes_a_packing`` besides,
-    and ``vocabulary_rows`` are trained.
+    the model together. Of a batch, each process has ``batch_tokens`` on average and
+    ``largest_batch_tokens`` at most; each token takes ``bytes_a_token`` of memory, all that go
+    together ``bytes_a_packing`` besides, and ``vocabulary_rows`` are trained.
     """
 
     name: Literal["fast", "stock"]
@@ -89,7 +89,8 @@ class Epoch(msgspec.Struct, kw_only=True, omit_defaults=True):
 class RunStarted(Event, kw_only=True):
     """The first step is about to be taken: all that is decided by then.
 
-    ``negatives`` tells how many each row of a split has, where that is not one.
+    ``negatives`` tells how many each row of a split has, where that is not one. So many
+    ``processes`` train together, on so many ``machines``; the first is on ``device``.
     """
 
     recipe: dict[str, Any]
@@ -106,6 +107,8 @@ class RunStarted(Event, kw_only=True):
     engine: Engine | None = None
     fingerprints: Fingerprints | None = None
     epoch: Epoch | None = None
+    processes: Whole = 1
+    machines: Whole = 1
     # A factory: always written.
     schema: Whole = msgspec.field(default_factory=lambda: SCHEMA_VERSION)
 

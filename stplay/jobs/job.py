@@ -205,7 +205,7 @@ class Job(Generic[Log]):
             self.events_path.touch()  # the process is late only from now on
         except OSError as error:
             raise UserError(f"{self.events_path} cannot be written: {error.strerror}.") from None
-        child = process.start(self.module, *self.arguments, log=self.worker_log_path)
+        child = process.start(*self.command(log), log=self.worker_log_path)
         _children[self.folder, child.pid] = child
         reader, begun = self.events(offset), time.monotonic()
         asked = False
@@ -230,6 +230,10 @@ class Job(Generic[Log]):
                 break  # it may yet come; whoever follows the run is told if it does not
             time.sleep(0.02)
         return Follower(self, log, offset)
+
+    def command(self, log: Log) -> list[str]:
+        """The module that does the work of a job of which ``log`` is known, and its arguments."""
+        return [self.module, *self.arguments]
 
     def await_exit(self) -> None:
         """Wait, a moment at most, for a process that was started here and is at its end.

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -278,7 +278,8 @@ def _launch(
     module: str, arguments: tuple[str, ...], log: Path, replies: int | None = None
 ) -> Process:
     asked = replies is not None
-    environment = _unlaunched(home.environment())
+    environment = home.environment()
+    take_launchers_own(environment)
     environment["PYTHONFAULTHANDLER"] = "1"  # a crash is named in the log
     with _told(module), _appended(log, module) as output:
         return subprocess.Popen(
@@ -293,16 +294,15 @@ def _launch(
         )
 
 
-def _unlaunched(environment: dict[str, str]) -> dict[str, str]:
-    """``environment`` without what a launcher has told the processes that it started.
+def take_launchers_own(environment: MutableMapping[str, str]) -> dict[str, str]:
+    """Take out of ``environment`` what a launcher tells the processes that it starts.
 
     A shell may have it from one of them; torch and accelerate would wait for the others for ever.
     """
-    return {
-        name: value
-        for name, value in environment.items()
-        if name not in LAUNCHERS_OWN and not name.startswith(LAUNCHERS_PREFIXES)
-    }
+    names = [
+        name for name in environment if name in LAUNCHERS_OWN or name.startswith(LAUNCHERS_PREFIXES)
+    ]
+    return {name: environment.pop(name) for name in names}
 
 
 @contextmanager

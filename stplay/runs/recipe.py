@@ -43,7 +43,7 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, lt=1)]
 Name = Annotated[str, Meta(min_length=1)]
-OneGpu = Annotated[list[Annotated[int, Meta(ge=0)] | Name], Meta(min_length=1, max_length=1)]
+Gpus = Annotated[list[Annotated[int, Meta(ge=0)] | Name], Meta(min_length=1)]
 
 
 class Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
@@ -97,7 +97,7 @@ class TrainingSection(Section):
     The engine is ``fast``, over packed sentences, or ``stock``, the library's own path.
 
     ``gpus`` names the GPU that is taken, by its UUID, the beginning of that, or its number in
-    nvidia-smi; without it, the one with the most free memory is.
+    nvidia-smi, one for each process of a machine; without it, the one with the most free memory is.
 
     A GPU that has no ``bf16`` takes ``fp16`` in its place; both need CUDA.
 
@@ -123,7 +123,7 @@ class TrainingSection(Section):
     bf16: bool = False
     fp16: bool = False
     use_cpu: bool = False
-    gpus: OneGpu | None = None
+    gpus: Gpus | None = None
     seed: Annotated[int, Meta(ge=0, lt=2**32)] = 42
     logging_steps: Count = 500
     save_steps: Count = 500
@@ -238,7 +238,8 @@ def _allowed(kind: Any) -> str:
         base, limits = arguments
         if get_origin(base) is list:
             return (
-                'a list of one GPU, by its UUID or number in nvidia-smi, such as ["GPU-8932f937"]'
+                "a list of GPUs, one for each process of a machine, by UUID or number in "
+                'nvidia-smi, such as ["GPU-8932f937"]'
             )
         words = {int: "a whole number", float: "a number", str: "a name or path"}[base]
         if limits.ge is not None:

@@ -20,6 +20,7 @@ from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.jobs.worklog import Status
 from stplay.runs import recipe
 from stplay.runs.recipe import Recipe
+from stplay.runs.torchrun import Torchrun
 from stplay.runs.traininglog import TrainingLog, run_words
 from stplay.text import printable
 
@@ -49,7 +50,10 @@ class RunSummary(msgspec.Struct):
 
 
 class Run(Job[TrainingLog]):
-    """One run: a folder with its recipe, event log, worker log, checkpoints and model."""
+    """One run: a folder with its recipe, event log, worker log, checkpoints and model.
+
+    It is started as ``torchrun`` tells or, where that is ``None``, in as many processes as before.
+    """
 
     module = "stplay.engine.train"
     log_type = TrainingLog
@@ -60,6 +64,7 @@ class Run(Job[TrainingLog]):
         super().__init__(folder)
         self.recipe_path = folder / "recipe.toml"
         self.overrides = overrides
+        self.torchrun: Torchrun | None = None
 
     @classmethod
     def create(cls, recipe_: Recipe, name: str | None, stem: str) -> Run:
@@ -172,6 +177,25 @@ class Run(Job[TrainingLog]):
         if log.started is None:
             return "Stopping; there is no step to save yet."
         return "Finishing the step and saving a checkpoint."
+
+    def command(self, log: TrainingLog) -> list[str]:
+        """The training process, or the launcher of several, and its arguments.
+
+        Raises:
+            UserError: the run was on several machines before.
+        """
+        started, wanted = log.started, self.torchrun
+        if wanted is None and started is not None and started.machines > 1:
+            raise UserError(
+                f"The run {self.id} trained in {started.processes} processes on {started.machines} "
+                f"machines; say how it goes on, such as with stplay resume {self.id} "
+                "--nproc-per-node 1, or as it was started."
+            )
+        if wanted is None:
+            wanted = Torchrun(nproc_per_node=str(started.processes if started else 1))
+        if not wanted.is_needed:
+            return super().command(log)
+        return wanted.command(self.folder, self.overrides)
 
     def model_folder(self) -> Path:
         """The folder of the final model.

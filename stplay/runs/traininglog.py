@@ -47,6 +47,14 @@ def engine_words(engine: Engine | None) -> str:
     return words
 
 
+def device_words(started: RunStarted) -> str:
+    """What a run is computed on, as people read it, and in how many processes."""
+    if started.processes == 1:
+        return printable(started.device)
+    machines = f" on {count(started.machines)} machines" if started.machines > 1 else ""
+    return f"{count(started.processes)} processes{machines}, {printable(started.device)}"
+
+
 def shrunk_words(shrunk: PackingShrunk) -> str:
     """That memory ran out, and how the run goes on."""
     return (

@@ -68,9 +68,10 @@ def test_what_a_launcher_has_left_in_a_shell_reaches_no_process(
 
 
 def test_there_is_one_way_to_start_a_process() -> None:
-    allowed = Path(process.__file__)
+    # The second, which the first starts, is torchrun.
+    allowed = [Path(process.__file__), ROOT / "stplay" / "engine" / "launch.py"]
     sources = [*(ROOT / "stplay").rglob("*.py"), *(ROOT / "screens").rglob("*.py")]
-    sources = [path for path in sources if path != allowed]
+    sources = [path for path in sources if path not in allowed]
     assert len(sources) > 80
     found = {str(path): starters(path.read_text(encoding="utf-8")) for path in sources}
     assert {path: calls for path, calls in found.items() if calls} == {}

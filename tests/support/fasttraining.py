@@ -18,6 +18,7 @@ from stplay.engine.training.fastpath import FastPath
 from stplay.engine.training.trainer import PackedTrainer
 from stplay.engine.training.trainingarguments import Precision, training_arguments
 from stplay.engine.worker.eventsink import EventSink
+from stplay.engine.worker.ranks import ALONE, Ranks
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import RunStarted
@@ -42,6 +43,7 @@ class FastTraining:
         precision: Precision = "float32",
         begun: RunStarted | None = None,
         mini_batch_size: int | None = None,
+        ranks: Ranks = ALONE,
         **training: Any,
     ) -> None:
         common = {"max_steps": 12, "per_device_train_batch_size": 8, "logging_steps": 1}
@@ -59,7 +61,7 @@ class FastTraining:
             patch.setenv("STPLAY_HOME", str(folder / "home"))
             self.split = load_split(str(folder), "train", None, stages)
             splits = {"train": self.split}
-            self.fast = FastPath(self.recipe, self.model, splits, precision, stages, begun)
+            self.fast = FastPath(self.recipe, self.model, splits, precision, stages, begun, ranks)
 
     @cached_property
     def trainer(self) -> PackedTrainer:

@@ -58,7 +58,7 @@ class ColumnEmbeddings:
         model = self.encoder.model
         if self.encoder.truncate_dim is None and not any(model.prompts.values()):
             return self.last
-        whole = SentenceEncoder(model, tell=self.encoder.tell)
+        whole = SentenceEncoder(model, tell=self.encoder.tell, ranks=self.encoder.ranks)
         whole.truncate_dim, whole.most_tokens = None, self.encoder.most_tokens
         prepared = whole.prepare([*chain(*self.columns)], prompted=False)
         return np.split(self._taken(lambda: whole.embed(prepared)), len(self.columns))

@@ -230,3 +230,14 @@ def split(sentences: Sequence[int], most_tokens: int) -> Iterator[range]:
         tokens += length
     if tokens:
         yield range(begin, len(sentences))
+
+
+def shared_out(lengths: Sequence[int], size: int) -> list[range]:
+    """``size`` ranges of neighbours of sentences of ``lengths``, with about as many tokens each.
+
+    Where there are fewer sentences than ranges, some are empty.
+    """
+    ends = np.cumsum(lengths)
+    middles = ends - np.array(lengths) / 2
+    cuts = np.searchsorted(middles, ends[-1] * np.arange(1, size) / size).tolist()
+    return [*map(range, [0, *cuts], [*cuts, len(lengths)])]

@@ -25,6 +25,7 @@ from stplay.engine.packed.packedmodel import PackedModel, Tokenized, why_not
 from stplay.engine.packed.packing import Packing, cells_to_waste, split
 from stplay.engine.worker.outofmemory import is_out_of_memory, release
 from stplay.engine.worker.parallel import on_each_core
+from stplay.engine.worker.ranks import ALONE, Ranks
 from stplay.errors import UserError
 from stplay.text import count, printable
 
@@ -47,6 +48,15 @@ class PreparedSentences(NamedTuple):
     places: NDArray[np.intp]
     task: Task | None
     tokenized: Tokenized | None
+
+    def share(self, ranks: Ranks) -> PreparedSentences:
+        """The part of the distinct sentences that falls to one of several processes."""
+        if ranks.size == 1:
+            return self
+        own, tokenized = slice(ranks.rank, None, ranks.size), self.tokenized
+        if tokenized is not None:
+            tokenized = Tokenized(tokenized.sentences[own], tokenized.prompt_length)
+        return self._replace(sentences=self.sentences[own], tokenized=tokenized)
 
 
 class NotFiniteError(UserError):
@@ -99,7 +109,8 @@ class SentenceEncoder:
     where the model can read them so, and else by the library itself, in its own batches.
     ``truncate_dim`` keeps the first numbers of each embedding (Matryoshka); without it the model's
     own setting holds. ``name`` is what people call the model. Where memory runs out, packed
-    sentences go on with half as many together, and ``tell`` is told so in a sentence.
+    sentences go on with half as many together, and ``tell`` is told so in a sentence. Each of
+    several ``ranks`` encodes a part of what all are given, and all have all embeddings then.
     """
 
     def __init__(
@@ -108,7 +119,9 @@ class SentenceEncoder:
         truncate_dim: int | None = None,
         name: str = "",
         tell: Callable[[str], None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.model = model
         self.name = name
         self.tell = tell
@@ -191,18 +204,19 @@ class SentenceEncoder:
         half-precision model's triplets are judged as there, ties too; else see ``encode``.
         """
         embeddings: NDArray[np.floating] | None = None
-        done = 0
-        with closing(self._embed(prepared)) as batches:
+        done, size = 0, self.ranks.size
+        with closing(self._embed(prepared.share(self.ranks))) as batches:
             for places, encoded in batches:
                 if embeddings is None:
                     shape = (len(prepared.sentences), encoded.shape[1])
-                    embeddings = np.empty(shape, encoded.dtype)
-                embeddings[places] = encoded
+                    embeddings = np.zeros(shape, encoded.dtype)
+                embeddings[self.ranks.rank :: size][places] = encoded
                 done += len(places)
                 if progress is not None:
-                    progress(done)
+                    progress(min(done * size, len(prepared.sentences)))
         if embeddings is None:
-            return np.empty((0, self.dimensions or 0), np.float32)
+            embeddings = np.zeros((len(prepared.sentences), self.dimensions or 0), np.float32)
+        embeddings = self.ranks.summed(embeddings)
         sentences = [prepared.sentences[place] for place in prepared.places]
         return checked(embeddings[prepared.places], sentences, self.model, self.name)
 

@@ -81,6 +81,7 @@ class EventCallback(TrainerCallback, ExportableState):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Tell where the training stands; the first call tells that it has begun."""
+        self.trainer.is_asked_to_stop = self.stop.requested
         self.steps.progress(TRAINING_STAGE, state.global_step, state.max_steps, "steps")
 
     def on_step_end(
@@ -92,7 +93,7 @@ class EventCallback(TrainerCallback, ExportableState):
         self._heed_stop(control)
 
     def _heed_stop(self, control: TrainerControl) -> None:
-        if self.stop.requested:
+        if self.trainer.ranks.heeds_stop(self.stop.requested):
             control.should_save = True
             control.should_training_stop = True
 
@@ -161,6 +162,8 @@ class EventCallback(TrainerCallback, ExportableState):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Bring this checkpoint to the disk, thin out older ones, and tell that it is whole."""
+        if not self.trainer.ranks.is_first:
+            return
         manifest.record(self.folder / f"checkpoint-{state.global_step}")
         checkpoints = thin_out(self.folder)
         trainer = self.trainer

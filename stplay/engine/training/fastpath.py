@@ -26,6 +26,7 @@ from stplay.engine.training.trainer import PackedTrainer
 from stplay.engine.training.trainingarguments import TYPES, Precision
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
 from stplay.engine.worker.eventsink import note
+from stplay.engine.worker.ranks import ALONE, Ranks
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs.events import Engine, RunStarted
@@ -43,18 +44,24 @@ def training_path(
     precision: Precision,
     stages: Stages,
     begun: RunStarted | None,
+    ranks: Ranks = ALONE,
 ) -> FastPath | StockPath:
     """The way to train ``model``: the fast one, where it is asked for and possible.
 
     Raises:
-        UserError: as ``FastPath``.
+        UserError: as ``FastPath``, or several processes would have to take the library's.
     """
-    if recipe.training.engine == "stock":
-        return StockPath()
-    why = why_stock(model, begun)
-    if why is not None:
-        return StockPath(why)
-    return FastPath(recipe, model, splits, precision, stages, begun)
+    asked = recipe.training.engine
+    why = None if asked == "stock" else why_stock(model, begun)
+    if asked == "fast" and why is None:
+        return FastPath(recipe, model, splits, precision, stages, begun, ranks)
+    if ranks.size > 1:
+        because = "the recipe asks for it (training.engine)" if why is None else why
+        raise UserError(
+            f"The library's own path, which is taken as {because}, trains in one process; leave "
+            "--nproc-per-node out."
+        )
+    return StockPath(why)
 
 
 def why_stock(model: SentenceTransformer, begun: RunStarted | None) -> str | None:
@@ -82,6 +89,7 @@ class FastPath:
         precision: Precision,
         stages: Stages,
         begun: RunStarted | None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Tokenize, narrow the vocabulary and measure the memory; ``begun`` is a resumed run's.
 
@@ -90,9 +98,11 @@ class FastPath:
         """
         self.packed = PackedModel(model)
         self.stages = stages
-        self.tokenized = {
-            name: TokenizedSplit(self.packed, split, stages) for name, split in splits.items()
-        }
+        self.ranks = ranks
+        with ranks.first_before_others():
+            self.tokenized = {
+                name: TokenizedSplit(self.packed, split, stages) for name, split in splits.items()
+            }
         self.vocabulary = None
         if not recipe.training.weight_decay:
             used = [split.used for split in self.tokenized.values()]
@@ -115,7 +125,7 @@ class FastPath:
     def encoder(self) -> SentenceEncoder:
         """What evaluates the model while it is trained."""
         tell = partial(note, self.stages.events)
-        return SentenceEncoder(self.packed.model, tell=tell)
+        return SentenceEncoder(self.packed.model, tell=tell, ranks=self.ranks)
 
     def trainer(self, **named: Any) -> PackedTrainer:
         """The trainer; ``named`` are the arguments of the library's own.
@@ -129,6 +139,7 @@ class FastPath:
             most_tokens=self.engine.most_tokens,
             vocabulary=self.vocabulary,
             events=self.stages.events,
+            ranks=self.ranks,
             **named,
         )
 
@@ -159,6 +170,7 @@ class FastPath:
             rows,
             recalled,
             len(self.tokenized["train"].rows.column_names),
+            self.ranks,
         )
         if self.recorder is not None:
             parameters = self.packed.model.parameters()
@@ -170,8 +182,14 @@ class FastPath:
         rows = np.sort(self.tokenized["train"].lengths.sum(axis=1))
         batch = recipe.training.per_device_train_batch_size
         model = self.packed.model
-        free = memory.SHARE * memory.available_bytes(model.device) - memory.state_bytes(model)
-        self.fitting_tokens = max(self.footprint.tokens(free), self.longest)
+        free = memory.SHARE * memory.available_bytes(model.device)
+        if model.device.type == "cpu":
+            free /= self.ranks.place.local_size
+        taken = memory.state_bytes(model)
+        if self.ranks.size > 1:
+            taken += taken // 3  # the gradients once more, as they are exchanged
+        fitting = self.footprint.tokens(free - taken)
+        self.fitting_tokens = self.ranks.least(max(fitting, self.longest))
         most_tokens = self.fitting_tokens
         if recipe.loss.mini_batch_size is not None:
             most_tokens = min(most_tokens, recipe.loss.mini_batch_size * self.longest)
@@ -189,12 +207,17 @@ class FastPath:
         return Engine(
             name="fast",
             most_tokens=most_tokens,
-            batch_tokens=round(float(rows.mean()) * batch),
-            largest_batch_tokens=int(rows[-batch:].sum()),
+            batch_tokens=round(float(rows.mean()) * batch / self.ranks.size),
+            largest_batch_tokens=self._largest_share(int(rows[-batch:].sum())),
             bytes_a_token=self.footprint.a_token,
             bytes_a_packing=self.footprint.constant,
             vocabulary_rows=vocabulary,
         )
+
+    def _largest_share(self, tokens: int) -> int:
+        """The most that one process has of a batch of so many ``tokens``."""
+        size = self.ranks.size  # a cut is at the end of a sentence
+        return tokens if size == 1 else min(tokens, tokens // size + self.longest)
 
     def _footprint(self) -> memory.Footprint:
         """What packings of the training data take, of its first row and of the first rows."""

@@ -19,6 +19,7 @@ from stplay.engine.packed.packing import Packing
 from stplay.engine.training.capture import Capture
 from stplay.engine.training.embedder import Embedder
 from stplay.engine.training.recall import OutputRecall, OutputRecorder
+from stplay.engine.worker.ranks import ALONE, Ranks
 from stplay.runs.recipe import LossSection
 
 LIBRARY_MINI_BATCH = 32
@@ -51,6 +52,8 @@ class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
     https://huggingface.co/papers/2101.06983), a packing at a time; the activations of the first are
     kept until its gradients come, so that it is embedded once too, and what the second forward of
     the others costs most is recalled. The loss is the same.
+
+    Of several processes, each embeds its share of a batch, and computes the loss of the whole.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
         mini_batch_size: int,
         most_recalled: int = 0,
         columns: int = 3,
+        ranks: Ranks = ALONE,
     ) -> None:
         """``mini_batch_size`` rows of scores are looked at together.
 
@@ -68,23 +72,35 @@ class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
         ``most_recalled`` bytes may be held for second forwards.
         """
         super().__init__(embed.packed.model, scale, similarity_fct, mini_batch_size)
+        self.ranks = ranks
         self.embed = embed
         self.columns = columns
         self.most_recalled = most_recalled
         self.capture: Capture | None = None
         self._recorded = 0
 
-    def forward(self, sentence_features: Any, labels: Tensor | None = None) -> Tensor:
-        """The loss of packings that are all anchors, all positives, then negative by negative."""
+    def forward(self, sentence_features: Any, labels: Any = None) -> Tensor:
+        """The loss of packings that are all anchors, all positives, then negative by negative.
+
+        ``labels`` are the numbers of sentences that each rank has of it, where it is shared out.
+        """
         packings: list[Packing] = list(sentence_features)
         if len(packings) == 1:
             embed = self.capture or self.embed
-            return self.calculate_loss([[embed(packings[0])]])
+            return self.calculate_loss([[embed(packings[0])]], labels)
+        if not packings:  # a batch of fewer sentences than ranks; whatever comes goes backward
+            return self.calculate_loss([[self._nothing()]], labels)
         # To the library each packing is a column of one row, so that it never splits one.
         columns: list[Any] = [{"packing": packing, "cu_seq_lens_q": (0, 1)} for packing in packings]
         columns[0]["is_kept"] = True
         self._recorded = 0
-        return self.forward_cached(columns)
+        return self.forward_cached(columns, labels)
+
+    def _nothing(self) -> Tensor:
+        """The embeddings of no sentences, (0, dimensions)."""
+        with self.model.truncate_embeddings(None):
+            dimensions = self.model.get_embedding_dimension()
+        return torch.empty(0, dimensions, device=self.model.device, requires_grad=True)
 
     def embed_minibatch(
         self,
@@ -126,13 +142,16 @@ class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
             return self.embed(sentence_feature["packing"])
 
     def calculate_loss(
-        self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
+        self, reps: list[list[Tensor]], labels: Any = None, *, with_backward: bool = False
     ) -> Tensor:
         """The library's loss, a single number, of embeddings in parts of (sentences, dimensions).
 
-        Together they are all anchors, all positives, then negative by negative.
+        Together, and with those of the other ranks where there are ``labels``, they are all
+        anchors, all positives, then negative by negative.
         """
         embeddings = torch.cat([part for parts in reps for part in parts])
+        if labels is not None:
+            embeddings = self.ranks.gathered(embeddings, labels)
         return self.of_columns(embeddings.chunk(self.columns), with_backward=with_backward)
 
     def of_columns(self, columns: Sequence[Tensor], *, with_backward: bool = False) -> Tensor:

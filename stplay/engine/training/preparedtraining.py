@@ -15,6 +15,7 @@ from stplay.engine.training.trainingarguments import Precision
 from stplay.engine.training.trainingdata import TrainingData
 from stplay.engine.worker.device import device_name
 from stplay.engine.worker.libraries import versions
+from stplay.engine.worker.ranks import Ranks
 from stplay.jobs.events import Epoch, Fingerprints, RunStarted
 from stplay.runs.recipe import Recipe
 from stplay.runs.run import Run
@@ -26,7 +27,8 @@ class PreparedTraining:
     """All that the steps of ``run`` need.
 
     ``past`` is what it goes on from, ``epoch`` what its first epoch takes of ``data``. ``base`` has
-    as many ``parameters``, whatever part of them ``path`` lets ``trainer`` train.
+    as many ``parameters``, whatever part of them ``path`` lets ``trainer`` train. This process is
+    one of the ``ranks``.
     """
 
     run: Run
@@ -41,6 +43,7 @@ class PreparedTraining:
     path: FastPath | StockPath
     evaluators: dict[str, Evaluator]
     trainer: CountingTrainer
+    ranks: Ranks
 
     def started(self, total_steps: int) -> RunStarted:
         """All that is decided before the first of ``total_steps``."""
@@ -59,6 +62,8 @@ class PreparedTraining:
             engine=self.path.engine,
             fingerprints=Fingerprints(base=self.base_fingerprint, rows=self.data.fingerprints),
             epoch=self.epoch,
+            processes=self.ranks.size,
+            machines=self.ranks.place.machines,
         )
 
     def notes(self) -> list[str]:

@@ -24,6 +24,7 @@ from stplay.engine.packed.packing import (
     Bucket,
     Packing,
     TokenIds,
+    shared_out,
     split,
 )
 from stplay.engine.training.loss import PackedRankingLoss
@@ -33,6 +34,8 @@ from stplay.engine.training.tokens import TokenizedSplit
 from stplay.engine.training.vocabularyinuse import VocabularyInUse
 from stplay.engine.worker.eventsink import EventSink
 from stplay.engine.worker.outofmemory import is_out_of_memory, release
+from stplay.engine.worker.place import NO_OTHERS, Place
+from stplay.engine.worker.ranks import ALONE, Ranks
 from stplay.jobs.events import PackingShrunk
 
 Batch = dict[str, Any]
@@ -45,6 +48,8 @@ class CountingTrainer(SentenceTransformerTrainer):
     """
 
     evaluator: Evaluator | None
+    ranks: Ranks = ALONE
+    is_asked_to_stop = False
     samples_seen = 0
     tokens_seen: Tensor | int = 0
 
@@ -106,17 +111,33 @@ class PackedCollator(SentenceTransformerDataCollator):
     """Packs the token ids of a batch: at most ``most_tokens`` together, or a sentence alone.
 
     For a GPU, a batch so small that the launches of its kernels take the time has a bucket's shape.
+    Of several processes, the one at ``place`` packs its share, neighbours of those of the others.
     """
 
     most_tokens: int = 1
     on_gpu: bool = False
+    place: Place = NO_OTHERS
 
-    def __call__(self, features: list[dict[str, Any]]) -> dict[str, list[Packing]]:
-        """The packings of a batch: all its anchors, all positives, then negative by negative."""
-        return {"packings": self.pack([row[column] for column in features[0] for row in features])}
+    def __call__(self, features: list[dict[str, Any]]) -> Batch:
+        """The packings of a batch: all its anchors, all positives, then negative by negative.
+
+        ``counts`` are the numbers of sentences that each rank has of it, ``tokens`` all that it
+        has.
+        """
+        sentences = [row[column] for column in features[0] for row in features]
+        lengths = [len(sentence) for sentence in sentences]
+        shares = shared_out(lengths, self.place.size)
+        own = shares[self.place.rank]
+        return {
+            "packings": self.pack(sentences[own.start : own.stop]),
+            "counts": [*map(len, shares)],
+            "tokens": sum(lengths),
+        }
 
     def pack(self, sentences: list[TokenIds]) -> list[Packing]:
         """The packings of ``sentences``, in their order."""
+        if not sentences:
+            return []
         lengths = [len(sentence) for sentence in sentences]
         ranges = [*split(lengths, self.most_tokens)]
         if not self.on_gpu:
@@ -138,6 +159,10 @@ class PackedTrainer(CountingTrainer):
     Batches, their order, the optimizer and its schedule are the library's: it is given the
     triplets, and here their token ids take their place. Where memory runs out, the step is taken
     again in smaller packings, which gradient caching makes exact, but for what dropout draws.
+
+    Each of several processes sees all batches and takes its share of each: the gradients of all
+    are summed before they are clipped, so that each takes the same step, that of one alone. There,
+    memory that runs out ends the training, as all would have to take the step again.
     """
 
     def __init__(
@@ -148,6 +173,7 @@ class PackedTrainer(CountingTrainer):
         most_tokens: int,
         vocabulary: VocabularyInUse | None,
         events: EventSink,
+        ranks: Ranks = ALONE,
         **arguments: Any,
     ) -> None:
         """``arguments`` are those of the library's trainer, its own loss among them.
@@ -159,6 +185,7 @@ class PackedTrainer(CountingTrainer):
             preprocess_fn=model.preprocess,
             most_tokens=most_tokens,
             on_gpu=model.device.type == "cuda",
+            place=ranks.place,
         )
         super().__init__(**arguments, data_collator=self.collator)
         # Only now: the library has written its model card from its own loss and the triplets.
@@ -167,6 +194,7 @@ class PackedTrainer(CountingTrainer):
         self.train_dataset = tokenized.rows
         self.vocabulary = vocabulary
         self.events = events
+        self.ranks = ranks
         self._taken: list[Batch] = []
         self._told: Tensor | float = 0.0
 
@@ -174,6 +202,15 @@ class PackedTrainer(CountingTrainer):
         """The batches of the next step, of which none is taken yet."""
         self._taken, self._told = [], 0.0
         return super().get_batch_samples(*arguments, **named)
+
+    def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> Tensor:
+        """One batch of a step; after the last, the gradients are those of all processes."""
+        if not self._taken:
+            self.ranks.seed(self.args.seed, self.state.global_step)
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if self.accelerator.sync_gradients:
+            self.ranks.sum_gradients(model.parameters(), asks_to_stop=self.is_asked_to_stop)
+        return loss
 
     def _take(self, model: Any, inputs: Batch, num_items_in_batch: Any) -> Tensor:
         if not self._taken:
@@ -200,7 +237,7 @@ class PackedTrainer(CountingTrainer):
             losses = [take(model, batch, num_items_in_batch) for batch in batches]
             return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
         except Exception as error:
-            if not is_out_of_memory(error) or not self._shrink():
+            if self.ranks.size > 1 or not is_out_of_memory(error) or not self._shrink():
                 raise
         # Only now: the error and its frames hold what the step took.
         model.zero_grad()
@@ -239,14 +276,13 @@ class PackedTrainer(CountingTrainer):
             sampled = NumberedTriplets(self.triplets)
         return super().get_batch_sampler(sampled, *arguments, **named)
 
-    def collect_features(self, inputs: dict[str, Any]) -> tuple[list[Any], None]:
-        """The packings of a batch, and no labels."""
-        return inputs["packings"], None
+    def collect_features(self, inputs: dict[str, Any]) -> tuple[list[Any], Any]:
+        """The packings of a batch, and in place of labels how it is shared out."""
+        return inputs["packings"], inputs["counts"]
 
     def _count(self, inputs: Batch) -> None:
-        packings: list[Packing] = inputs["packings"]
-        self.samples_seen += sum(map(len, packings)) // self.loss.columns
-        self.tokens_seen = self.tokens_seen + sum(sum(packing.lengths) for packing in packings)
+        self.samples_seen += sum(inputs["counts"]) // self.loss.columns
+        self.tokens_seen = self.tokens_seen + inputs["tokens"]
 
     def get_optimizer_cls_and_kwargs(self, args: Any, model: Any = None) -> tuple[Any, Any]:
         """The library's optimizer, AdamW in its fused form, which computes the same."""
@@ -292,6 +328,10 @@ class PackedTrainer(CountingTrainer):
 
     def _load_from_checkpoint(self, checkpoint_path: str) -> None:
         """Nothing: the model that is resumed was made from its checkpoint."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if self.ranks.is_first:  # the others have the same
+            super()._save_checkpoint(model, trial)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         if self.vocabulary is None:

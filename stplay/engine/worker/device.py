@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stplay.engine.worker.gpus import Gpu, amd_architecture, named_gpu, nvidia_driver, visible_gpus
 from stplay.engine.worker.gpuverdict import GpuFacts, why_unusable
+from stplay.engine.worker.place import NO_OTHERS, Place
 from stplay.errors import UserError
 from stplay.text import printable
 
@@ -26,31 +27,43 @@ class DeviceWish(NamedTuple):
     """What the work is to be done on: the CPU, or a GPU.
 
     ``gpu`` is the UUID of the one that is to be taken, its beginning, or nvidia-smi's number. What
-    ``wants_gpu`` is not done by a CPU while a GPU is there, unless it is to ``use_cpu``.
+    ``wants_gpu`` is not done by a CPU while a GPU is there, unless it is to ``use_cpu``. Of several
+    processes on a machine, each has one of its own, by its ``place``.
     """
 
     use_cpu: bool = False
     gpu: str | int | None = None
     wants_gpu: bool = False
+    place: Place = NO_OTHERS
 
     @classmethod
-    def of_recipe(cls, training: TrainingSection) -> DeviceWish:
-        """What a recipe wishes for: who asks for bf16 or fp16, or names one, wants one."""
-        gpu = training.gpus[0] if training.gpus else None
-        half = training.bf16 or training.fp16
-        return cls(training.use_cpu, gpu, half or gpu is not None)
+    def of_recipe(cls, training: TrainingSection, place: Place = NO_OTHERS) -> DeviceWish:
+        """What a recipe wishes for: who asks for bf16 or fp16, or names one, wants one.
+
+        Raises:
+            UserError: it names more GPUs than there are processes on this machine, or fewer.
+        """
+        gpus, half = training.gpus, training.bf16 or training.fp16
+        if gpus and len(gpus) != place.local_size:
+            raise UserError(
+                f"training.gpus names {len(gpus)}, where {place.local_size} can be used: each "
+                "process trains on one (--nproc-per-node); name as many as there are processes."
+            )
+        gpu = gpus[place.local_rank] if gpus else None
+        return cls(training.use_cpu, gpu, half or gpu is not None, place)
 
 
 def choose_gpu(wish: DeviceWish) -> None:
     """Show the libraries one GPU, or none; to be called before torch is imported.
 
     It is the one that is wished for, or else, of those that CUDA_VISIBLE_DEVICES shows, the one
-    with the most free memory. With several, the library's trainer would split each batch among
-    them: its steps would no longer be the recipe's, and the cached loss would replay its dropout on
-    the first one only.
+    with the most free memory; of several processes, each takes the next. With several GPUs, the
+    library's trainer would split each batch among them: its steps would no longer be the recipe's,
+    and the cached loss would replay its dropout on the first one only.
 
     Raises:
-        UserError: the GPU that is wished for is not there, or is hidden.
+        UserError: the GPU that is wished for is not there, or is hidden, or there are fewer than
+            processes.
     """
     if wish.use_cpu:
         _hide_gpus()
@@ -61,11 +74,36 @@ def choose_gpu(wish: DeviceWish) -> None:
     if wish.gpu is not None:
         os.environ[VISIBLE] = named_gpu(gpus if visible is None else visible, wish.gpu).uuid
     elif visible:  # by UUID: NVML counts in another order than CUDA
-        os.environ[VISIBLE] = max(visible, key=lambda gpu: gpu.free_bytes).uuid
-    elif visible is None or not gpus:  # nothing is known of them: the first one, as it is called
-        os.environ[VISIBLE] = os.environ.get(VISIBLE, "0").partition(",")[0]
+        os.environ[VISIBLE] = _own(visible, wish.place).uuid
+    elif visible is None or not gpus:  # nothing is known of them but their order
+        os.environ[VISIBLE] = _called(os.environ.get(VISIBLE), wish.place)
         if AMD_VISIBLE in os.environ:
-            os.environ[AMD_VISIBLE] = os.environ[AMD_VISIBLE].partition(",")[0]
+            os.environ[AMD_VISIBLE] = _called(os.environ[AMD_VISIBLE], wish.place)
+
+
+def _own(visible: Sequence[Gpu], place: Place) -> Gpu:
+    """The one of the ``visible`` GPUs that the process at ``place`` takes.
+
+    Alone it looks which is idle; several, which look at the same time, would find the same one.
+
+    Raises:
+        UserError: there are fewer than processes.
+    """
+    if place.local_size == 1:
+        return max(visible, key=lambda gpu: gpu.free_bytes)
+    if place.local_size > len(visible):
+        raise UserError(
+            f"{place.local_size} processes want a GPU each, and {len(visible)} can be seen here; "
+            f"take --nproc-per-node {len(visible)}, or gpu, which is as many as there are."
+        )
+    return visible[place.local_rank]
+
+
+def _called(variable: str | None, place: Place) -> str:
+    if variable is None:
+        return str(place.local_rank)
+    names = variable.split(",")
+    return names[place.local_rank] if place.local_rank < len(names) else ""
 
 
 def _visible(gpus: Sequence[Gpu]) -> list[Gpu] | None:
@@ -165,6 +203,15 @@ def device_name(device: torch.device) -> str:
     if device.type == "cpu":
         return f"CPU, {torch.get_num_threads()} threads"
     return device.type.upper()
+
+
+def kind_of_device(device: torch.device) -> str:
+    """What computes alike: the kind of ``device`` and, of CUDA's, its capability."""
+    import torch
+
+    if device.type != "cuda":
+        return device.type
+    return f"{device.type} {torch.cuda.get_device_capability(device)}"
 
 
 def gpu_label() -> str:

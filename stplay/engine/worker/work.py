@@ -19,17 +19,16 @@ from stplay.engine.worker.libraries import import_libraries, quiet_libraries
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import Stopped, StopSignal
 from stplay.errors import UserError
-from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import Noted, WorkerStarted
 
 Read = TypeVar("Read")
 
 
 def perform(
-    events: EventWriter,
+    events: EventSink,
     folder: Path,
     read: Callable[[Stages], Read],
-    work: Callable[[EventWriter, StopSignal, Read], None],
+    work: Callable[[EventSink, StopSignal, Read], None],
     clean_up: Callable[[], None],
     advice: Advice,
     device: Callable[[], DeviceWish] = DeviceWish,

@@ -24,6 +24,7 @@ from stplay.engine.packed.packing import (
     _blocks,
     cells_to_waste,
     on_device,
+    shared_out,
     split,
 )
 
@@ -194,7 +195,7 @@ def test_nobody_else_says_what_is_waited_for() -> None:
         for path in (ROOT / "stplay").rglob("*.py")
         if "non_blocking" in path.read_text(encoding="utf-8")
     }
-    assert saying == {"packing.py"}
+    assert saying == {"packing.py", "exchange.py"}  # which waits before it looks
 
 
 def test_only_cuda_wastes_more_than_a_cpu() -> None:
@@ -300,3 +301,23 @@ def test_split_leaves_alone_what_is_too_long() -> None:
         range(6, 7),
     ]
     assert [*split([], 5)] == []
+
+
+@pytest.mark.parametrize(
+    ("lengths", "size", "expected"),
+    [
+        ([5, 5, 5, 5], 2, [2, 2]),
+        ([9, 1, 1, 1, 9], 2, [2, 3]),
+        ([3] * 9, 3, [3, 3, 3]),
+        ([100, 1, 1], 3, [0, 1, 2]),
+        ([4], 3, [0, 1, 0]),
+        ([2, 2], 4, [0, 1, 0, 1]),
+    ],
+)
+def test_sentences_are_shared_out_by_their_tokens(
+    lengths: list[int], size: int, expected: list[int]
+) -> None:
+    shares = shared_out(lengths, size)
+    assert [place for share in shares for place in share] == [*range(len(lengths))]
+    assert len(shares) == size
+    assert [*map(len, shares)] == expected

@@ -18,6 +18,7 @@ from stplay.engine.worker.device import (
     gpu_label,
     settle_device,
 )
+from stplay.engine.worker.place import Place
 from stplay.errors import UserError
 from stplay.runs.recipe import TrainingSection
 from stplay.runs.run import Run
@@ -192,3 +193,29 @@ def test_a_run_tells_it_and_one_that_wants_a_gpu_asks_first(
     assert "or train on the CPU with --set training.use_cpu=true." in refused.stderr
     answered = stplay(*wanting, "--set=training.use_cpu=true", "--name", "cpu", env=env)
     assert answered.returncode == 0, answered.stderr
+
+
+def test_each_of_several_processes_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(local_rank: int, visible: str | None, cards: list[dict[str, Any]]) -> str | None:
+        wish = DeviceWish(place=Place(local_rank, 2, local_rank, 2))
+        return shown(monkeypatch, cards, visible, wish)
+
+    assert [taken(rank, None, [BUSY, IDLE]) for rank in (0, 1)] == ["GPU-a", "GPU-b"]
+    assert [taken(rank, "1,0", [BUSY, IDLE]) for rank in (0, 1)] == ["GPU-b", "GPU-a"]
+    for rank in (0, 1):  # all of them say so, not the last one alone
+        with pytest.raises(UserError, match=r"2 processes want a GPU each, and 1 can be seen here"):
+            taken(rank, "1", [BUSY, IDLE])
+    monkeypatch.setenv(GPUS, machine())
+    assert [taken(rank, None, []) for rank in (0, 1)] == ["0", "1"]
+    assert [taken(rank, "3,1", []) for rank in (0, 1)] == ["3", "1"]
+    assert [taken(rank, "", []) for rank in (0, 1)] == ["", ""]
+
+
+def test_a_recipe_names_as_many_gpus_as_there_are_processes() -> None:
+    named = TrainingSection(gpus=["GPU-b", 0])
+    wishes = [DeviceWish.of_recipe(named, Place(rank, 2, rank, 2)) for rank in (0, 1)]
+    assert [wish.gpu for wish in wishes] == ["GPU-b", 0]
+    with pytest.raises(UserError, match=r"names 2, where 1 can be used: .* \(--nproc-per-node\)"):
+        DeviceWish.of_recipe(named)
+    with pytest.raises(UserError, match="names 1, where 2 can be used"):
+        DeviceWish.of_recipe(TrainingSection(gpus=[0]), Place(1, 2, 1, 2))

@@ -30,6 +30,9 @@ OWN = (
     "PWD",
     "_",
     "TORCHINDUCTOR_CACHE_DIR",
+    *("RANK", "WORLD_SIZE", "LOCAL_", "GROUP_", "ROLE_", "MASTER_", "TORCHELASTIC_", "TORCH_NCCL_"),
+    "STPLAY_LAUNCHER",
+    "STPLAY_STOPPING",
 )
 # What the libraries, and we for them, set as they are imported, in the process of a test too.
 IMPORTED = {
