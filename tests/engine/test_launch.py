@@ -187,6 +187,9 @@ def test_two_machines_train_one_run(home: Path, tmp_path: Path) -> None:
     assert (started.processes, started.machines) == (2, 2)
     assert "2 processes on 2 machines, CPU" in first.stdout
     assert [path.name for path in home.glob("data/runs/*")] == ["mine"]
+    output = run.worker_log_path.read_text(encoding="utf-8")
+    assert "eval_loss" in output
+    assert "launch your script" not in output
 
 
 def test_options_that_do_not_go_together_are_told_at_once(home: Path) -> None:

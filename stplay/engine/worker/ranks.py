@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,6 +81,7 @@ class Ranks:
                     store=store,
                 )
                 self._control = distributed.new_group(backend="gloo", timeout=MOST_WAITED)
+            logging.getLogger("transformers.training_args").addFilter(_is_no_advice)
         finally:
             for name in self.place.told:
                 del os.environ[name]
@@ -264,6 +266,11 @@ class Ranks:
             raise PeerLostError(
                 f"Another process of the {self.size} that train together has ended."
             ) from error
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    """Not transformers' advice to launch the training in another way, as it is to be alone here."""
+    return "parallel_mode" not in record.getMessage()
 
 
 ALONE = Ranks()
