@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from conftest import run_stplay, write_triplets
 
 from stplay.jobs.events import CheckpointSaved, Event, TrainLogged
 from stplay.jobs.follower import Follower
+from stplay.jobs.job import Job
 from stplay.runs.run import Run
 
 SMALL = {
@@ -70,9 +72,9 @@ def saved(step: int) -> Callable[[Event], bool]:
     return lambda event: isinstance(event, CheckpointSaved) and event.step == step
 
 
-def events_of(run: Run) -> list[Event]:
-    """All events of a run."""
-    return [event for events in iter(run.events().read, []) for event in events]
+def events_of(job: Job[Any]) -> list[Event]:
+    """All events of a run or an evaluation."""
+    return [event for events in iter(job.events().read, []) for event in events]
 
 
 def figures(run: Run) -> list[tuple[object, ...]]:
