@@ -34,6 +34,7 @@ def test_it_holds_the_screens_and_the_assets(wheel: Path) -> None:
         "stplay/screens/app.py",
         "stplay/screens/app.tcss",
         "stplay/screens/train/train.tcss",
+        "stplay/assets/card-training-log.csv",
         "stplay/assets/recipes/sample.toml",
         "stplay/assets/recipes/all-nli.toml",
     ):

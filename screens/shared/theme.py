@@ -7,6 +7,7 @@ from textual.theme import Theme
 ACCENT = "#5fb3b3"
 TEXT, QUIET, INK = "#d8dee4", "#9aa4ad", "#0b0f12"  # INK stands on what is light
 BACKGROUND, PANEL = "#12161a", "#1c2329"
+FAINT = "#58626b"  # of what lies behind
 # Of the lines of a chart, in their order: as far apart in lightness as in hue.
 CURVES = (ACCENT, "#e0b050", "#b58ad8", "#8cc265", "#e5707a", "#7aa2d8")
 

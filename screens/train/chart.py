@@ -12,9 +12,10 @@ from textual.content import Content
 from textual.widgets import Static
 from textual_hires_canvas import HiResMode
 
-from stplay.runs.curves import curves
+from stplay.runs.curves import Curve, curves
+from stplay.runs.reference import Reference
 from stplay.runs.series import SeriesLog
-from stplay.screens.shared.theme import CURVES, QUIET
+from stplay.screens.shared.theme import CURVES, FAINT, QUIET
 from stplay.screens.train.plot import Plot, Words
 from stplay.text import printable
 
@@ -27,6 +28,13 @@ class Line(NamedTuple):
 
     series: str
     label: str = ""
+
+
+class Behind(NamedTuple):
+    """What lies behind a run of so many ``steps``."""
+
+    reference: Reference
+    steps: int
 
 
 class Chart(Vertical):
@@ -56,31 +64,51 @@ class Chart(Vertical):
         """Whether there is something to draw in ``log``."""
         return any(line.series in log for line in self.lines)
 
-    def show(self, log: SeriesLog, smoothing: float, cells: int) -> None:
+    def show(
+        self, log: SeriesLog, smoothing: float, cells: int, behind: Behind | None = None
+    ) -> None:
         """Draw what ``log`` has of the lines, so many ``cells`` wide.
 
-        Where they are smoothed, what they are made of is behind them.
+        Where they are smoothed, what they are made of is behind them, and behind that what lies
+        ``behind`` the run.
         """
         plot = self.plot
         legend = [Content.styled(printable(self.title), "bold")]
         plot.clear()
         plot.span(0, ROOM * max(log.step, 1))
+        if behind is not None and not self._lay_behind(behind, cells):
+            behind = None
         lines = [
             (line, colour)
             for line, colour in zip(self.lines, CURVES, strict=False)
             if line.series in log
         ]
         for weight in (0.0, smoothing) if smoothing else (0.0,):
-            for line, colour in lines:
+            for line, colour in reversed(lines):  # the first is seen where they meet
                 colour = colour if weight == smoothing else QUIET
-                for x, y in curves(log[line.series], "step", cells, weight):
-                    if len(x) == 1:  # which no line is drawn of
-                        plot.scatter(x, y, "", colour, HiResMode.BRAILLE)
-                    else:
-                        plot.plot(x, y, colour, HiResMode.BRAILLE)
+                self._draw(curves(log[line.series], "step", cells, weight), colour)
         for line, colour in lines:
             last = log[line.series].last
             words = "not finite" if last is None else self.words(last)
             label = f"{printable(line.label)} {words}".strip()
             legend.append(Content.assemble((f"{SIGN} ", colour), label))
+        if behind is not None:
+            legend.append(Content.styled(f"{SIGN} {printable(behind.reference.name)}", FAINT))
         self.legend.update(Content("   ").join(legend), layout=False)
+
+    def _draw(self, found: list[Curve], colour: str) -> None:
+        for x, y in found:
+            if len(x) == 1:  # which no line is drawn of
+                self.plot.scatter(x, y, "", colour, HiResMode.BRAILLE)
+            else:
+                self.plot.plot(x, y, colour, HiResMode.BRAILLE)
+
+    def _lay_behind(self, behind: Behind, cells: int) -> bool:
+        """Draw the same figures of another run, at the same shares of it; false without any."""
+        reference, steps = behind
+        names = [line.series for line in self.lines if line.series in reference.series]
+        scale = steps / reference.steps
+        for name in names:
+            found = curves(reference.series[name], "step", cells)
+            self._draw([curve._replace(x=curve.x * scale) for curve in found], FAINT)
+        return bool(names)

@@ -12,13 +12,13 @@ from textual.containers import Container
 from textual.reactive import reactive
 
 from stplay.runs.series import SeriesLog
-from stplay.screens.train.chart import Chart, Line
+from stplay.screens.train.chart import Behind, Chart, Line
 from stplay.text import count, decimals, size
 
 DRAWN_EVERY_SECONDS = 1.0
 LEAST_WIDTH, LEAST_HEIGHT = 38, 12
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.99)
-ACCURACIES = ("cosine", "dot", "manhattan", "euclidean")
+ACCURACIES = ("max", "cosine", "dot", "manhattan", "euclidean")
 
 
 def four(value: float) -> str:
@@ -79,6 +79,7 @@ class ChartGrid(Container):
     def __init__(self) -> None:
         super().__init__()
         self.series = SeriesLog()
+        self.behind: Behind | None = None
         self._changed = self._drawn = False
         self._columns = 1
 
@@ -92,7 +93,7 @@ class ChartGrid(Container):
 
     def open(self, series: SeriesLog) -> None:
         """Show ``series`` from now on."""
-        self.series, self.page, self.enlarged = series, 0, None
+        self.series, self.page, self.enlarged, self.behind = series, 0, None, None
         self._drawn = False
         self.change()
 
@@ -109,7 +110,8 @@ class ChartGrid(Container):
         self._changed = False
         for chart in self._lay_out():
             self._drawn = True
-            chart.show(self.series, self.smoothing, self.size.width // self._columns)
+            cells = self.size.width // self._columns
+            chart.show(self.series, self.smoothing, cells, self.behind)
 
     @property
     def pages(self) -> int:

@@ -16,6 +16,7 @@ from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
 from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
+from stplay.runs.reference import reference_of
 from stplay.runs.run import Run
 from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import (
@@ -28,12 +29,14 @@ from stplay.runs.traininglog import (
     started_epoch_words,
 )
 from stplay.screens.shared.jobwatch import JobWatch
+from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
 from stplay.screens.train.plot import Plot
 from stplay.text import count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
 WIDTHS = dict(zip(HEADINGS, (8, 9, 14, 10, 10, 10), strict=True))
+AGAINST_WIDTH = 9
 
 
 class TrainingTable(DataTable[Text]):
@@ -44,8 +47,35 @@ class TrainingTable(DataTable[Text]):
     def on_mount(self) -> None:
         """The columns, right-aligned and wide enough for any number they will hold."""
         self.cursor_type = "row"
-        for title, width in WIDTHS.items():
+        self.open(None)
+
+    def open(self, behind: Behind | None) -> None:
+        """Be empty, with a column for how far dev is from what lies ``behind`` the run."""
+        self.behind = behind
+        self.clear(columns=True)
+        self.widths = WIDTHS | ({f"to {behind.reference.name}": AGAINST_WIDTH} if behind else {})
+        for title, width in self.widths.items():
             self.add_column(title.rjust(width), key=title, width=width)
+        self.set_class(behind is not None, "-wider")
+
+    def _cells(self, row: TrainingRow) -> list[Text]:
+        cells = [*row.cells(), *([self._against(self.behind, row)] if self.behind else [])]
+        return [
+            Text(cell.rjust(width), end="", no_wrap=True)
+            for cell, width in zip(cells, self.widths.values(), strict=True)
+        ]
+
+    @staticmethod
+    def _against(behind: Behind, row: TrainingRow) -> str:
+        """How far dev's best accuracy is from the reference's; ``~`` where that is interpolated."""
+        if row.dev_max_accuracy is None:
+            return "-"
+        found = behind.reference.difference(
+            "dev/max_accuracy", row.dev_max_accuracy, row.step / behind.steps
+        )
+        if found is None:
+            return "-"
+        return f"{'' if found.exact else '~'}{found.value:+.3f}"
 
     def show(self, rows: dict[int, TrainingRow], steps: Iterable[int], *, afresh: bool) -> None:
         """Show the rows of ``steps``, which have come or changed, or all of them ``afresh``."""
@@ -54,15 +84,11 @@ class TrainingTable(DataTable[Text]):
             self.clear()
             steps = rows
         for step in sorted(steps):
-            row, key = rows[step], str(step)
-            cells = [
-                Text(cell.rjust(width), end="", no_wrap=True)
-                for cell, width in zip(row.cells(), WIDTHS.values(), strict=True)
-            ]
+            cells, key = self._cells(rows[step]), str(step)
             if key not in self.rows:
                 self.add_row(*cells, key=key)
                 continue
-            for title, cell in zip(HEADINGS, cells, strict=True):
+            for title, cell in zip(self.widths, cells, strict=True):
                 self.update_cell(key, title, cell)
         if following and self.row_count:
             self.move_cursor(row=self.row_count - 1)
@@ -124,7 +150,7 @@ class RunView(JobWatch[TrainingLog]):
         self._output = None
         self.series = SeriesLog()
         self.charts.open(self.series)
-        self.table.clear()
+        self.table.open(None)
         self.worker_log.clear()
         self.follow(run)
 
@@ -143,10 +169,18 @@ class RunView(JobWatch[TrainingLog]):
                     changed.add(event.step)
                 case RunResumed() | Replaced():
                     afresh = True
+        if self.table.behind is None and (behind := self._behind()) is not None:
+            self.table.open(behind)
+            self.charts.behind, afresh = behind, True
         if events:
             self.table.show(self.job_log.rows, changed, afresh=afresh)
             self.charts.change()
         self.refresh_view()
+
+    def _behind(self) -> Behind | None:
+        """What lies behind the run, once it is known what it trains."""
+        reference, steps = reference_of(self.job_log.started), self.job_log.total_steps
+        return Behind(reference, steps) if reference is not None and steps else None
 
     def toggle_charts(self) -> None:
         """Where there is no room for both, swap the table and the charts."""

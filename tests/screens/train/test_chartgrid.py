@@ -10,13 +10,23 @@ from samplerun import finished_run
 from textual.pilot import Pilot
 
 from stplay.jobs.eventlog import EventWriter
-from stplay.jobs.events import SystemSampled, TrainLogged
+from stplay.jobs.events import (
+    Evaluated,
+    RunFinished,
+    RunStarted,
+    SystemSampled,
+    TrainLogged,
+    WorkerStarted,
+)
+from stplay.runs import recipe
 from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
 from stplay.screens.shared.linecanvas import LineCanvas
 from stplay.screens.train.chart import Chart
 from stplay.screens.train.chartgrid import ChartGrid
+from stplay.screens.train.runview import TrainingTable
 from stplay.screens.train.trainscreen import TrainScreen
+from stplay.similarities import SIMILARITIES
 
 BRAILLE = range(0x2801, 0x2900)
 
@@ -153,3 +163,56 @@ async def test_a_chart_is_moved_and_shown_whole_again(home: Path, key: str) -> N
         assert (plot._x_min, plot._x_max) != whole
         await pilot.press("0")
         await eventually(pilot, lambda: (plot._x_min, plot._x_max) == whole)
+
+
+def cards_run(steps: int) -> Run:
+    """A run of the card's recipe, evaluated at its start, a quarter, half and the end."""
+    run = Run.create(recipe.load("all-nli"), "mine", "all-nli")
+    writer = EventWriter(run.events_path)
+    writer.write(WorkerStarted(time=0.0, host="gpu-box", pid=1, process_started=0.0))
+    writer.write(
+        RunStarted(
+            recipe=run.recipe().to_dict(),
+            base="",
+            device="",
+            precision="bf16",
+            versions={},
+            rows={},
+            total_steps=steps,
+            parameters=1,
+        )
+    )
+    for quarter in (0, 1, 2, 4):
+        accuracies = {f"{name}_accuracy": 0.85 for name in ("max", *SIMILARITIES)}
+        step = quarter * steps // 4
+        writer.write(
+            Evaluated(
+                step=step, epoch=0.0, split="dev", data="all-nli-dev", rows=1000, **accuracies
+            )
+        )
+    writer.write(RunFinished(outcome="completed", exit_code=0))
+    writer.close()
+    return run
+
+
+@pytest.mark.parametrize(
+    ("steps", "differences"),
+    [(6250, ["+0.309", "~+0.053", "~+0.013", "-"]), (1250, ["+0.309", "~+0.053", "~+0.013", "-"])],
+)
+async def test_the_card_lies_behind_a_run_of_its_recipe(
+    home: Path, steps: int, differences: list[str]
+) -> None:
+    cards_run(steps)
+    finished_run()
+    async with StplayApp().run_test(size=(200, 60)) as pilot:
+        grid = await open_run(pilot, "mine")
+        table = pilot.app.screen.query_one(TrainingTable)
+        assert [str(cell).strip() for cell in table.get_column("to card")] == differences
+        assert legend(grid, "dev accuracy").startswith("dev accuracy   ━ max 0.850")
+        assert legend(grid, "dev accuracy").endswith("   ━ card")
+        plot = grid.query(Chart)[1].plot
+        behind = max(float(line.x.max()) for line in plot._datasets)
+        assert behind == pytest.approx(steps)
+        grid = await open_run(pilot, "done")
+        assert "to card" not in table.columns, "it is another recipe"
+        assert "card" not in legend(grid, "loss")
