@@ -8,14 +8,16 @@ tells when it changes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.control import Control
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
+
+if TYPE_CHECKING:
+    import rich.console
 
 # So many cells that are as they were are sent again, as it takes as much to go past them.
 BETWEEN = 8
@@ -24,7 +26,7 @@ Cell = tuple[str, int]
 UNKNOWN: Cell = ("", -1)
 
 
-class Piece(NamedTuple):
+class Painted(NamedTuple):
     """Cells of one line of the terminal, from ``x`` on."""
 
     x: int
@@ -49,7 +51,7 @@ class PaintedCells:
             return _SparedUpdate(update, self)
         return update
 
-    def changed(self, piece: Piece) -> Iterator[Piece]:
+    def changed(self, piece: Painted) -> Iterator[Painted]:
         """The parts of ``piece`` that are not on the terminal; from now on they are."""
         cells = self._cells(piece.strip)
         x, y, strip = piece
@@ -71,7 +73,7 @@ class PaintedCells:
                 begin -= 1
             while end < width and not cells[end][0]:
                 end += 1
-            yield Piece(x + begin, y, strip.crop(begin, end))
+            yield Painted(x + begin, y, strip.crop(begin, end))
 
     def _cells(self, strip: Strip) -> list[Cell]:
         """A cell for each column: what begins there, or nothing where a wide one goes on."""
@@ -106,7 +108,7 @@ class _SparedUpdate(CompositorUpdate):
     def __init__(self, update: LayoutUpdate | ChopsUpdate, painted: PaintedCells) -> None:
         self.update, self.painted = update, painted
 
-    def render_segments(self, console: Console) -> str:
+    def render_segments(self, console: rich.console.Console) -> str:
         """The sequences for the terminal."""
         pieces = _of_layout if isinstance(self.update, LayoutUpdate) else _of_chops
         return "".join(
@@ -116,17 +118,17 @@ class _SparedUpdate(CompositorUpdate):
         )
 
 
-def _of_layout(update: LayoutUpdate) -> Iterator[Piece]:
+def _of_layout(update: LayoutUpdate) -> Iterator[Painted]:
     for y, line in enumerate(update.strips, update.region.y):
         x = update.region.x
         for strip in line:
-            yield Piece(x, y, strip)
+            yield Painted(x, y, strip)
             x += strip.cell_length
 
 
-def _of_chops(update: ChopsUpdate) -> Iterator[Piece]:
+def _of_chops(update: ChopsUpdate) -> Iterator[Painted]:
     """As ``ChopsUpdate.render_segments``."""
     for y, begin, end in update.spans:
         for chop_end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
             if strip is not None and x < end and chop_end > begin:
-                yield Piece(x, y, strip.crop(0, min(chop_end, end) - x))
+                yield Painted(x, y, strip.crop(0, min(chop_end, end) - x))

@@ -13,10 +13,10 @@ from textual.widgets import Static
 from textual_hires_canvas import HiResMode
 
 from stplay.runs.curves import Curve, curves
-from stplay.runs.reference import Reference
+from stplay.runs.referencelog import Reference
 from stplay.runs.series import SeriesLog
 from stplay.screens.shared.theme import CURVES, FAINT, QUIET
-from stplay.screens.train.plot import Plot, Words
+from stplay.screens.train.plot import Plot, Told
 from stplay.text import printable
 
 SIGN = "━"
@@ -50,7 +50,7 @@ class Chart(Vertical):
     legend = getters.query_one(".legend", Static)
     plot = getters.query_one(Plot)
 
-    def __init__(self, title: str, lines: Sequence[Line], words: Words) -> None:
+    def __init__(self, title: str, lines: Sequence[Line], words: Told) -> None:
         """``words`` tells a value as people read it."""
         super().__init__()
         self.title, self.lines, self.words = title, lines, words

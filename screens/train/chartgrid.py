@@ -13,12 +13,13 @@ from textual.reactive import reactive
 
 from stplay.runs.series import SeriesLog
 from stplay.screens.train.chart import Behind, Chart, Line
+from stplay.similarities import SIMILARITIES
 from stplay.text import count, decimals, size
 
 DRAWN_EVERY_SECONDS = 1.0
 LEAST_WIDTH, LEAST_HEIGHT = 38, 12
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.99)
-ACCURACIES = ("max", "cosine", "dot", "manhattan", "euclidean")
+ACCURACIES = ("max", *SIMILARITIES)
 
 
 def four(value: float) -> str:

@@ -21,13 +21,13 @@ from stplay.text import count
 LABEL_CELLS = 9  # of a number beside the axis, and the blank after it
 STEP_CELLS = 10  # of a number below the axis, and those that part it from the next
 
-Words = Callable[[float], str]
+Told = Callable[[float], str]
 
 
-class Numbers(NumericAxisFormatter):
+class Ticks(NumericAxisFormatter):
     """Ticks at round numbers, told in the words of the chart, as many as have room."""
 
-    def __init__(self, words: Words, most: Callable[[], int]) -> None:
+    def __init__(self, words: Told, most: Callable[[], int]) -> None:
         """``most`` tells how many have room."""
         self.words, self.most = words, most
 
@@ -61,12 +61,12 @@ class Plot(PlotWidget, inherit_bindings=False):
     }
     """
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Told) -> None:
         """``words`` tells a value as it stands beside the axis."""
         super().__init__()
         self.moved = False
-        self.set_x_formatter(Numbers(count, lambda: self.size.width // STEP_CELLS))
-        self.set_y_formatter(Numbers(words, lambda: self.size.height // 2))
+        self.set_x_formatter(Ticks(count, lambda: self.size.width // STEP_CELLS))
+        self.set_y_formatter(Ticks(words, lambda: self.size.height // 2))
 
     def span(self, low: float, high: float) -> None:
         """Show what is from ``low`` to ``high``, unless somebody looks at a part of it."""

@@ -16,7 +16,7 @@ from textual.widgets import DataTable, ProgressBar, RichLog, Static
 
 from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
-from stplay.runs.reference import reference_of
+from stplay.runs.referencelog import reference_of
 from stplay.runs.run import Run
 from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import (

@@ -16,6 +16,7 @@ from types import FrameType
 
 import psutil
 
+from stplay import lines
 from stplay.engine.worker.lastword import print_error
 from stplay.engine.worker.place import LAUNCHER, STOPPING
 from stplay.engine.worker.rankwords import last_word_of_all, taken_words
@@ -93,7 +94,7 @@ def _finished(run: Run, options: list[str], stop: StopSignal) -> RunFinished:
         return RunFinished(outcome="failed", exit_code=error.exit_code, error=error.sentence)
     except BaseException as error:  # of torchrun itself
         print_error(error)
-        told = (str(error) or type(error).__name__).splitlines()[0]
+        told = lines.split(str(error) or type(error).__name__)[0]
         failure = f"torchrun could not start the processes: {printable(told)}"
         return RunFinished(outcome="failed", exit_code=FAILED, error=failure)
     finally:

@@ -34,8 +34,10 @@ def test_a_run_goes_on_in_as_many_processes_as_before_or_as_it_is_told(home: Pat
     run = write(create(), replace(STARTED, processes=4), STOPPED)
     module, folder, *options = command(run)
     assert (module, folder) == (torchrun.MODULE, str(run.folder))
-    assert options[-4:] == ["--nproc-per-node", "4", "--max-restarts", "0"]
+    assert options[-5:] == ["--nproc-per-node", "4", "--max-restarts", "0", "--"]
     assert "--standalone" in options
+    run.overrides = ["training.save_steps=9"]
+    assert command(run)[2:] == [*options, "training.save_steps=9"]
     run.torchrun = Torchrun(nproc_per_node="1")
     assert command(run)[0] == "stplay.engine.train"
 
@@ -48,7 +50,7 @@ def test_a_run_of_several_machines_does_not_go_on_by_itself(home: Path) -> None:
     assert command(run)[2:] == [
         *("--nnodes", "2", "--node-rank=1", "--rdzv-backend=c10d"),
         *("--rdzv-endpoint", "node1:29500", "--rdzv-id", run.id),
-        *("--nproc-per-node", "gpu", "--max-restarts", "3"),
+        *("--nproc-per-node", "gpu", "--max-restarts", "3", "--"),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from functools import cache
 from importlib import resources
@@ -55,7 +56,7 @@ class Reference(NamedTuple):
 def card() -> Reference:
     """The published card's training log."""
     path = resources.files("stplay.assets") / "card-training-log.csv"
-    rows = [*csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
+    rows = [*csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))]
     series = SeriesLog()
     for row in rows:
         values: dict[str, float | None] = {

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from stplay.jobs.events import MetricsLogged, RunStarted
-from stplay.runs import recipe, reference
-from stplay.runs.reference import Reference, reference_of
+from stplay.runs import recipe, referencelog
+from stplay.runs.referencelog import Reference, reference_of
 from stplay.runs.series import SeriesLog
 
 
@@ -33,7 +33,7 @@ def test_the_card_is_the_published_one(card: Path) -> None:
 
 
 def test_the_cards_series() -> None:
-    published = reference.card()
+    published = referencelog.card()
     assert (published.name, published.steps) == ("card", 6250)
     assert sorted(published.series.names()) == [
         "dev/loss",
@@ -48,7 +48,7 @@ def test_the_cards_series() -> None:
 
 def test_it_lies_behind_runs_on_the_cards_data() -> None:
     assert reference_of(None) is None
-    assert reference_of(started(recipe.load("all-nli").to_dict()["data"])) is reference.card()
+    assert reference_of(started(recipe.load("all-nli").to_dict()["data"])) is referencelog.card()
     assert reference_of(started(recipe.load("sample").to_dict()["data"])) is None
     assert reference_of(started({"train": "all-nli", "dev": "mine.jsonl"})) is None
 
@@ -76,6 +76,6 @@ def test_a_difference_is_taken_at_the_same_share(
 
 
 def test_outside_of_what_it_measured_there_is_no_difference() -> None:
-    published = reference.card()
+    published = referencelog.card()
     assert published.difference("dev/max_accuracy", 0.8, 1.0) is None
     assert published.difference("train/loss", 3.0, 0.0) is None
