@@ -21,7 +21,8 @@ from stplay.sources.datasources import COLUMNS
 ENGINE = ROOT / "stplay" / "engine"
 # How each is started, and a library that it imports at its work.
 STARTED = {
-    "train": ("Run.create(recipe.load('sample'), 'mine', 'sample').launch()", "torch"),
+    "train": ("run().launch()", "torch"),
+    "launch": ("run('2').launch()", "torch"),
     "evaluate": ("Evaluation.create(Request([MODEL], DATA)).launch()", "torch"),
     "encode": ("encoders.launch(encoders.address(MODEL), 'x')", "sentence_transformers"),
     "plan": ("plans.make(recipe.load('sample'), lambda stage: None)", "sentence_transformers"),
@@ -29,7 +30,8 @@ STARTED = {
     "project": ("asyncio.run(projector.Projector().project(np.eye(8)))", "umap"),
     "writecard": ("asyncio.run(writtencards.write(Path(HOME)))", "yaml"),
 }
-OUTLIVING = {"train", "evaluate", "encode", "writecard"}  # a card is written as a whole, or not
+# A card is written as a whole, or not.
+OUTLIVING = {"train", "launch", "evaluate", "encode", "writecard"}
 STARTER = """
 import asyncio, os, sys, time
 import numpy as np
@@ -39,7 +41,14 @@ from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.evaluations import writtencards
 from stplay.runs import plans, recipe
 from stplay.runs.run import Run
+from stplay.runs.torchrun import Torchrun
 from stplay.sources import firstrows
+
+def run(processes="1"):
+    made = Run.create(recipe.load("sample"), "mine", "sample")
+    made.torchrun = Torchrun(processes)
+    return made
+
 HOME, DATA, MODEL = *sys.argv[1:], "builtin:tiny"
 {start}
 time.sleep(600)

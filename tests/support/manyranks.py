@@ -26,6 +26,7 @@ def in_ranks(size: int, folder: Path, work: Work) -> list[Any]:
 
 
 def _take_part(rank: int, size: int, port: int, folder: Path, work: Work) -> None:
+    torch.set_num_threads(1)  # the threads of the process that was forked are not there
     told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     told |= {"RANK": str(rank), "WORLD_SIZE": str(size)}
     ranks = Ranks(Place(rank, size, rank, size, told=told))
