@@ -92,6 +92,8 @@ class Chart(Vertical):
             words = "not finite" if last is None else self.words(last)
             label = f"{printable(line.label)} {words}".strip()
             legend.append(Content.assemble((f"{SIGN} ", colour), label))
+        if smoothing:
+            legend.append(Content.styled(f"smoothed {smoothing:g}", QUIET))
         if behind is not None:
             legend.append(Content.styled(f"{SIGN} {printable(behind.reference.name)}", FAINT))
         self.legend.update(Content("   ").join(legend), layout=False)

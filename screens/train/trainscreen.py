@@ -71,6 +71,10 @@ class TrainScreen(Screen[None]):
         self.topbar.place = platform.node()
         call_once_imported(self, "stplay.screens.train.newrun", self._fill)
 
+    def on_resize(self) -> None:
+        """Offer the keys for what has no room now."""
+        self.call_after_refresh(self.refresh_bindings)
+
     async def _fill(self) -> None:
         # A run that is at work is shown at once, unless it may be what broke the screen.
         from stplay.runs.run import Run
