@@ -11,12 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.reactive import reactive
 
+from stplay.jobs.events import Event
 from stplay.runs.series import SeriesLog
 from stplay.screens.train.chart import Behind, Chart, Line
 from stplay.similarities import SIMILARITIES
 from stplay.text import count, decimals, size
 
-DRAWN_EVERY_SECONDS = 1.0
 LEAST_WIDTH, LEAST_HEIGHT = 38, 12
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.99)
 ACCURACIES = ("max", *SIMILARITIES)
@@ -55,10 +55,7 @@ def charts() -> list[Chart]:
 
 
 class ChartGrid(Container):
-    """Draws the series of a run, those charts of it that something was measured for.
-
-    They are drawn anew where something came, at most once a second.
-    """
+    """Draws the series of a run, those charts of it that something was measured for."""
 
     DEFAULT_CSS = """
     ChartGrid {
@@ -81,36 +78,28 @@ class ChartGrid(Container):
         super().__init__()
         self.series = SeriesLog()
         self.behind: Behind | None = None
-        self._changed = self._drawn = False
         self._columns = 1
 
     def compose(self) -> ComposeResult:
         """All charts; what is not measured is not displayed."""
         yield from charts()
 
-    def on_mount(self) -> None:
-        """Draw from time to time."""
-        self.set_interval(DRAWN_EVERY_SECONDS, self.draw)
+    def open(self) -> None:
+        """Be empty, for a run of which nothing was told yet."""
+        self.series, self.page, self.enlarged, self.behind = SeriesLog(), 0, None, None
 
-    def open(self, series: SeriesLog) -> None:
-        """Show ``series`` from now on."""
-        self.series, self.page, self.enlarged, self.behind = series, 0, None, None
-        self._drawn = False
-        self.change()
-
-    def change(self) -> None:
-        """Draw soon: something has come. What is opened is drawn at once."""
-        self._changed = True
-        if not self._drawn:
-            self.call_after_refresh(self.draw)
+    def show(self, events: list[Event], behind: Behind | None) -> None:
+        """Draw what has come with ``events`` too, and what lies ``behind`` the run."""
+        self.behind = behind
+        for event in events:
+            self.series.apply(event)
+        self.draw()
 
     def draw(self) -> None:
-        """Draw what is in view, if something has come."""
-        if not self._changed or not self.display or not self.size:
+        """Draw what is in view."""
+        if not self.display or not self.size:
             return
-        self._changed = False
         for chart in self._lay_out():
-            self._drawn = True
             cells = self.size.width // self._columns
             chart.show(self.series, self.smoothing, cells, self.behind)
 
@@ -149,7 +138,7 @@ class ChartGrid(Container):
 
     def on_resize(self) -> None:
         """There may be room for more, or for fewer."""
-        self._draw_anew()
+        self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Pages are turned where there are some."""
@@ -171,8 +160,4 @@ class ChartGrid(Container):
         charts = (chart for chart in self.query(Chart) if focused is chart.plot)
         self.enlarged = next(charts, None) if self.enlarged is None else None
 
-    def _draw_anew(self) -> None:
-        self._changed = True
-        self.draw()
-
-    watch_smoothing = watch_page = watch_enlarged = _draw_anew
+    watch_smoothing = watch_page = watch_enlarged = draw

@@ -18,7 +18,6 @@ from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogg
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
 from stplay.runs.referencelog import reference_of
 from stplay.runs.run import Run
-from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import (
     HEADINGS,
     TRAINING_STAGE,
@@ -121,7 +120,6 @@ class RunView(JobWatch[TrainingLog]):
     def __init__(self) -> None:
         super().__init__(TrainingLog())
         self.run: Run | None = None
-        self.series = SeriesLog()
         self._output: bytes | None = None
         self._told: dict[Static, Content] = {}
 
@@ -148,8 +146,7 @@ class RunView(JobWatch[TrainingLog]):
         """Show ``run`` from its first event on."""
         self.run = run
         self._output = None
-        self.series = SeriesLog()
-        self.charts.open(self.series)
+        self.charts.open()
         self.table.open(None)
         self.worker_log.clear()
         self.follow(run)
@@ -163,7 +160,6 @@ class RunView(JobWatch[TrainingLog]):
         changed: set[int] = set()
         afresh = False
         for event in events:
-            self.series.apply(event)
             match event:
                 case TrainLogged() | Evaluated():
                     changed.add(event.step)
@@ -171,10 +167,10 @@ class RunView(JobWatch[TrainingLog]):
                     afresh = True
         if self.table.behind is None and (behind := self._behind()) is not None:
             self.table.open(behind)
-            self.charts.behind, afresh = behind, True
+            afresh = True
         if events:
             self.table.show(self.job_log.rows, changed, afresh=afresh)
-            self.charts.change()
+            self.charts.show(events, self.table.behind)
         self.refresh_view()
 
     def _behind(self) -> Behind | None:

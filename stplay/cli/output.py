@@ -117,6 +117,11 @@ def console(width: int | None = None, *, beside: bool = False) -> SafeConsole:
 
 def json(value: object) -> None:
     """Print ``value``, of plain types or structs, as one line of JSON."""
+    Data("json").write(json_line(value))
+
+
+def json_line(value: object) -> bytes:
+    """``value``, of plain types or structs, as one line of JSON."""
     import msgspec
 
     try:
@@ -125,7 +130,7 @@ def json(value: object) -> None:
         from json import dumps
 
         line = dumps(msgspec.to_builtins(value)).encode()
-    Data("json").write(line + b"\n")
+    return line + b"\n"
 
 
 class Data:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 from typing import TYPE_CHECKING
 
@@ -22,38 +21,26 @@ MOST_WHOLE = 1e15
 
 def show(run: Run, form: output.Form) -> None:
     """Print the series of ``run``."""
-    log = _series_of(run)
+    from stplay.runs.series import SeriesLog
+
+    log = SeriesLog()
+    run.fold_into(log)
     if form == "table":
         output.show(_table(log))
         return
     data = output.Data(form)
+    table = csv.writer(data, lineterminator="\n")
     if form == "csv":
-        data.write(_csv_line(COLUMNS))
+        table.writerow(COLUMNS)
     for name in log.names():
         for point in log[name]:
             value = point.value if math.isfinite(point.value) else None
             epoch = point.epoch if math.isfinite(point.epoch) else None
             cells = name, point.segment, point.step, epoch, point.time, value
             if form == "json":
-                output.json(dict(zip(COLUMNS, cells, strict=True)))
+                data.write(output.json_line(dict(zip(COLUMNS, cells, strict=True))))
             else:
-                data.write(_csv_line((*cells[:-1], NOT_FINITE if value is None else value)))
-
-
-def _series_of(run: Run) -> SeriesLog:
-    from stplay.runs.series import SeriesLog
-
-    log, stream = SeriesLog(), run.events()
-    while events := stream.read():
-        for event in events:
-            log.apply(event)
-    return log
-
-
-def _csv_line(cells: tuple[object, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+                table.writerow((*cells[:-1], NOT_FINITE if value is None else value))
 
 
 def _table(log: SeriesLog) -> Table:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import psutil
 
@@ -17,7 +17,7 @@ from stplay.errors import UserError
 from stplay.exitcodes import FAILED
 from stplay.jobs import folders, interrupts, process
 from stplay.jobs.eventlog import EventReader, EventWriter
-from stplay.jobs.events import RunFinished, WorkerStarted
+from stplay.jobs.events import Event, RunFinished, WorkerStarted
 from stplay.jobs.follower import Follower
 from stplay.jobs.worklog import WorkLog
 from stplay.text import duration, printable
@@ -33,6 +33,13 @@ LOCK = "worker.lock"  # held by the process that is at work
 Log = TypeVar("Log", bound=WorkLog)
 
 _children: dict[tuple[Path, int], process.Process] = {}  # started by this one: it can ask them
+
+
+class Fold(Protocol):
+    """Something that events are folded into."""
+
+    def apply(self, event: Event) -> None:
+        """Fold one more event in."""
 
 
 class LaunchStoppedError(Exception):
@@ -105,12 +112,17 @@ class Job(Generic[Log]):
         self.check_worker(log)
         return log
 
-    def _fold(self) -> tuple[Log, int]:
-        log, reader = self.log_type(), self.events()
+    def fold_into(self, log: Fold) -> int:
+        """Fold all events so far into ``log``; returns the byte at which they end."""
+        reader = self.events()
         while events := reader.read():
             for event in events:
                 log.apply(event)
-        return log, reader.offset
+        return reader.offset
+
+    def _fold(self) -> tuple[Log, int]:
+        log = self.log_type()
+        return log, self.fold_into(log)
 
     def check_worker(self, log: Log) -> None:
         """Tell ``log`` where its process is gone without a last word, or is not heard of."""

@@ -45,10 +45,8 @@ def values(log: SeriesLog, name: str) -> list[tuple[int, float]]:
 
 @pytest.mark.usefixtures("home")
 def test_the_series_of_a_run() -> None:
-    stream, log = finished_run().events(), SeriesLog()
-    while events := stream.read():
-        for event in events:
-            log.apply(event)
+    log = SeriesLog()
+    finished_run().fold_into(log)
     assert log.names() == [
         "train/loss",
         "train/learning_rate",
