@@ -8,12 +8,15 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.reactive import reactive
 
 from stplay.jobs.events import Event
+from stplay.runs.run import Run
 from stplay.runs.series import SeriesLog
+from stplay.runs.traininglog import TrainingLog
 from stplay.screens.train.chart import Behind, Chart, Line
+from stplay.screens.train.pane import Pane
+from stplay.screens.train.plot import Plot
 from stplay.similarities import SIMILARITIES
 from stplay.text import count, decimals, size
 
@@ -54,7 +57,7 @@ def charts() -> list[Chart]:
     ]
 
 
-class ChartGrid(Container):
+class ChartGrid(Pane):
     """Draws the series of a run, those charts of it that something was measured for."""
 
     DEFAULT_CSS = """
@@ -74,8 +77,8 @@ class ChartGrid(Container):
     page: reactive[int] = reactive(0)
     enlarged: reactive[Chart | None] = reactive[Chart | None](None)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
         self.series = SeriesLog()
         self.behind: Behind | None = None
         self._columns = 1
@@ -84,16 +87,19 @@ class ChartGrid(Container):
         """All charts; what is not measured is not displayed."""
         yield from charts()
 
-    def open(self) -> None:
+    def open(self, run: Run) -> None:
         """Be empty, for a run of which nothing was told yet."""
         self.series, self.page, self.enlarged, self.behind = SeriesLog(), 0, None, None
 
-    def show(self, events: list[Event], behind: Behind | None) -> None:
-        """Draw what has come with ``events`` too, and what lies ``behind`` the run."""
-        self.behind = behind
+    def show(self, events: list[Event], log: TrainingLog) -> None:
+        """Draw what has come with ``events`` too."""
         for event in events:
             self.series.apply(event)
         self.draw()
+
+    def take_focus(self) -> None:
+        """Focus the first chart."""
+        self.query(Plot).first().focus()
 
     def draw(self) -> None:
         """Draw what is in view."""

@@ -12,7 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import DataTable, ProgressBar, RichLog, Static
+from textual.reactive import reactive
+from textual.widgets import ContentSwitcher, DataTable, ProgressBar, RichLog, Static
 
 from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
@@ -30,10 +31,11 @@ from stplay.runs.traininglog import (
 from stplay.screens.shared.jobwatch import JobWatch
 from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
-from stplay.screens.train.plot import Plot
+from stplay.screens.train.pane import Pane
 from stplay.text import count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
+CHARTS = "charts"
 WIDTHS = dict(zip(HEADINGS, (8, 9, 14, 10, 10, 10), strict=True))
 AGAINST_WIDTH = 9
 
@@ -112,10 +114,13 @@ class RunView(JobWatch[TrainingLog]):
     left = getters.query_one("#head-left", Static)
     facts = getters.query_one("#facts", Static)
     table = getters.query_one(TrainingTable)
+    panes = getters.query_one("#side", ContentSwitcher)
     charts = getters.query_one(ChartGrid)
     stage = getters.query_one("#stage", Static)
     notes = getters.query_one("#notes", Static)
     worker_log = getters.query_one("#worker-log", RichLog)
+
+    pane: reactive[str] = reactive(CHARTS, init=False)
 
     def __init__(self) -> None:
         super().__init__(TrainingLog())
@@ -132,7 +137,8 @@ class RunView(JobWatch[TrainingLog]):
         yield Static(id="facts")
         with Horizontal(id="panes"):
             yield TrainingTable()
-            yield ChartGrid()
+            with ContentSwitcher(initial=CHARTS, id="side"):
+                yield ChartGrid(id=CHARTS)
         yield Static(id="stage")
         yield Static(id="notes")
         yield RichLog(id="worker-log", max_lines=2000, min_width=20, wrap=True, markup=False)
@@ -146,7 +152,8 @@ class RunView(JobWatch[TrainingLog]):
         """Show ``run`` from its first event on."""
         self.run = run
         self._output = None
-        self.charts.open()
+        for pane in self.panes.query_children(Pane):
+            pane.open(run)
         self.table.open(None)
         self.worker_log.clear()
         self.follow(run)
@@ -170,7 +177,9 @@ class RunView(JobWatch[TrainingLog]):
             afresh = True
         if events:
             self.table.show(self.job_log.rows, changed, afresh=afresh)
-            self.charts.show(events, self.table.behind)
+            self.charts.behind = self.table.behind
+            for pane in self.panes.query_children(Pane):
+                pane.show(events, self.job_log)
         self.refresh_view()
 
     def _behind(self) -> Behind | None:
@@ -178,10 +187,23 @@ class RunView(JobWatch[TrainingLog]):
         reference, steps = reference_of(self.job_log.started), self.job_log.total_steps
         return Behind(reference, steps) if reference is not None and steps else None
 
-    def toggle_charts(self) -> None:
-        """Where there is no room for both, swap the table and the charts."""
-        self.toggle_class("-charts")
-        (self.charts.query(Plot).first() if self.has_class("-charts") else self.table).focus()
+    def show_pane(self, name: str) -> None:
+        """Show that pane, or what was there before it where it is shown already.
+
+        Beside the table that is the charts; where there is no room for both, the table itself.
+        """
+        beside = self.screen.has_class("-spacious")
+        leaves = self.pane == name and (beside or self.has_class("-pane"))
+        self.pane = CHARTS if leaves else name
+        self.set_class(not leaves, "-pane")
+        if leaves:
+            self.table.focus()
+        else:
+            self.panes.get_child_by_id(name, Pane).take_focus()
+
+    def watch_pane(self, name: str) -> None:
+        """Show the pane of that name."""
+        self.panes.current = name
 
     def toggle_worker_log(self) -> None:
         """Show the training process's log, or hide it."""

@@ -43,7 +43,7 @@ class TrainScreen(Screen[None]):
         Binding("d", "toggle_data", "Data"),
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
-        Binding("g", "toggle_charts", "Charts"),
+        Binding("g", "show_pane('charts')", "Charts"),
         Binding("l", "toggle_log", "Log"),
         Binding("e", "evaluate", "Evaluate"),
         Binding("delete", "delete", "Delete run", show=False),
@@ -132,8 +132,9 @@ class TrainScreen(Screen[None]):
                 return view is not None and not view.job_log.active
             case "evaluate":
                 return view is not None and view.job_log.checkpoint is not None
-            case "toggle_charts":
-                return view is not None and not self.has_class("-spacious")
+            case "show_pane":
+                shown = parameters[0] == "charts" and self.has_class("-spacious")
+                return view is not None and not (shown and view.pane == "charts")
             case "toggle_log" | "new_run":
                 return view is not None
             case "toggle_data":
@@ -160,10 +161,11 @@ class TrainScreen(Screen[None]):
         """Where there is no room for both, swap the form and the data's first rows."""
         self.toggle_class("-data")
 
-    def action_toggle_charts(self) -> None:
-        """Where there is no room for both, swap the table and the charts."""
+    def action_show_pane(self, name: str) -> None:
+        """Show that pane beside the table, or in its place where there is no room for both."""
         if self._view is not None:
-            self._view.toggle_charts()
+            self._view.show_pane(name)
+            self.refresh_bindings()
 
     def action_toggle_log(self) -> None:
         """Show the training process's log, or hide it."""
