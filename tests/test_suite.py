@@ -1,8 +1,9 @@
-"""The tests themselves: none reads after a while in the hope that it was long enough."""
+"""The tests themselves: none hopes that it waited long enough, none forks beside threads."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from checkout import TESTS
@@ -79,3 +80,20 @@ async def test_it():
         sleep(1)
 """
     assert [*pauses_of(ast.parse(code))] == [("test_it", 3), ("test_it", 5), ("inner", 9)]
+
+
+def test_only_a_process_without_threads_forks_and_goes_on() -> None:
+    may = {
+        "forkserver.py",  # it makes sure that it has no threads
+        "terminal.py",  # it becomes another program at once
+        "test_processes.py",  # words in a script that is looked at
+    }
+    forking = re.compile(r"os\.fork\(\)|[\"']fork[\"']|\bos\.forkpty\b|\bpty\.fork\b")
+    found = {
+        path.name
+        for path in TESTS.rglob("*.py")
+        if path.name != "test_suite.py" and forking.search(path.read_text(encoding="utf-8"))
+    }
+    assert found <= may, (
+        "a fork has the locks of the threads it has not: start a Python (manyranks.py does)"
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,16 @@ import numpy as np
 import pytest
 import torch
 from conftest import write_triplets
-from fasttraining import FastTraining
 from manyranks import in_ranks
+from rankedtraining import STEPS, RankedTraining, Trained
 from smallmodels import small_model
-from torch import Tensor, nn
+from torch import nn
 
 from stplay.engine.training.sameness import check_same
 from stplay.engine.worker.place import Place
 from stplay.engine.worker.ranks import ALONE, Ranks
 from stplay.errors import UserError
 
-STEPS = 6
 # A bias of all keys: its gradient is nothing but rounding, of which AdamW makes whole steps.
 ROUNDING_ALONE = "attention.self.key.bias"
 CASES: dict[tuple[str, int], dict[str, Any]] = {
@@ -33,42 +33,22 @@ CASES: dict[tuple[str, int], dict[str, Any]] = {
     ("mini-batches on the first alone", 2): {"most_tokens": 60, "only_on": 0},
 }
 
-Trained = tuple[list[float], dict[str, Tensor], int]
-
-
-class Data:
-    """Triplets in a folder, and a model, the same for each process that is forked."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        write_triplets(folder / "train.jsonl", 120)
-        self.model = small_model(3, folder / "transformer")
-
-    def training(self, ranks: Ranks = ALONE, **changes: Any) -> FastTraining:
-        most_tokens, only_on = changes.pop("most_tokens", None), changes.pop("only_on", None)
-        made = FastTraining(
-            self.folder, model=deepcopy(self.model), ranks=ranks, max_steps=STEPS, **changes
-        )
-        if most_tokens is not None and only_on in (None, ranks.rank):
-            made.trainer.collator.most_tokens = most_tokens
-        return made
-
-    def train(self, ranks: Ranks = ALONE, **changes: Any) -> Trained:
-        made = self.training(ranks, **changes)
-        made.trainer.train()
-        return made.losses, made.weights, made.trainer.samples_seen
-
 
 @pytest.fixture
-def data(tmp_path: Path) -> Data:
-    return Data(tmp_path)
+def plain(tmp_path: Path) -> RankedTraining:
+    """A training of triplets with nothing changed."""
+    write_triplets(tmp_path / "train.jsonl", 120)
+    return RankedTraining(tmp_path, small_model(3, tmp_path / "transformer"))
 
 
 @pytest.mark.parametrize(("case", "size"), CASES)
-def test_losses_and_weights_are_those_of_one_process(data: Data, case: str, size: int) -> None:
-    losses, weights, seen = data.train(**CASES[case, size])
+def test_losses_and_weights_are_those_of_one_process(
+    plain: RankedTraining, case: str, size: int
+) -> None:
+    training = replace(plain, changes=CASES[case, size])
+    losses, weights, seen = training()
     assert len(losses) == STEPS
-    for own in in_ranks(size, data.folder, lambda ranks: data.train(ranks, **CASES[case, size])):
+    for own in in_ranks(size, plain.folder, training):
         assert own[0] == pytest.approx(losses, abs=1e-5)
         assert own[2] == seen
         for name, weight in own[1].items():
@@ -76,22 +56,27 @@ def test_losses_and_weights_are_those_of_one_process(data: Data, case: str, size
                 np.testing.assert_allclose(weight, weights[name], rtol=0, atol=1e-4, err_msg=name)
 
 
-def test_with_dropout_all_processes_keep_the_same_weights(data: Data) -> None:
-    def work(ranks: Ranks) -> tuple[Trained, list[int]]:
-        seeded: list[int] = []
-        own = ranks.seed
+def seeded(ranks: Ranks, training: RankedTraining) -> tuple[Trained, list[int]]:
+    """What is trained, and the steps at which a seed was set."""
+    steps: list[int] = []
+    own = ranks.seed
 
-        def tell(seed: int, step: int) -> None:
-            seeded.append(step)
-            own(seed, step)
+    def tell(seed: int, step: int) -> None:
+        steps.append(step)
+        own(seed, step)
 
-        ranks.seed = tell
-        return data.train(ranks, dropout=0.3, gradient_accumulation_steps=2), seeded
+    ranks.seed = tell
+    return training(ranks), steps
 
-    ((losses, weights, _), seeded), ((_, others, _), _) = in_ranks(2, data.folder, work)
+
+def test_with_dropout_all_processes_keep_the_same_weights(plain: RankedTraining) -> None:
+    changes = {"gradient_accumulation_steps": 2}
+    training = replace(plain, changes={**changes, "dropout": 0.3})
+    work = partial(seeded, training=training)
+    ((losses, weights, _), steps), ((_, others, _), _) = in_ranks(2, plain.folder, work)
     assert all(torch.equal(weights[name], others[name]) for name in weights)
-    assert seeded == [*range(STEPS)], "once a step"
-    without, _, _ = data.train(gradient_accumulation_steps=2)
+    assert steps == [*range(STEPS)], "once a step"
+    without, _, _ = replace(plain, changes=changes)()
     assert losses != pytest.approx(without, abs=1e-3)
 
 
@@ -108,33 +93,35 @@ def test_others_than_the_first_draw_numbers_of_their_own() -> None:
     assert len({(*drawn(rank, step),) for rank in range(3) for step in range(2)}) == 5
 
 
-def test_what_one_process_alone_can_know_is_agreed_on(tmp_path: Path) -> None:
-    def work(ranks: Ranks) -> Any:
-        found: dict[str, Any] = {
-            "least": ranks.least(7 - ranks.rank),
-            "any": (ranks.any(ranks.rank == 1), ranks.any(False)),
-            "sums": ranks.summed(np.full((2, 2), ranks.rank + 0.5, np.float32)).tolist(),
-            "told": ranks.collected(ranks.rank),
-        }
-        held = torch.full((3,), float(ranks.rank))
-        ranks.spread([held])
-        weights = [nn.Parameter(torch.zeros(2)) for _ in range(3)]
-        frozen = nn.Parameter(torch.zeros(2), requires_grad=False)
-        if ranks.rank == 1:  # of the last, nobody has a gradient
-            weights[0].grad = torch.ones(2)
-        weights[1].grad = torch.full((2,), 1.0 + ranks.rank)
-        heeded = []
-        for step in range(3):
-            ranks.sum_gradients([*weights, frozen], asks_to_stop=(ranks.rank, step) == (1, 0))
-            heeded.append(ranks.heeds_stop(False))
-        grads = [None if each.grad is None else each.grad.tolist() for each in weights]
-        try:
-            check_same(ranks, {"data": "a", "precision": "bf16" if ranks.rank else "fp16"})
-        except UserError as error:
-            found["other"] = error.sentence
-        return found | {"held": held.tolist(), "gradients": grads, "heeded": heeded}
+def agreements(ranks: Ranks) -> dict[str, Any]:
+    """What the processes find together, each of which knows something else."""
+    found: dict[str, Any] = {
+        "least": ranks.least(7 - ranks.rank),
+        "any": (ranks.any(ranks.rank == 1), ranks.any(False)),
+        "sums": ranks.summed(np.full((2, 2), ranks.rank + 0.5, np.float32)).tolist(),
+        "told": ranks.collected(ranks.rank),
+    }
+    held = torch.full((3,), float(ranks.rank))
+    ranks.spread([held])
+    weights = [nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    frozen = nn.Parameter(torch.zeros(2), requires_grad=False)
+    if ranks.rank == 1:  # of the last, nobody has a gradient
+        weights[0].grad = torch.ones(2)
+    weights[1].grad = torch.full((2,), 1.0 + ranks.rank)
+    heeded = []
+    for step in range(3):
+        ranks.sum_gradients([*weights, frozen], asks_to_stop=(ranks.rank, step) == (1, 0))
+        heeded.append(ranks.heeds_stop(False))
+    grads = [None if each.grad is None else each.grad.tolist() for each in weights]
+    try:
+        check_same(ranks, {"data": "a", "precision": "bf16" if ranks.rank else "fp16"})
+    except UserError as error:
+        found["other"] = error.sentence
+    return found | {"held": held.tolist(), "gradients": grads, "heeded": heeded}
 
-    first, second = in_ranks(2, tmp_path, work)
+
+def test_what_one_process_alone_can_know_is_agreed_on(tmp_path: Path) -> None:
+    first, second = in_ranks(2, tmp_path, agreements)
     assert first == second
     assert first["least"] == 6
     assert first["any"] == (True, False)

@@ -15,7 +15,7 @@ import notorch  # noqa: F401: it takes effect by being imported
 
 SERVER = "STPLAY_TESTS_FORKSERVER"
 ENGINE = ("encode", "evaluate", "project", "train", "writecard")
-SCRIPTS = ("train_many.py", "plain_script.py")
+SCRIPTS = ("train_many.py", "manyranks.py", "plain_script.py")
 
 
 def is_forked(command: Sequence[str]) -> bool:
