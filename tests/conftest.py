@@ -26,6 +26,8 @@ from parsedstyles import parse_all_once
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+# Whoever writes into a home takes the fixture: nothing can be written below this one.
+os.environ["STPLAY_HOME"] = f"{os.devnull}/take the fixture home"
 # Every Python that a test starts reads sitecustomize.py there, and forks where it can; to none has
 # the machine a GPU, unless a test says so.
 FOR_ALL = [str(SUPPORT / "forking"), str(SUPPORT / "drivers")]

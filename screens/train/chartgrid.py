@@ -85,7 +85,9 @@ class ChartGrid(Pane):
 
     def compose(self) -> ComposeResult:
         """All charts; what is not measured is not displayed."""
-        yield from charts()
+        for chart in charts():
+            chart.display = False
+            yield chart
 
     def open(self, run: Run) -> None:
         """Be empty, for a run of which nothing was told yet."""

@@ -30,7 +30,10 @@ def add_to(add: AddCommand) -> None:
 
     runs_ = add("runs", list_runs, "List the runs, newest first, or what one of them measured.")
     runs_.add_argument(
-        "run", nargs="?", metavar="RUN", help="show its series: losses, accuracies, the machine's"
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="show what it is, and its series: losses, accuracies, the machine's",
     )
     form = runs_.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one object a line")

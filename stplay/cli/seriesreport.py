@@ -6,7 +6,7 @@ import csv
 import math
 from typing import TYPE_CHECKING
 
-from stplay.cli import output
+from stplay.cli import output, overviewreport
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,6 +26,7 @@ def show(run: Run, form: output.Form) -> None:
     log = SeriesLog()
     run.fold_into(log)
     if form == "table":
+        overviewreport.show(run)
         output.show(_table(log))
         return
     data = output.Data(form)
