@@ -1,11 +1,12 @@
 # Two commands do everything: `make play` and `make test`. `make test-fast` runs, while one works,
-# what does not start torch. `make bench` measures the engine, `make bench-app` the rest.
+# what does not start torch. `make bench` measures the engine, `make bench-app` the rest, and
+# `make pictures` takes those of the README anew.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: play test test-fast check bench bench-app clean
+.PHONY: play test test-fast check bench bench-app pictures clean
 
 play: $(VENV)/.play
 	@if [ -t 0 ] && [ -t 1 ]; then $(VENV)/bin/stplay; else $(VENV)/bin/stplay train sample; fi
@@ -32,6 +33,9 @@ bench: $(VENV)/.test
 
 bench-app: $(VENV)/.test
 	$(BENCH) tests/bench --ignore $(ENGINE)
+
+pictures: $(VENV)/.test
+	PYTHONPATH=tests:tests/support $(RUN) tests/pictures.py
 
 clean:
 	rm -rf $(VENV)

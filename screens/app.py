@@ -16,7 +16,7 @@ from stplay.screens.shared.commands import KeyCommands
 from stplay.screens.shared.guardedapp import GuardedApp
 from stplay.screens.shared.palette import Palette
 from stplay.screens.shared.safetext import SafeText
-from stplay.screens.shared.theme import THEME
+from stplay.screens.shared.theme import DARK, THEMES
 from stplay.screens.train.trainscreen import TrainScreen
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ class StplayApp(GuardedApp):
         self._wants_encoder = early_encoder
         self._encoder: EarlyEncoder | None = None
         keyboard.tell_alt()
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Whatever is painted is made safe last."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from textual.theme import Theme
 
 ACCENT = "#5fb3b3"
@@ -11,28 +13,56 @@ FAINT = "#58626b"  # of what lies behind
 # Of the lines of a chart, in their order: as far apart in lightness as in hue.
 CURVES = (ACCENT, "#e0b050", "#b58ad8", "#8cc265", "#e5707a", "#7aa2d8")
 
-THEME = Theme(
-    name="stplay",
-    primary=ACCENT,
-    secondary=ACCENT,
-    accent=ACCENT,
-    foreground=TEXT,
-    background=BACKGROUND,
-    surface=BACKGROUND,
-    panel=PANEL,
-    success="#8cc265",
-    warning="#e0b050",
-    error="#e5707a",
-    variables={
-        "footer-key-foreground": ACCENT,
-        "footer-background": PANEL,
-        "input-selection-background": f"{ACCENT} 35%",
-        "scrollbar": PANEL,
-        "scrollbar-hover": ACCENT,
-        "scrollbar-active": ACCENT,
-        "scrollbar-background": BACKGROUND,
-        "scrollbar-background-hover": BACKGROUND,
-        "scrollbar-background-active": BACKGROUND,
-        "scrollbar-corner-color": BACKGROUND,
-    },
+
+class Drawn(NamedTuple):
+    """The colours of what a chart draws: its ``curves``, what is ``quiet``, what lies behind."""
+
+    curves: tuple[str, ...]
+    quiet: str
+    faint: str
+
+
+ON_DARK = Drawn(CURVES, QUIET, FAINT)
+ON_LIGHT = Drawn(
+    ("#187878", "#a06000", "#7a45b0", "#3c7a1c", "#c02c40", "#2a5cb0"), "#67727c", "#aab3bb"
 )
+
+
+def drawn_on(theme: Theme) -> Drawn:
+    """The colours that are seen on the background of ``theme``, one of ours or of Textual's."""
+    return ON_DARK if theme.dark else ON_LIGHT
+
+
+def _theme(name: str, drawn: Drawn, text: str, background: str, panel: str) -> Theme:
+    accent, warning, _, success, error, _ = drawn.curves
+    return Theme(
+        name=name,
+        dark=drawn is ON_DARK,
+        primary=accent,
+        secondary=accent,
+        accent=accent,
+        foreground=text,
+        background=background,
+        surface=background,
+        panel=panel,
+        success=success,
+        warning=warning,
+        error=error,
+        variables={
+            "footer-key-foreground": accent,
+            "footer-background": panel,
+            "input-selection-background": f"{accent} 35%",
+            "scrollbar": panel,
+            "scrollbar-hover": accent,
+            "scrollbar-active": accent,
+            "scrollbar-background": background,
+            "scrollbar-background-hover": background,
+            "scrollbar-background-active": background,
+            "scrollbar-corner-color": background,
+        },
+    )
+
+
+DARK = _theme("stplay", ON_DARK, TEXT, BACKGROUND, PANEL)
+LIGHT = _theme("stplay-light", ON_LIGHT, "#1a2026", "#fbfcfc", "#e6ecef")
+THEMES = (DARK, LIGHT)
