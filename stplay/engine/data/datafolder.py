@@ -22,7 +22,7 @@ SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 def splits(folder: Path) -> dict[str, list[Path]]:
-    """The files of each split in ``folder``, none twice.
+    """The places of each split in ``folder``, none twice; their ``shards`` are its files.
 
     It is one of these: what ``DatasetDict.save_to_disk`` of the datasets library has made; a file
     for each split, called after it; or what a repository of the Hub holds, where the card's
@@ -33,7 +33,7 @@ def splits(folder: Path) -> dict[str, list[Path]]:
     """
     if (folder / SAVED_SPLITS).is_file():
         names = _json(folder / SAVED_SPLITS, "splits")
-        return {name: shards(folder / name) for name in names}
+        return {name: [folder / name] for name in names}
     called = _called(folder)
     if called.keys() & {*SPLIT_NAMES}:
         return called

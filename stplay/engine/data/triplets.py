@@ -349,8 +349,8 @@ def _split_files(source: DataSource, split: str) -> list[Path]:
         return datafolder.shards(place)
     splits = datafolder.splits(place)
     for alias in _aliases(split):
-        if files := splits.get(alias):
-            return files
+        if places := splits.get(alias):
+            return [file for place in places for file in datafolder.shards(place)]
     names = ", ".join(f"{split}{suffix}" for suffix in DATA_SUFFIXES)
     there = f"; it has {printable(', '.join(splits))}" if splits else ""
     raise UserError(

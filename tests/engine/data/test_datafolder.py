@@ -82,6 +82,7 @@ def test_of_what_was_saved_all_has_to_be_there(saved: Path) -> None:
     second.write_bytes(b"")
     assert refused(saved) == f"{second} is empty."
     second.unlink()
+    assert anchors(saved, "test") == ["z", "x"], "the other split is whole"
     assert refused(saved) == f"{second} is missing; copy the whole folder again."
     state = saved / "train" / "state.json"
     for text in ("{", "[1]", '{"_data_files": [7]}', '{"_data_files": []}', "{}", "[" * 9999):
