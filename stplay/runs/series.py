@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from stplay.jobs.events import (
@@ -20,8 +22,8 @@ from stplay.jobs.events import (
     SystemSampled,
     TrainLogged,
 )
-from stplay.runs.traininglog import TRAINING_STAGE
 
+TRAINING_STAGE = "training"
 NOT_MEASURED = math.nan
 NOT_FINITE = math.inf  # which of those that are not, nobody told
 
@@ -31,6 +33,9 @@ _FIGURES: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(name for name in kind.__struct_fields__ if name not in _NO_FIGURES)
     for kind in (TrainLogged, Evaluated, SystemSampled, CheckpointSaved)
 }
+
+
+_logged = attrgetter("step", "epoch", "time", *_FIGURES[TrainLogged])
 
 
 class Point(NamedTuple):
@@ -58,6 +63,7 @@ class Track:
         self.epochs = array("d")
         self.times = array("d")
         self.figures: dict[str, array[float]] = {}
+        self.drops = 0  # how often moments were forgotten
         self._begins: list[tuple[int, int]] = []  # of a segment: where, and its number
 
     def __len__(self) -> int:
@@ -67,22 +73,35 @@ class Track:
         self, step: int, epoch: float, time: float, values: Mapping[str, float], segment: int = 0
     ) -> None:
         """Add a moment of ``segment``, at which ``values`` were measured."""
+        columns = {name: [value] for name, value in values.items()}
+        self.extend([step], [epoch], [time], columns, segment)
+
+    def extend(
+        self,
+        steps: Sequence[int],
+        epochs: Sequence[float],
+        times: Sequence[float],
+        columns: Mapping[str, Sequence[float]],
+        segment: int = 0,
+    ) -> None:
+        """Add moments of ``segment``; each of ``columns`` has a value for each of them."""
         if not self._begins or self._begins[-1][1] != segment:
             self._begins.append((len(self), segment))
-        for name in values:
+        for name in columns:
             if name not in self.figures:
                 self.figures[name] = array("d", [NOT_MEASURED]) * len(self)
         for name, figure in self.figures.items():
-            figure.append(values.get(name, NOT_MEASURED))
-        self.steps.append(step)
-        self.epochs.append(epoch)
-        self.times.append(time)
+            figure.extend(array("d", columns.get(name) or [NOT_MEASURED] * len(steps)))
+        self.steps.extend(array("q", steps))
+        self.epochs.extend(array("d", epochs))
+        self.times.extend(array("d", times))
 
     def drop_after(self, step: int) -> None:
         """Forget the moments of the newest segment that are after ``step``."""
         keep = bisect_right(self.steps, step, self._begins[-1][0]) if self._begins else 0
         for values in (self.steps, self.epochs, self.times, *self.figures.values()):
             del values[keep:]
+        self.drops += 1
 
     def segments(self) -> list[tuple[int, range]]:
         """The number of each segment, and the places of its moments."""
@@ -149,22 +168,42 @@ class SeriesLog:
         """The names of all series, in the order in which they were first measured."""
         return [name for track in self._tracks.values() for name in track.figures]
 
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold ``events`` in; what is logged many times in a row, all at once."""
+        for kind, group in groupby(events, type):
+            if kind is TrainLogged:
+                self._log_training(group)
+            else:
+                for event in group:
+                    self.apply(event)
+
+    def _log_training(self, events: Iterable[Event]) -> None:
+        steps, epochs, times, *figures = zip(*map(_logged, events), strict=True)
+        columns: dict[str, Sequence[float]] = {}
+        for name, column in zip(_FIGURES[TrainLogged], figures, strict=True):
+            if None in column:
+                absent = NOT_FINITE if name == "loss" else NOT_MEASURED
+                if name != "loss" and column.count(None) == len(column):
+                    continue
+                column = [absent if value is None else value for value in column]
+            columns[f"train/{name}"] = column
+        self.track("train").extend(steps, epochs, times, columns)
+        self.step, self._epoch = steps[-1], epochs[-1]
+
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
         match event:
             case TrainLogged():
-                loss = NOT_FINITE if event.loss is None else event.loss
-                values = {"train/loss": loss, **_values("train", event)}
-                self._add("train", event.step, event.epoch, event.time, values)
+                self._log_training([event])
             case Evaluated():
                 values = _values(event.split, event)
                 self._add(event.split, event.step, event.epoch, event.time, values)
             case SystemSampled():
                 values = _values("system", event)
-                self._track("system").add(self.step, self._epoch, event.time, values)
+                self.track("system").add(self.step, self._epoch, event.time, values)
             case CheckpointSaved():
                 values = _values("checkpoints", event)
-                self._track("checkpoints").add(event.step, self._epoch, event.time, values)
+                self.track("checkpoints").add(event.step, self._epoch, event.time, values)
             case MetricsLogged():
                 values = {
                     name: NOT_FINITE if value is None else value
@@ -173,7 +212,7 @@ class SeriesLog:
                 epoch = math.nan if event.epoch is None else event.epoch
                 self.step, self._epoch = event.step, epoch
                 moment = event.step, epoch, event.time
-                self._track("metrics").add(*moment, values, event.segment)
+                self.track("metrics").add(*moment, values, event.segment)
             case StageProgressed(stage=stage) if stage == TRAINING_STAGE:
                 self.step = event.done
             case RunResumed():
@@ -187,9 +226,10 @@ class SeriesLog:
         self, track: str, step: int, epoch: float, time: float, values: Mapping[str, float]
     ) -> None:
         self.step, self._epoch = step, epoch
-        self._track(track).add(step, epoch, time, values)
+        self.track(track).add(step, epoch, time, values)
 
-    def _track(self, name: str) -> Track:
+    def track(self, name: str) -> Track:
+        """Of the figures that are measured together: ``train``, ``dev``, ``system`` and so on."""
         return self._tracks.setdefault(name, Track())
 
 
