@@ -15,6 +15,7 @@ from stplay.jobs.worklog import Status, WorkLog
 
 LOOK_SECONDS = 0.2
 SHOWN_EVERY_SECONDS = 1.0  # where much comes; what comes after a silence is shown at once
+MOST_UNSHOWN = 50_000  # events: so many are shown sooner, as they take memory until then
 
 Log = TypeVar("Log", bound=WorkLog)
 
@@ -68,6 +69,7 @@ class JobWatch(Vertical, Generic[Log]):
         changed = status != self._shown
         self._shown = status
         due = time.monotonic() >= self._shown_at + SHOWN_EVERY_SECONDS
+        due |= len(self._unshown) >= MOST_UNSHOWN
         due |= follower.caught_up and not self._caught_up  # all that had been told before
         self._caught_up |= follower.caught_up
         if changed or (self._unshown and due):

@@ -93,8 +93,7 @@ class ChartGrid(Pane):
 
     def show(self, events: list[Event], log: TrainingLog) -> None:
         """Draw what has come with ``events`` too."""
-        for event in events:
-            self.series.apply(event)
+        self.series = log.series
         self.draw()
 
     def take_focus(self) -> None:
