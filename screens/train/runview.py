@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, ProgressBar, RichLog, Static
 
-from stplay.jobs.events import Event
+from stplay.jobs.events import Event, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
 from stplay.runs.referencelog import reference_of
 from stplay.runs.run import Run
@@ -102,15 +102,18 @@ class RunView(JobWatch[TrainingLog]):
         """Put the focus on the table."""
         self.table.focus()
 
+    def wanted(self, events: list[Event]) -> list[Event]:
+        """All but what was logged, which may be a million: table and charts read it of the log."""
+        return [event for event in events if not isinstance(event, TrainLogged)]
+
     def show_events(self, events: list[Event]) -> None:
         """Show what has come, and paint everything else from what is known."""
         if self.table.behind is None and (behind := self._behind()) is not None:
             self.table.open(behind)
-        if events:
-            self.table.show(self.job_log)
-            self.charts.behind = self.table.behind
-            for pane in self.panes.query_children(Pane):
-                pane.show(events, self.job_log)
+        self.table.show(self.job_log)
+        self.charts.behind = self.table.behind
+        for pane in self.panes.query_children(Pane):
+            pane.show(events, self.job_log)
         self.refresh_view()
 
     def _behind(self) -> Behind | None:
@@ -131,6 +134,17 @@ class RunView(JobWatch[TrainingLog]):
             self.table.focus()
         else:
             self.panes.get_child_by_id(name, Pane).take_focus()
+
+    def on_training_table_moved(self, event: TrainingTable.Moved) -> None:
+        """What the table's cursor stands on is looked at in the charts too."""
+        self.charts.step = event.step
+
+    def on_chart_grid_marked(self, event: ChartGrid.Marked) -> None:
+        """What is looked at in a chart gets the table's cursor, and so all charts."""
+        if event.step is None:
+            self.table.action_follow()
+        else:
+            self.table.move_to_step(event.step, event.toward)
 
     def watch_pane(self, name: str) -> None:
         """Show the pane of that name."""

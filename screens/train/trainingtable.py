@@ -62,23 +62,32 @@ class TrainingTable(ScrollView, can_focus=True):
 
     def open(self, behind: Behind | None) -> None:
         """Follow the newest row, with a column for how far dev is from what lies ``behind``."""
-        self.behind, self.step = behind, None
+        self.behind, self.step, self._end = behind, None, 0.0
         against = {f"to {behind.reference.name}": AGAINST_WIDTH} if behind else {}
         self.widths = WIDTHS | against
         self.set_class(behind is not None, "-wider")
 
     def show(self, log: TrainingLog) -> None:
         """Show what ``log`` has of rows."""
-        follows_view = self.is_vertical_scroll_end
+        in_view = self.scroll_y >= self._end
         self.rows = log.rows
         self.virtual_size = Size(
             sum(self.widths.values()) + 2 * len(self.widths), 1 + len(self.rows)
         )
         if self.step is not None and not self.row_count:
             self.step = None
-        if follows_view and self.step is None:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        if in_view and self.step is None:
+            self._show_end()
         self.refresh()
+
+    def _show_end(self) -> None:
+        self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+        self._end = self.scroll_y
+
+    def on_resize(self) -> None:
+        """Keep the newest row in view where it is followed."""
+        if self.step is None:
+            self._show_end()
 
     @property
     def row_count(self) -> int:
@@ -113,12 +122,13 @@ class TrainingTable(ScrollView, can_focus=True):
         if moved:
             self.post_message(self.Moved(step))
 
-    def move_to_step(self, step: int) -> None:
-        """Put the cursor on the row that is nearest to ``step``."""
+    def move_to_step(self, step: int, toward: int = 0) -> None:
+        """Put the cursor on the row nearest to ``step``, a row on at least where it is to go on."""
         after = min(self.rows.place(step), self.row_count - 1)
         near = [place for place in (after - 1, after) if place >= 0]
         if near:
-            self.move_cursor(min(near, key=lambda place: abs(self.rows.at(place).step - step)))
+            place = min(near, key=lambda place: abs(self.rows.at(place).step - step))
+            self.move_cursor(place + (toward if place == self.cursor_row else 0))
 
     def render_line(self, y: int) -> Strip:
         """The header, which stays, or the row that is there."""

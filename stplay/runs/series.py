@@ -18,10 +18,12 @@ from stplay.jobs.events import (
     MetricsLogged,
     Replaced,
     RunResumed,
+    RunStarted,
     StageProgressed,
     SystemSampled,
     TrainLogged,
 )
+from stplay.runs.trainingclock import TrainingClock
 
 TRAINING_STAGE = "training"
 NOT_MEASURED = math.nan
@@ -129,6 +131,18 @@ class Series:
                     moment = track.steps[at], track.epochs[at], track.times[at]
                     yield Point(segment, *moment, self.values[at])
 
+    def at(self, step: int) -> Point | None:
+        """The newest value up to ``step``, of the newest segment."""
+        track = self.track
+        begin = track.segments()[-1][1].start if len(track) else 0
+        place = bisect_right(track.steps, step, begin) - 1
+        while place >= begin and math.isnan(self.values[place]):
+            place -= 1
+        if place < begin:
+            return None
+        moment = track.steps[place], track.epochs[place], track.times[place]
+        return Point(track.segments()[-1][0], *moment, self.values[place])
+
     @property
     def last(self) -> float | None:
         """The newest value; nothing where it was not finite."""
@@ -147,6 +161,7 @@ class SeriesLog:
 
     def __init__(self) -> None:
         self._tracks: dict[str, Track] = {}
+        self.clock = TrainingClock()
         self.step = 0  # that was reached
         self._epoch = 0.0
 
@@ -163,6 +178,10 @@ class SeriesLog:
 
     def __contains__(self, name: str) -> bool:
         return any(name in track.figures for track in self._tracks.values())
+
+    def tracks(self) -> list[Track]:
+        """Those that have something."""
+        return [track for track in self._tracks.values() if len(track)]
 
     def names(self) -> list[str]:
         """The names of all series, in the order in which they were first measured."""
@@ -187,6 +206,7 @@ class SeriesLog:
                     continue
                 column = [absent if value is None else value for value in column]
             columns[f"train/{name}"] = column
+        self.clock.begin(times[0])
         self.track("train").extend(steps, epochs, times, columns)
         self.step, self._epoch = steps[-1], epochs[-1]
 
@@ -211,14 +231,19 @@ class SeriesLog:
                 }
                 epoch = math.nan if event.epoch is None else event.epoch
                 self.step, self._epoch = event.step, epoch
+                self.clock.begin(event.time)
                 moment = event.step, epoch, event.time
                 self.track("metrics").add(*moment, values, event.segment)
             case StageProgressed(stage=stage) if stage == TRAINING_STAGE:
                 self.step = event.done
+            case RunStarted():
+                self.clock.begin(event.time)
             case RunResumed():
                 self.step = event.step
                 for track in self._tracks.values():
                     track.drop_after(event.step)
+                kept = (track.times[-1] for track in self.tracks())
+                self.clock.resume(max(kept, default=self.clock.begun or event.time), event.time)
             case Replaced():
                 self.__init__()
 
@@ -226,6 +251,7 @@ class SeriesLog:
         self, track: str, step: int, epoch: float, time: float, values: Mapping[str, float]
     ) -> None:
         self.step, self._epoch = step, epoch
+        self.clock.begin(time)
         self.track(track).add(step, epoch, time, values)
 
     def track(self, name: str) -> Track:

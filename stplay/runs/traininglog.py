@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from stplay.jobs.events import (
     MetricsLogged,
     Noted,
     PackingShrunk,
+    Replaced,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -196,16 +198,16 @@ class TrainingLog(WorkLog):
         """Fold ``events`` in; what is logged many times in a row, all at once."""
         for kind, group in groupby(events, type):
             if kind is TrainLogged:
-                self._log_training([*group])
+                self._log_training(cast("list[TrainLogged]", [*group]))
             else:
                 for event in group:
                     self.apply(event)
 
-    def _log_training(self, events: Sequence[Event]) -> None:
+    def _log_training(self, events: Sequence[TrainLogged]) -> None:
+        self._hear()
         self.series.fold(events)
         self.rows.log([event.step for event in events])
         self.train = events[-1]
-        self._hear()
         self._reach(self.train.step, self.train.time)
 
     def apply(self, event: Event) -> None:
@@ -214,7 +216,8 @@ class TrainingLog(WorkLog):
             self._log_training([event])
             return
         super().apply(event)
-        self.series.apply(event)
+        if not isinstance(event, Replaced):  # of another log there is nothing yet
+            self.series.apply(event)
         match event:
             case StageProgressed():
                 self._progress(event)
