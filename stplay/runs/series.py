@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -35,9 +35,6 @@ _FIGURES: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(name for name in kind.__struct_fields__ if name not in _NO_FIGURES)
     for kind in (TrainLogged, Evaluated, SystemSampled, CheckpointSaved)
 }
-
-
-_logged = attrgetter("step", "epoch", "time", *_FIGURES[TrainLogged])
 
 
 class Point(NamedTuple):
@@ -75,15 +72,15 @@ class Track:
         self, step: int, epoch: float, time: float, values: Mapping[str, float], segment: int = 0
     ) -> None:
         """Add a moment of ``segment``, at which ``values`` were measured."""
-        columns = {name: [value] for name, value in values.items()}
-        self.extend([step], [epoch], [time], columns, segment)
+        columns = {name: array("d", [value]) for name, value in values.items()}
+        self.extend(array("q", [step]), array("d", [epoch]), array("d", [time]), columns, segment)
 
     def extend(
         self,
-        steps: Sequence[int],
-        epochs: Sequence[float],
-        times: Sequence[float],
-        columns: Mapping[str, Sequence[float]],
+        steps: array[int],
+        epochs: array[float],
+        times: array[float],
+        columns: Mapping[str, array[float]],
         segment: int = 0,
     ) -> None:
         """Add moments of ``segment``; each of ``columns`` has a value for each of them."""
@@ -93,10 +90,10 @@ class Track:
             if name not in self.figures:
                 self.figures[name] = array("d", [NOT_MEASURED]) * len(self)
         for name, figure in self.figures.items():
-            figure.extend(array("d", columns.get(name) or [NOT_MEASURED] * len(steps)))
-        self.steps.extend(array("q", steps))
-        self.epochs.extend(array("d", epochs))
-        self.times.extend(array("d", times))
+            figure.extend(columns.get(name) or array("d", [NOT_MEASURED]) * len(steps))
+        self.steps.extend(steps)
+        self.epochs.extend(epochs)
+        self.times.extend(times)
 
     def drop_after(self, step: int) -> None:
         """Forget the moments of the newest segment that are after ``step``."""
@@ -191,23 +188,18 @@ class SeriesLog:
         """Fold ``events`` in; what is logged many times in a row, all at once."""
         for kind, group in groupby(events, type):
             if kind is TrainLogged:
-                self._log_training(group)
+                self._log_training([*group])
             else:
                 for event in group:
                     self.apply(event)
 
-    def _log_training(self, events: Iterable[Event]) -> None:
-        steps, epochs, times, *figures = zip(*map(_logged, events), strict=True)
-        columns: dict[str, Sequence[float]] = {}
-        for name, column in zip(_FIGURES[TrainLogged], figures, strict=True):
-            if None in column:
-                absent = NOT_FINITE if name == "loss" else NOT_MEASURED
-                if name != "loss" and column.count(None) == len(column):
-                    continue
-                column = [absent if value is None else value for value in column]
-            columns[f"train/{name}"] = column
+    def _log_training(self, events: Sequence[Event]) -> None:
+        figures = {f"train/{name}": _column(name, events) for name in _FIGURES[TrainLogged]}
+        figures = {name: column for name, column in figures.items() if column is not None}
+        steps = array("q", [*map(attrgetter("step"), events)])
+        epochs, times = (array("d", [*map(attrgetter(each), events)]) for each in ("epoch", "time"))
         self.clock.begin(times[0])
-        self.track("train").extend(steps, epochs, times, columns)
+        self.track("train").extend(steps, epochs, times, figures)
         self.step, self._epoch = steps[-1], epochs[-1]
 
     def apply(self, event: Event) -> None:
@@ -262,3 +254,15 @@ class SeriesLog:
 def _values(prefix: str, event: Event) -> dict[str, float]:
     figures = ((name, getattr(event, name)) for name in _FIGURES[type(event)])
     return {f"{prefix}/{name}": value for name, value in figures if value is not None}
+
+
+def _column(name: str, events: Sequence[Event]) -> array[float] | None:
+    """What was logged of one figure; nothing where it was not measured at all."""
+    values = [*map(attrgetter(name), events)]
+    try:
+        return array("d", values)
+    except TypeError:  # some were not measured, or the loss was not finite
+        absent = NOT_FINITE if name == "loss" else NOT_MEASURED
+        if name != "loss" and all(value is None for value in values):
+            return None
+        return array("d", [absent if value is None else value for value in values])

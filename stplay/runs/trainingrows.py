@@ -49,7 +49,7 @@ class TrainingRows(Mapping[int, TrainingRow]):
     def __init__(self, track: Track, evaluations: Mapping[tuple[str, int], Evaluated]) -> None:
         self._track, self._evaluations = track, evaluations
         self._steps = array("q")
-        self._places = array("q")
+        self._places = array("i")
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -109,4 +109,4 @@ class TrainingRows(Mapping[int, TrainingRow]):
         del self._steps[keep:], self._places[keep:]
         if self._places and max(self._places) >= logged:  # they came in no order
             places = (place if place < logged else NOWHERE for place in self._places)
-            self._places = array("q", places)
+            self._places = array("i", places)
