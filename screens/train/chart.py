@@ -218,6 +218,8 @@ class Chart(Vertical):
             name = Content.styled(label, FAINT) if hidden else Content(label)
             click = Style.from_meta({"@click": f"toggle_line({line.series!r})"})
             parts.append(Content.assemble(sign, name).stylize(click))
+        if look.across == "time" and self.series.clock.breaks:
+            parts.append(Content.styled("breaks left out", QUIET))
         if look.logarithmic:
             parts.append(Content.styled("log scale", QUIET))
         if look.smoothing:

@@ -61,9 +61,14 @@ class Axis:
         if self.across == "step":
             return round(place)
         track = max(self.log.tracks(), key=len)
-        (told,) = self.told_at(place)
-        at = bisect_left(self.told(track), told)
-        return track.steps[min(at, len(track) - 1)]
+        told = self.told(track)
+
+        def place_at(moment: float) -> float:
+            return float(self.places(moment))
+
+        at = bisect_left(told, place, key=place_at)
+        near = [each for each in (at - 1, at) if 0 <= each < len(track)]
+        return track.steps[min(near, key=lambda each: abs(place_at(told[each]) - place))]
 
     def places_of_steps(self, steps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where the ``steps`` of another run are; of time only where this run has been."""
