@@ -31,6 +31,7 @@ class JobWatch(Vertical, Generic[Log]):
         self.job_log = job_log
         self._shown: tuple[Status, bool] | None = None
         self._unshown: list[Event] = []
+        self._is_news = False
         self._shown_at = 0.0
         self._caught_up = False
 
@@ -41,13 +42,14 @@ class JobWatch(Vertical, Generic[Log]):
     @property
     def shows_all(self) -> bool:
         """Whether all is shown that the job has told so far."""
-        return self._caught_up and not self._unshown
+        return self._caught_up and not self._is_news
 
     def follow(self, source: EventSource[Log]) -> None:
         """Follow ``source`` from its first event on."""
         self.follower = Follower(source)
         self.job_log = self.follower.log
         self._shown, self._unshown, self._shown_at, self._caught_up = None, [], 0.0, False
+        self._is_news = False
         self._advance(self.follower)
 
     def leave(self) -> None:
@@ -63,20 +65,27 @@ class JobWatch(Vertical, Generic[Log]):
         """Show the next piece, and soon the one after it, until none is left."""
         if follower is not self.follower:  # another job is followed by now
             return
-        self._unshown += follower.advance().events
+        events = follower.advance().events
+        self._is_news |= bool(events)
+        self._unshown += self.wanted(events)
         status = (follower.log.status, follower.over)
         changed = status != self._shown
         self._shown = status
         due = time.monotonic() >= self._shown_at + SHOWN_EVERY_SECONDS
         due |= follower.caught_up and not self._caught_up  # all that had been told before
         self._caught_up |= follower.caught_up
-        if changed or (self._unshown and due):
+        if changed or (self._is_news and due):
             events, self._unshown, self._shown_at = self._unshown, [], time.monotonic()
+            self._is_news = False
             self.show_events(events)
         if changed:
             self.post_message(self.StatusChanged())
         if not follower.caught_up:
             self.call_later(self._advance, follower)
+
+    def wanted(self, events: list[Event]) -> list[Event]:
+        """Those that are to be shown one by one; the job's log has all of them."""
+        return events
 
     def show_events(self, events: list[Event]) -> None:
         """Show the job, of which these ``events`` are new, or of which only the status is."""

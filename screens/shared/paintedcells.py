@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
 from rich.control import Control
+from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     import rich.console
 
 # So many cells that are as they were are sent again, as it takes as much to go past them.
-BETWEEN = 8
+BETWEEN = 4
+MARK = "\ue000"  # stands for a text whose style is looked at
 
 Cell = tuple[str, int]
 UNKNOWN: Cell = ("", -1)
@@ -40,6 +42,14 @@ class PaintedCells:
     def __init__(self) -> None:
         self._lines: dict[int, list[Cell]] = {}
         self._styles: dict[Style | None, int] = {}
+        self._ends: dict[Style | None, tuple[str, str]] = {None: ("", "")}
+
+    def ends(self, style: Style | None, console: rich.console.Console) -> tuple[str, str]:
+        """What begins ``style`` on the terminal, and what ends it."""
+        if style not in self._ends:
+            begin, _, end = Strip([Segment(MARK, style)]).render(console).partition(MARK)
+            self._ends[style] = begin, end
+        return self._ends[style]
 
     def forget(self) -> None:
         """Know nothing of the terminal: others may have written to it."""
@@ -111,11 +121,44 @@ class _SparedUpdate(CompositorUpdate):
     def render_segments(self, console: rich.console.Console) -> str:
         """The sequences for the terminal."""
         pieces = _of_layout if isinstance(self.update, LayoutUpdate) else _of_chops
-        return "".join(
-            f"{Control.move_to(part.x, part.y).segment.text}{part.strip.render(console)}"
-            for piece in pieces(self.update)  # pyright: ignore[reportArgumentType]
-            for part in self.painted.changed(piece)
-        )
+        sent = _Sent()
+        for piece in pieces(self.update):  # pyright: ignore[reportArgumentType]
+            for part in self.painted.changed(piece):
+                sent.go_to(part)
+                for text, style, _ in part.strip:
+                    sent.write(text, *self.painted.ends(style, console))
+        return sent.text
+
+
+class _Sent:
+    """What is sent: a style once for all that is written in it, and the shortest way between."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._begin = self._end = ""  # of the style that is written in
+        self._y, self._x = -1, -1  # of the cell after what was written, where that is sure
+
+    @property
+    def text(self) -> str:
+        """All of it, no style left behind."""
+        return "".join((*self._parts, self._end))
+
+    def go_to(self, part: Painted) -> None:
+        """Go where ``part`` is written now."""
+        x, y, strip = part
+        is_after = y == self._y and self._x < x
+        go = f"\x1b[{x - self._x}C" if is_after else Control.move_to(x, y).segment.text
+        self._parts.append(go)
+        # Of other signs than these a terminal may have its own idea how wide they are.
+        is_sure = all(text.isascii() for text, _, _ in strip)
+        self._y, self._x = (y, x + strip.cell_length) if is_sure else (-1, -1)
+
+    def write(self, text: str, begin: str, end: str) -> None:
+        """Write ``text`` in the style that begins and ends so."""
+        if begin != self._begin:
+            self._parts += [self._end, begin]
+            self._begin, self._end = begin, end
+        self._parts.append(text)
 
 
 def _of_layout(update: LayoutUpdate) -> Iterator[Painted]:

@@ -1,25 +1,30 @@
-"""One chart of a run: some of its series over its steps."""
+"""One chart of a run: some of its series along an axis."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.style import Style
 from textual.widgets import Static
 from textual_hires_canvas import HiResMode
 
-from stplay.runs.curves import Curve, curves
+from stplay.runs.axis import Across, Axis
+from stplay.runs.curves import Curve, Curves
 from stplay.runs.referencelog import Reference
 from stplay.runs.series import SeriesLog
 from stplay.screens.shared.theme import CURVES, FAINT, QUIET
 from stplay.screens.train.plot import Plot, Told
-from stplay.text import printable
+from stplay.screens.train.ticks import ENDS, rounded_up
+from stplay.text import count, printable
 
-SIGN = "━"
+SIGN, HIDDEN = "━", "○"
+MOST_LEGEND_LINES = 3
 ROOM = 1.02  # of the steps so far: the newest one stands before the frame
 
 
@@ -37,66 +42,142 @@ class Behind(NamedTuple):
     steps: int
 
 
+class Look(NamedTuple):
+    """How all charts of a run are looked at, and at which of its steps, if at one.
+
+    Of a run that goes on to the step ``last`` there is room for what comes.
+    """
+
+    smoothing: float = 0.0
+    across: Across = "step"
+    logarithmic: bool = False
+    step: int | None = None
+    last: int | None = None
+
+
+class Legend(Static):
+    """Names the lines of a chart; a click on a name hides the line, or shows it again."""
+
+    def action_toggle_line(self, series: str) -> None:
+        """Hide a line, or show it again."""
+        chart = self.parent
+        assert isinstance(chart, Chart)
+        chart.toggle(series)
+
+
 class Chart(Vertical):
     """A title, which is the legend too, and the curves of ``lines`` below it."""
 
     DEFAULT_CSS = """
     Chart {
-        & > .legend { height: 1; padding-left: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & > Legend {
+            height: 1;
+            padding-left: 1;
+            link-color: $foreground;
+            link-style: none;
+            link-color-hover: $foreground;
+            link-background-hover: $panel;
+            link-style-hover: none;
+        }
         & > Plot { height: 1fr; }
     }
     """
 
-    legend = getters.query_one(".legend", Static)
+    legend = getters.query_one(Legend)
     plot = getters.query_one(Plot)
 
-    def __init__(self, title: str, lines: Sequence[Line], words: Told) -> None:
-        """``words`` tells a value as people read it."""
+    def __init__(
+        self, title: str, lines: Sequence[Line], words: Told, *, binary: bool = False
+    ) -> None:
+        """``words`` tells a value as people read it, where ``binary`` ones are round."""
         super().__init__()
-        self.title, self.lines, self.words = title, lines, words
+        self.title, self.lines, self.words, self.binary = title, lines, words, binary
+        self.hidden: set[str] = set()
+        self.series = SeriesLog()
+        self.look, self.behind = Look(), None
+        self._curves: dict[tuple[str, float], Curves] = {}
+        self._cells = 0
 
     def compose(self) -> ComposeResult:
         """The two of them."""
-        yield Static(classes="legend")
-        yield Plot(self.words)
+        yield Legend()
+        yield Plot(self.words, binary=self.binary)
 
     def measured(self, log: SeriesLog) -> bool:
         """Whether there is something to draw in ``log``."""
         return any(line.series in log for line in self.lines)
 
-    def show(
-        self, log: SeriesLog, smoothing: float, cells: int, behind: Behind | None = None
-    ) -> None:
+    def show(self, log: SeriesLog, look: Look, cells: int, behind: Behind | None = None) -> None:
         """Draw what ``log`` has of the lines, so many ``cells`` wide.
 
         Where they are smoothed, what they are made of is behind them, and behind that what lies
         ``behind`` the run.
         """
-        plot = self.plot
-        legend = [Content.styled(printable(self.title), "bold")]
+        if log is not self.series or look[1:3] != self.look[1:3]:
+            self._curves.clear()
+        if look.across != self.look.across:
+            self.plot.moved = False
+        self.series, self.look, self.behind, self._cells = log, look, behind, cells
+        self.draw()
+
+    def toggle(self, series: str) -> None:
+        """Hide a line, or show it again."""
+        self.hidden ^= {series}
+        self.draw()
+
+    def show_next_alone(self) -> None:
+        """Show the first line alone, or the one after that which is alone, or all of them again."""
+        names = [line.series for line, _ in self._lines]
+        shown = [name for name in names if name not in self.hidden]
+        place = names.index(shown[0]) + 1 if len(shown) == 1 else 0
+        alone = names[place : place + 1]
+        self.hidden = {name for name in names if name not in alone} if alone else set()
+        self.draw()
+
+    @property
+    def _lines(self) -> list[tuple[Line, str]]:
+        """Those that were measured, and their colours."""
+        lines = zip(self.lines, CURVES, strict=False)
+        return [(line, colour) for line, colour in lines if line.series in self.series]
+
+    def on_plot_widget_scale_changed(self) -> None:
+        """Draw what is in view now."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw it anew."""
+        plot, look = self.plot, self.look
+        axis = Axis(self.series, look.across)
         plot.clear()
-        plot.span(0, ROOM * max(log.step, 1))
-        if behind is not None and not self._lay_behind(behind, cells):
-            behind = None
-        lines = [
-            (line, colour)
-            for line, colour in zip(self.lines, CURVES, strict=False)
-            if line.series in log
-        ]
-        for weight in (0.0, smoothing) if smoothing else (0.0,):
-            for line, colour in reversed(lines):  # the first is seen where they meet
-                colour = colour if weight == smoothing else QUIET
-                self._draw(curves(log[line.series], "step", cells, weight), colour)
-        for line, colour in lines:
-            last = log[line.series].last
-            words = "not finite" if last is None else self.words(last)
-            label = f"{printable(line.label)} {words}".strip()
-            legend.append(Content.assemble((f"{SIGN} ", colour), label))
-        if smoothing:
-            legend.append(Content.styled(f"smoothed {smoothing:g}", QUIET))
-        if behind is not None:
-            legend.append(Content.styled(f"{SIGN} {printable(behind.reference.name)}", FAINT))
-        self.legend.update(Content("   ").join(legend), layout=False)
+        plot.across, plot.logarithmic = look.across, look.logarithmic
+        plot.span(0, self._end(axis))
+        shown = [(line, colour) for line, colour in self._lines if line.series not in self.hidden]
+        laid_behind = self._lay_behind(axis)
+        for weight in (0.0, look.smoothing) if look.smoothing else (0.0,):
+            for line, colour in reversed(shown):  # the first is seen where they meet
+                curves = self._curves_of(line.series, axis, weight)
+                colour = colour if weight == look.smoothing else QUIET
+                self._draw(curves.within(plot.view(self._cells)), colour)
+        if look.step is not None:
+            plot.add_v_line(axis.place_of(look.step), FAINT)
+        words = self._legend(laid_behind)
+        lines = words.get_height({}, self.legend.size.width) if self.legend.size else 1
+        self.legend.styles.height = min(lines, MOST_LEGEND_LINES)
+        self.legend.update(words, layout=False)
+
+    def _end(self, axis: Axis) -> float:
+        """Where the axis ends: at the run's end, or a little after where it is now."""
+        end = ROOM * (axis.extent or 1.0)
+        if self.look.last is None:
+            return end
+        whole = end * self.look.last / max(self.series.step, 1)
+        return max(end, min(rounded_up(end, ENDS), whole))
+
+    def _curves_of(self, series: str, axis: Axis, weight: float) -> Curves:
+        if (series, weight) not in self._curves:
+            found = Curves(self.series[series], axis, weight, logarithmic=self.look.logarithmic)
+            self._curves[series, weight] = found
+        return self._curves[series, weight]
 
     def _draw(self, found: list[Curve], colour: str) -> None:
         for x, y in found:
@@ -105,12 +186,55 @@ class Chart(Vertical):
             else:
                 self.plot.plot(x, y, colour, HiResMode.BRAILLE)
 
-    def _lay_behind(self, behind: Behind, cells: int) -> bool:
+    def _lay_behind(self, axis: Axis) -> bool:
         """Draw the same figures of another run, at the same shares of it; false without any."""
-        reference, steps = behind
-        names = [line.series for line in self.lines if line.series in reference.series]
+        if self.behind is None:
+            return False
+        reference, steps = self.behind
+        view = self.plot.view(self._cells)
         scale = steps / reference.steps
+        theirs = view._replace(low=0.0, high=float(reference.steps))
+        names = [line.series for line in self.lines if line.series in reference.series]
         for name in names:
-            found = curves(reference.series[name], "step", cells)
-            self._draw([curve._replace(x=curve.x * scale) for curve in found], FAINT)
+            curves = Curves(
+                reference.series[name], Axis(reference.series), logarithmic=self.look.logarithmic
+            )
+            for curve in curves.within(theirs):
+                x = axis.places_of_steps(curve.x * scale)
+                seen = np.isfinite(x)
+                self._draw([Curve(x[seen], curve.y[seen])] if seen.any() else [], FAINT)
         return bool(names)
+
+    def _legend(self, laid_behind: bool) -> Content:
+        look = self.look
+        at = "" if look.step is None else f" at step {count(look.step)}"
+        parts = [Content.styled(printable(self.title) + at, "bold")]
+        for line, colour in self._lines:
+            hidden = line.series in self.hidden
+            label = printable(line.label)
+            if not hidden:
+                label = f"{label} {self._value(line.series)}".strip()
+            sign = Content.styled(f"{HIDDEN if hidden else SIGN} ", FAINT if hidden else colour)
+            name = Content.styled(label, FAINT) if hidden else Content(label)
+            click = Style.from_meta({"@click": f"toggle_line({line.series!r})"})
+            parts.append(Content.assemble(sign, name).stylize(click))
+        if look.across == "time" and self.series.clock.breaks:
+            parts.append(Content.styled("breaks left out", QUIET))
+        if look.logarithmic:
+            parts.append(Content.styled("log scale", QUIET))
+        if look.smoothing:
+            parts.append(Content.styled(f"smoothed {look.smoothing:g}", QUIET))
+        if laid_behind and self.behind is not None:
+            parts.append(Content.styled(f"{SIGN} {printable(self.behind.reference.name)}", FAINT))
+        return Content("   ").join(parts)
+
+    def _value(self, name: str) -> str:
+        """The newest value, or that at the step that is looked at; ``~`` for the one before it."""
+        series, step = self.series[name], self.look.step
+        if step is None:
+            return "not finite" if series.last is None else self.words(series.last)
+        point = series.at(step)
+        if point is None:
+            return "-"
+        words = self.words(point.value) if np.isfinite(point.value) else "not finite"
+        return words if point.step == step else f"~{words}"

@@ -8,13 +8,15 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.reactive import reactive
 
 from stplay.jobs.events import Event
+from stplay.runs.axis import ACROSS, Across, Axis
 from stplay.runs.run import Run
 from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import TrainingLog
-from stplay.screens.train.chart import Behind, Chart, Line
+from stplay.screens.train.chart import Behind, Chart, Line, Look
 from stplay.screens.train.pane import Pane
 from stplay.screens.train.plot import Plot
 from stplay.similarities import SIMILARITIES
@@ -47,8 +49,8 @@ def charts() -> list[Chart]:
         Chart("learning rate", [Line("train/learning_rate")], tiny),
         Chart("gradient norm", [Line("train/gradient_norm")], four),
         Chart("samples a second", [Line("train/samples_per_second")], count),
-        Chart("memory of the process", [Line("system/memory_bytes")], size),
-        Chart("memory of the GPU", [Line("system/gpu_memory_bytes")], size),
+        Chart("memory of the process", [Line("system/memory_bytes")], size, binary=True),
+        Chart("memory of the GPU", [Line("system/gpu_memory_bytes")], size, binary=True),
         Chart(
             "use",
             [Line("system/cpu_percent", "processor"), Line("system/gpu_percent", "GPU")],
@@ -58,7 +60,17 @@ def charts() -> list[Chart]:
 
 
 class ChartGrid(Pane):
-    """Draws the series of a run, those charts of it that something was measured for."""
+    """Draws the series of a run, those charts of it that something was measured for.
+
+    A crosshair stands in all of them at one ``step``, where one is looked at.
+    """
+
+    class Marked(Message):
+        """Somebody wants the crosshair at ``step``, ``toward`` the run's end or start; or none."""
+
+        def __init__(self, step: int | None, toward: int = 0) -> None:
+            super().__init__()
+            self.step, self.toward = step, toward
 
     DEFAULT_CSS = """
     ChartGrid {
@@ -69,11 +81,18 @@ class ChartGrid(Pane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "enlarge", "Enlarge"),
         Binding("m", "smooth", "Smooth"),
+        Binding("t", "turn_axis", "Axis"),
+        Binding("y", "toggle_log_scale", "Log scale"),
+        Binding("h", "show_alone", "One line"),
+        Binding("x", "toggle_crosshair", "Crosshair"),
         Binding("comma", "turn(-1)", "Page before", show=False),
         Binding("full_stop", "turn(1)", "Page", key_display=", ."),
     ]
 
     smoothing: reactive[float] = reactive(0.0)
+    across: reactive[Across] = reactive[Across]("step")
+    logarithmic: reactive[bool] = reactive(False)
+    step: reactive[int | None] = reactive[int | None](None)
     page: reactive[int] = reactive(0)
     enlarged: reactive[Chart | None] = reactive[Chart | None](None)
 
@@ -81,6 +100,7 @@ class ChartGrid(Pane):
         super().__init__(id=id)
         self.series = SeriesLog()
         self.behind: Behind | None = None
+        self._last: int | None = None
         self._columns = 1
 
     def compose(self) -> ComposeResult:
@@ -92,11 +112,11 @@ class ChartGrid(Pane):
     def open(self, run: Run) -> None:
         """Be empty, for a run of which nothing was told yet."""
         self.series, self.page, self.enlarged, self.behind = SeriesLog(), 0, None, None
+        self.step = None
 
     def show(self, events: list[Event], log: TrainingLog) -> None:
         """Draw what has come with ``events`` too."""
-        for event in events:
-            self.series.apply(event)
+        self.series, self._last = log.series, log.total_steps if log.active else None
         self.draw()
 
     def take_focus(self) -> None:
@@ -107,9 +127,9 @@ class ChartGrid(Pane):
         """Draw what is in view."""
         if not self.display or not self.size:
             return
+        look = Look(self.smoothing, self.across, self.logarithmic, self.step, self._last)
         for chart in self._lay_out():
-            cells = self.size.width // self._columns
-            chart.show(self.series, self.smoothing, cells, self.behind)
+            chart.show(self.series, look, self.size.width // self._columns, self.behind)
 
     @property
     def pages(self) -> int:
@@ -162,10 +182,49 @@ class ChartGrid(Pane):
         self.page = (self.page + pages) % self.pages
         next(chart for chart in self.query(Chart) if chart.display).plot.focus()
 
+    @property
+    def _focused(self) -> Chart | None:
+        focused = self.screen.focused
+        return next((chart for chart in self.query(Chart) if focused is chart.plot), None)
+
     def action_enlarge(self) -> None:
         """Show the chart that has the focus alone, or all of them again."""
-        focused = self.screen.focused
-        charts = (chart for chart in self.query(Chart) if focused is chart.plot)
-        self.enlarged = next(charts, None) if self.enlarged is None else None
+        self.enlarged = self._focused if self.enlarged is None else None
+
+    def action_turn_axis(self) -> None:
+        """Lay the run out along its steps, its epochs or its time."""
+        self.across = ACROSS[(ACROSS.index(self.across) + 1) % len(ACROSS)]
+
+    def action_toggle_log_scale(self) -> None:
+        """Draw powers of ten as far apart as they are from each other, or values again."""
+        self.logarithmic = not self.logarithmic
+
+    def action_show_alone(self) -> None:
+        """Of the chart that has the focus show one line alone, the next one, or all again."""
+        if (chart := self._focused) is not None:
+            chart.show_next_alone()
+
+    def action_toggle_crosshair(self) -> None:
+        """Look at the middle of what the chart shows, or at what is newest again."""
+        chart = self._focused
+        if self.step is not None or chart is None:
+            self.post_message(self.Marked(None))
+        else:
+            view = chart.plot.view(1)
+            self._mark((view.low + view.high) / 2)
+
+    def on_plot_pointed(self, event: Plot.Pointed) -> None:
+        """A click puts the crosshair there; where there is one it follows the mouse."""
+        if event.clicked or self.step is not None:
+            self._mark(event.place)
+
+    def on_plot_walked(self, event: Plot.Walked) -> None:
+        """Keys move the crosshair on."""
+        self._mark(event.place, event.toward)
+
+    def _mark(self, place: float, toward: int = 0) -> None:
+        if self.series.tracks():
+            self.post_message(self.Marked(Axis(self.series, self.across).step_at(place), toward))
 
     watch_smoothing = watch_page = watch_enlarged = draw
+    watch_across = watch_logarithmic = watch_step = draw

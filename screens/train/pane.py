@@ -17,7 +17,10 @@ class Pane(Container):
         raise NotImplementedError
 
     def show(self, events: list[Event], log: TrainingLog) -> None:
-        """Show what has come with ``events`` too; ``log`` has them folded in."""
+        """Show what has come with ``events`` too, which ``log`` has folded in.
+
+        What was logged of the training is in ``log`` alone: it may be a million events.
+        """
         raise NotImplementedError
 
     def take_focus(self) -> None:

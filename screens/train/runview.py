@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
 from textual import getters
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widgets import ContentSwitcher, DataTable, ProgressBar, RichLog, Static
+from textual.widgets import ContentSwitcher, ProgressBar, RichLog, Static
 
-from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
+from stplay.jobs.events import Event, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
 from stplay.runs.referencelog import reference_of
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (
-    HEADINGS,
     TRAINING_STAGE,
     TrainingLog,
-    TrainingRow,
     device_words,
     engine_words,
     started_epoch_words,
@@ -33,67 +29,11 @@ from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
 from stplay.screens.train.overviewpane import OverviewPane
 from stplay.screens.train.pane import Pane
+from stplay.screens.train.trainingtable import TrainingTable
 from stplay.text import count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
 CHARTS = "charts"
-WIDTHS = dict(zip(HEADINGS, (8, 9, 14, 10, 10, 10), strict=True))
-AGAINST_WIDTH = 9
-
-
-class TrainingTable(DataTable[Text]):
-    """The training log in the card's six columns; follows the newest row while it is in view."""
-
-    BINDINGS: ClassVar[list[BindingType]] = []
-
-    def on_mount(self) -> None:
-        """The columns, right-aligned and wide enough for any number they will hold."""
-        self.cursor_type = "row"
-        self.open(None)
-
-    def open(self, behind: Behind | None) -> None:
-        """Be empty, with a column for how far dev is from what lies ``behind`` the run."""
-        self.behind = behind
-        self.clear(columns=True)
-        self.widths = WIDTHS | ({f"to {behind.reference.name}": AGAINST_WIDTH} if behind else {})
-        for title, width in self.widths.items():
-            self.add_column(title.rjust(width), key=title, width=width)
-        self.set_class(behind is not None, "-wider")
-
-    def _cells(self, row: TrainingRow) -> list[Text]:
-        cells = [*row.cells(), *([self._against(self.behind, row)] if self.behind else [])]
-        return [
-            Text(cell.rjust(width), end="", no_wrap=True)
-            for cell, width in zip(cells, self.widths.values(), strict=True)
-        ]
-
-    @staticmethod
-    def _against(behind: Behind, row: TrainingRow) -> str:
-        """How far dev's best accuracy is from the reference's; ``~`` where that is interpolated."""
-        if row.dev_max_accuracy is None:
-            return "-"
-        found = behind.reference.difference(
-            "dev/max_accuracy", row.dev_max_accuracy, row.step / behind.steps
-        )
-        if found is None:
-            return "-"
-        return f"{'' if found.exact else '~'}{found.value:+.3f}"
-
-    def show(self, rows: dict[int, TrainingRow], steps: Iterable[int], *, afresh: bool) -> None:
-        """Show the rows of ``steps``, which have come or changed, or all of them ``afresh``."""
-        following = self.cursor_row >= self.row_count - 1
-        if afresh:
-            self.clear()
-            steps = rows
-        for step in sorted(steps):
-            cells, key = self._cells(rows[step]), str(step)
-            if key not in self.rows:
-                self.add_row(*cells, key=key)
-                continue
-            for title, cell in zip(self.widths, cells, strict=True):
-                self.update_cell(key, title, cell)
-        if following and self.row_count:
-            self.move_cursor(row=self.row_count - 1)
 
 
 def packed(facts: Iterable[str], width: int) -> list[str]:
@@ -164,24 +104,18 @@ class RunView(JobWatch[TrainingLog]):
         """Put the focus on the table."""
         self.table.focus()
 
+    def wanted(self, events: list[Event]) -> list[Event]:
+        """All but what was logged, which may be a million: table and charts read it of the log."""
+        return [event for event in events if not isinstance(event, TrainLogged)]
+
     def show_events(self, events: list[Event]) -> None:
-        """Show the rows that have come or changed, and paint everything else from what is known."""
-        changed: set[int] = set()
-        afresh = False
-        for event in events:
-            match event:
-                case TrainLogged() | Evaluated():
-                    changed.add(event.step)
-                case RunResumed() | Replaced():
-                    afresh = True
+        """Show what has come, and paint everything else from what is known."""
         if self.table.behind is None and (behind := self._behind()) is not None:
             self.table.open(behind)
-            afresh = True
-        if events:
-            self.table.show(self.job_log.rows, changed, afresh=afresh)
-            self.charts.behind = self.table.behind
-            for pane in self.panes.query_children(Pane):
-                pane.show(events, self.job_log)
+        self.table.show(self.job_log)
+        self.charts.behind = self.table.behind
+        for pane in self.panes.query_children(Pane):
+            pane.show(events, self.job_log)
         self.refresh_view()
 
     def _behind(self) -> Behind | None:
@@ -202,6 +136,17 @@ class RunView(JobWatch[TrainingLog]):
             self.table.focus()
         else:
             self.panes.get_child_by_id(name, Pane).take_focus()
+
+    def on_training_table_moved(self, event: TrainingTable.Moved) -> None:
+        """What the table's cursor stands on is looked at in the charts too."""
+        self.charts.step = event.step
+
+    def on_chart_grid_marked(self, event: ChartGrid.Marked) -> None:
+        """What is looked at in a chart gets the table's cursor, and so all charts."""
+        if event.step is None:
+            self.table.action_follow()
+        else:
+            self.table.move_to_step(event.step, event.toward)
 
     def watch_pane(self, name: str) -> None:
         """Show the pane of that name."""

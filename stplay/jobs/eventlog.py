@@ -44,7 +44,13 @@ def decode_events(text: bytes) -> tuple[list[Event], int]:
     A last line without its end is left for the next call.
     """
     end = text.rfind(b"\n") + 1
-    return [_decode(line) for line in text[:end].split(b"\n") if line.strip()], end
+    try:
+        events: list[Event] = [*_decoder.decode_lines(text[:end])]
+    except _NO_JSON:
+        events = []
+    if len(events) != text.count(b"\n"):  # something among them is not as it should be
+        events = [_decode(line) for line in text[:end].split(b"\n") if line.strip()]
+    return events, end
 
 
 def _line(event: Event) -> bytes:

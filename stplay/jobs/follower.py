@@ -61,8 +61,7 @@ class Follower(Generic[Log]):
         at the end of the log only.
         """
         events = self._stream.read()
-        for event in events:
-            self.log.apply(event)
+        self.log.fold(events)
         self.caught_up = not events
         if self.caught_up:
             self.source.check_worker(self.log)

@@ -6,7 +6,7 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -38,8 +38,8 @@ _children: dict[tuple[Path, int], process.Process] = {}  # started by this one: 
 class Fold(Protocol):
     """Something that events are folded into."""
 
-    def apply(self, event: Event) -> None:
-        """Fold one more event in."""
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold ``events`` in, one after the other."""
 
 
 class LaunchStoppedError(Exception):
@@ -116,8 +116,7 @@ class Job(Generic[Log]):
         """Fold all events so far into ``log``; returns the byte at which they end."""
         reader = self.events()
         while events := reader.read():
-            for event in events:
-                log.apply(event)
+            log.fold(events)
         return reader.offset
 
     def _fold(self) -> tuple[Log, int]:

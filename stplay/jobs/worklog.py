@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -94,6 +95,11 @@ class WorkLog:
         """What was concluded from a silence is refuted by the next event."""
         if self._heard is not None:
             self.status, self.finished, self._silence, self._heard = self._heard, None, None, None
+
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold ``events`` in, one after the other."""
+        for event in events:
+            self.apply(event)
 
     def apply(self, event: Event) -> None:
         """Fold one more event in."""

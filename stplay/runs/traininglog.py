@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -15,6 +18,7 @@ from stplay.jobs.events import (
     MetricsLogged,
     Noted,
     PackingShrunk,
+    Replaced,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -22,11 +26,12 @@ from stplay.jobs.events import (
     TrainLogged,
 )
 from stplay.jobs.worklog import Status, WorkLog, status_words
+from stplay.runs.series import TRAINING_STAGE, SeriesLog
+from stplay.runs.trainingrows import TrainingRow, TrainingRows
 from stplay.sources.datasources import rows_word
 from stplay.text import count, decimals, printable
 
 HEADINGS = ("Epoch", "Step", "Training Loss", "loss", "dev max", "test max")
-TRAINING_STAGE = "training"
 MOST_LEFT_OUT = 0.05  # of the rows in an epoch, without a warning
 
 
@@ -107,33 +112,10 @@ def run_words(status: Status, diverged: bool) -> str:
 
 
 @dataclass
-class TrainingRow:
-    """One line of the training log, the card's table."""
-
-    step: int
-    epoch: float
-    training_loss: float | None = None
-    loss: float | None = None
-    dev_max_accuracy: float | None = None
-    test_max_accuracy: float | None = None
-
-    def cells(self) -> tuple[str, ...]:
-        """The row as shown, in the order of ``HEADINGS``."""
-        return (
-            decimals(self.epoch, 3),
-            count(self.step),
-            decimals(self.training_loss, 4),
-            decimals(self.loss, 4),
-            decimals(self.dev_max_accuracy, 3),
-            decimals(self.test_max_accuracy, 3),
-        )
-
-
-@dataclass
 class TrainingLog(WorkLog):
     """What is known of a run from its events, and from nothing else."""
 
-    rows: dict[int, TrainingRow] = field(default_factory=dict)
+    series: SeriesLog = field(default_factory=SeriesLog)
     evaluations: dict[tuple[str, int], Evaluated] = field(default_factory=dict)
     started: RunStarted | None = None
     train: TrainLogged | None = None
@@ -143,6 +125,10 @@ class TrainingLog(WorkLog):
     _trained: bool = False  # by its newest process
     _training_begin: tuple[float, int] | None = None
     _last_time: float = 0.0
+
+    def __post_init__(self) -> None:
+        """The rows are a view of what is kept already."""
+        self.rows = TrainingRows(self.series.track("train"), self.evaluations)
 
     @property
     def total_steps(self) -> int | None:
@@ -180,7 +166,7 @@ class TrainingLog(WorkLog):
 
     def table(self) -> list[TrainingRow]:
         """The rows in the order of their steps."""
-        return [self.rows[step] for step in sorted(self.rows)]
+        return [*self.rows.values()]
 
     def begin_again(self) -> None:
         """A training process was started, for the first time or to resume."""
@@ -194,31 +180,50 @@ class TrainingLog(WorkLog):
 
     def last_dev_accuracy(self) -> float | None:
         """The newest max accuracy on dev."""
-        found = [row.dev_max_accuracy for row in self.table() if row.dev_max_accuracy is not None]
-        return found[-1] if found else None
+        return self._last_accuracy("dev")
 
     def last_test_accuracy(self) -> float | None:
         """The newest max accuracy on test."""
-        found = [row.test_max_accuracy for row in self.table() if row.test_max_accuracy is not None]
-        return found[-1] if found else None
+        return self._last_accuracy("test")
+
+    def _last_accuracy(self, split: str) -> float | None:
+        found = (
+            (step, event.max_accuracy)
+            for (of, step), event in self.evaluations.items()
+            if of == split and event.max_accuracy is not None
+        )
+        return max(found, default=(0, None))[1]
+
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold ``events`` in; what is logged many times in a row, all at once."""
+        for kind, group in groupby(events, type):
+            if kind is TrainLogged:
+                self._log_training(cast("list[TrainLogged]", [*group]))
+            else:
+                for event in group:
+                    self.apply(event)
+
+    def _log_training(self, events: Sequence[TrainLogged]) -> None:
+        self._hear()
+        self.series.fold(events)
+        self.rows.log([event.step for event in events])
+        self.train = events[-1]
+        self._reach(self.train.step, self.train.time)
 
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
+        if isinstance(event, TrainLogged):
+            self._log_training([event])
+            return
         super().apply(event)
+        if not isinstance(event, Replaced):  # of another log there is nothing yet
+            self.series.apply(event)
         match event:
             case StageProgressed():
                 self._progress(event)
-            case TrainLogged():
-                self.train = event
-                self._reach(event.step, event.time)
-                self._row(event.step, event.epoch).training_loss = event.loss
             case Evaluated():
                 self.evaluations[event.split, event.step] = event
-                row = self._row(event.step, event.epoch)
-                if event.split == "dev":
-                    row.loss, row.dev_max_accuracy = event.loss, event.max_accuracy
-                else:
-                    row.test_max_accuracy = event.max_accuracy
+                self.rows.evaluate(event.step)
             case MetricsLogged():
                 self._reach(event.step, event.time)
             case CheckpointSaved():
@@ -249,15 +254,11 @@ class TrainingLog(WorkLog):
     def _reach(self, step: int, when: float) -> None:
         self.step, self._last_time = step, when
 
-    def _row(self, step: int, epoch: float) -> TrainingRow:
-        if step not in self.rows:
-            self.rows[step] = TrainingRow(step, epoch)
-        return self.rows[step]
-
     def _drop_after(self, step: int) -> None:
         self.step = step
-        self.rows = {at: row for at, row in self.rows.items() if at <= step}
-        self.evaluations = {key: event for key, event in self.evaluations.items() if key[1] <= step}
+        self.rows.drop_after(step)
+        for key in [key for key in self.evaluations if key[1] > step]:
+            del self.evaluations[key]
         self.checkpoints = {at: event for at, event in self.checkpoints.items() if at <= step}
         if self.train is not None and self.train.step > step:
             self.train = None

@@ -56,7 +56,8 @@ from stplay.screens.shared.topbar import TopBar
 from stplay.screens.train.datapreview import DataPreview
 from stplay.screens.train.newrun import NewRun
 from stplay.screens.train.recipeform import RecipeForm
-from stplay.screens.train.runview import RunView, TrainingTable
+from stplay.screens.train.runview import RunView
+from stplay.screens.train.trainingtable import TrainingTable
 from stplay.screens.train.trainscreen import TrainScreen
 
 pytestmark = pytest.mark.breaks_a_view

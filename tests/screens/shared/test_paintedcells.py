@@ -114,3 +114,18 @@ def test_characters_that_are_drawn_together_are_sent_whole() -> None:
         terminal.show(painted.spared(update))
         expected.show(update)
         assert terminal.picture == expected.picture
+
+
+def test_a_style_is_sent_once_for_what_is_written_in_it() -> None:
+    painted, terminal = PaintedCells(), Terminal()
+    style = Style(color="#5fb3b3", bgcolor="#12161a")
+
+    def rows(text: str) -> LayoutUpdate:
+        return layout([Strip([Segment(text, style)]).adjust_cell_length(WIDTH, style)] * HEIGHT)
+
+    terminal.show(painted.spared(rows("1      2      3")))
+    before = terminal.sent
+    terminal.show(painted.spared(rows("4      5      6")))
+    shortest = len("\x1b[1;1H4\x1b[6C5\x1b[6C6") * HEIGHT
+    assert terminal.sent - before <= shortest + len("\x1b[38;2;95;179;179;48;2;18;22;26m\x1b[0m")
+    assert "".join(terminal.screen.display[0]).rstrip() == "4      5      6"

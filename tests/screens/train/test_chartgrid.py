@@ -24,7 +24,7 @@ from stplay.screens.app import StplayApp
 from stplay.screens.shared.linecanvas import LineCanvas
 from stplay.screens.train.chart import Chart
 from stplay.screens.train.chartgrid import ChartGrid
-from stplay.screens.train.runview import TrainingTable
+from stplay.screens.train.trainingtable import TrainingTable
 from stplay.screens.train.trainscreen import TrainScreen
 from stplay.similarities import SIMILARITIES
 
@@ -210,12 +210,12 @@ async def test_the_card_lies_behind_a_run_of_its_recipe(
     async with StplayApp().run_test(size=(200, 60)) as pilot:
         grid = await open_run(pilot, "mine")
         table = pilot.app.screen.query_one(TrainingTable)
-        assert [str(cell).strip() for cell in table.get_column("to card")] == differences
+        assert [table.cells(row)[-1] for row in range(table.row_count)] == differences
         assert legend(grid, "dev accuracy").startswith("dev accuracy   ━ max 0.850")
         assert legend(grid, "dev accuracy").endswith("   ━ card")
         plot = grid.query(Chart)[1].plot
         behind = max(float(line.x.max()) for line in plot._datasets)
         assert behind == pytest.approx(steps)
         grid = await open_run(pilot, "done")
-        assert "to card" not in table.columns, "it is another recipe"
+        assert "to card" not in table.widths, "it is another recipe"
         assert "card" not in legend(grid, "loss")

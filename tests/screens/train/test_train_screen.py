@@ -18,7 +18,8 @@ from stplay.jobs.events import Noted, TrainLogged
 from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
 from stplay.screens.train.recipeform import RecipeForm
-from stplay.screens.train.runview import RunView, TrainingTable
+from stplay.screens.train.runview import RunView
+from stplay.screens.train.trainingtable import TrainingTable
 from stplay.screens.train.trainscreen import TrainScreen
 
 
@@ -240,7 +241,7 @@ async def test_a_finished_run_shows_its_table_and_offers_what_can_be_done(home: 
         table = pilot.app.screen.query_one(TrainingTable)
         assert table.row_count == 30
         assert table.cursor_row == 29
-        assert [cell.plain.strip() for cell in table.get_row_at(29)] == [
+        assert table.cells(29) == [
             "1.000",
             "3,000",
             "0.1000",
@@ -294,7 +295,7 @@ async def test_rows_that_a_resume_replaces_leave_the_table(home: Path) -> None:
         view.look()
 
         def steps() -> list[str]:
-            return [table.get_row_at(row)[1].plain.strip() for row in range(table.row_count)]
+            return [table.cells(row)[1] for row in range(table.row_count)]
 
         await eventually(pilot, lambda: steps() == ["100", "200", "260"])
 
