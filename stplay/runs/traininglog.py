@@ -192,16 +192,6 @@ class TrainingLog(WorkLog):
         super().begin_again()
         self._training_begin = None
 
-    def last_dev_accuracy(self) -> float | None:
-        """The newest max accuracy on dev."""
-        found = [row.dev_max_accuracy for row in self.table() if row.dev_max_accuracy is not None]
-        return found[-1] if found else None
-
-    def last_test_accuracy(self) -> float | None:
-        """The newest max accuracy on test."""
-        found = [row.test_max_accuracy for row in self.table() if row.test_max_accuracy is not None]
-        return found[-1] if found else None
-
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
         super().apply(event)
