@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 import pytest
 from allevents import EVENTS
@@ -28,7 +30,7 @@ def worker(time: float) -> WorkerStarted:
     return WorkerStarted(time=time, host="box", pid=1, process_started=1.0)
 
 
-def evaluated(step: int, accuracy: float, split: str = "dev") -> Evaluated:
+def evaluated(step: int, accuracy: float, split: Literal["dev", "test"] = "dev") -> Evaluated:
     return Evaluated(
         time=step, step=step, epoch=0.0, split=split, data="d", rows=1, max_accuracy=accuracy
     )
