@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from stplay.jobs.events import (
@@ -15,6 +16,9 @@ from stplay.jobs.events import (
     WorkerStarted,
 )
 from stplay.runs.traininglog import TrainingLog
+
+NOT_KEPT = {"rows", "evaluations", "notes"}  # of a log: what grows with it
+_KEPT = [each.name for each in fields(TrainingLog) if each.name not in NOT_KEPT]
 
 
 class Best(NamedTuple):
@@ -37,19 +41,25 @@ class RunDigest:
     seconds: float = 0.0
     heard: float | None = None
 
-    def apply(self, event: Event) -> None:
-        """Fold one more event in."""
-        self.log.apply(event)
-        for large in (self.log.rows, self.log.evaluations, self.log.notes):
-            large.clear()
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold ``events`` in, one after the other, and keep no more of them than a list tells."""
+        for event in events:
+            self.log.apply(event)
+            self._take(event)
+        self.log = TrainingLog(**{name: getattr(self.log, name) for name in _KEPT})
+
+    def _take(self, event: Event) -> None:
         match event:
             case Damaged() | Unknown():
                 return  # nobody told when
             case Replaced():
-                self.__dict__ = RunDigest(self.log).__dict__
+                self.dev, self.test, self.seconds, self.heard = {}, {}, 0.0, None
                 return
-            case Evaluated(max_accuracy=float(accuracy)):
-                (self.dev if event.split == "dev" else self.test)[event.step] = accuracy
+            case Evaluated():
+                accuracies = self.dev if event.split == "dev" else self.test
+                accuracies.pop(event.step, None)  # the newest one of a step counts
+                if event.max_accuracy is not None:
+                    accuracies[event.step] = event.max_accuracy
             case RunResumed():
                 self.dev = {step: value for step, value in self.dev.items() if step <= event.step}
                 self.test = {step: value for step, value in self.test.items() if step <= event.step}

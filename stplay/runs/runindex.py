@@ -54,8 +54,7 @@ class ReadLog(msgspec.Struct, array_like=True):
         self.disk = DiskUse()
         begin, reader = self.offset, EventReader(path, self.offset)
         while events := reader.read():
-            for event in events:
-                self.digest.apply(event)
+            self.digest.fold(events)
         self.inode, self.size, self.modified = found.st_ino, found.st_size, found.st_mtime_ns
         self.offset, self.ending = reader.offset, _ending(path, reader.offset)
         return max(0, self.offset - begin)

@@ -38,8 +38,7 @@ def evaluated(step: int, accuracy: float, split: Literal["dev", "test"] = "dev")
 
 def digest(*events: Event) -> RunDigest:
     made = RunDigest()
-    for event in events:
-        made.apply(event)
+    made.fold(events)
     return made
 
 
@@ -69,8 +68,7 @@ def test_folded_on_it_is_what_it_is_folded_at_once(first: list[Event], rest: lis
     begun = digest(*first)
     kept = msgspec.msgpack.decode(msgspec.msgpack.encode(begun), type=RunDigest)
     assert kept == begun
-    for event in rest:
-        kept.apply(event)
+    kept.fold(rest)
     whole, log = digest(*first, *rest), TrainingLog()
     for event in (*first, *rest):
         log.apply(event)
