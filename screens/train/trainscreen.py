@@ -27,6 +27,7 @@ from stplay.text import printable
 if TYPE_CHECKING:
     from stplay.runs.run import Run
     from stplay.screens.app import StplayApp
+    from stplay.screens.train.comparisonview import ComparisonView
     from stplay.screens.train.newrun import NewRun
     from stplay.screens.train.runlist import RunList
     from stplay.screens.train.runview import RunView
@@ -61,6 +62,7 @@ class TrainScreen(Screen[None]):
         self._form: NewRun | None = None
         self._view: RunView | None = None
         self._list: RunList | None = None
+        self._comparison: ComparisonView | None = None
         self._before: Widget | None = None  # what the list has taken the place of
 
     def compose(self) -> ComposeResult:
@@ -127,7 +129,9 @@ class TrainScreen(Screen[None]):
         """Show all runs."""
         from stplay.screens.train.runlist import RunList
 
-        self._before = next((each for each in self.room.children if each.display), None)
+        before = next((each for each in self.room.children if each.display), None)
+        if before in (self._form, self._view):
+            self._before = before
         if self._list is None:
             self._list = RunList()
             if not await mount_into(self.room, self._list):
@@ -145,6 +149,22 @@ class TrainScreen(Screen[None]):
             await self.show_run(Run.find(event.run))
         except UserError as error:  # removed meanwhile
             self.notify(error.sentence, severity="error", markup=False)
+
+    async def on_run_list_compared(self, event: RunList.Compared) -> None:
+        """Show the runs that were chosen together."""
+        from stplay.screens.train.comparisonview import ComparisonView
+
+        if self._comparison is None:
+            self._comparison = ComparisonView()
+            if not await mount_into(self.room, self._comparison):
+                return
+        self._reveal(self._comparison)
+        await self._comparison.open(event.runs)
+        self.refresh_bindings()
+
+    async def on_comparison_view_left(self) -> None:
+        """Show the list again."""
+        await self.action_list_runs()
 
     async def on_run_list_left(self) -> None:
         """Show what was there before the list."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from stplay import __version__
 from stplay.cli import (
     appcommands,
+    comparisonreport,
     deletion,
     encodercommands,
     evaluationcommands,
@@ -70,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     for subject in (
         runcommands,
         runlisting,
+        comparisonreport,
         deletion,
         evaluationcommands,
         appcommands,

@@ -59,7 +59,7 @@ def summaries(index: RunIndex | None = None) -> list[RunSummary]:
 
     Whoever looks again and again does so with one ``index``.
     """
-    return [_summary(folder, log) for folder, log in (index or RunIndex()).look()]
+    return [summarised(folder, log) for folder, log in (index or RunIndex()).look()]
 
 
 def summary_of(run: Run) -> RunSummary:
@@ -70,10 +70,11 @@ def summary_of(run: Run) -> RunSummary:
     """
     log = ReadLog()
     log.read_on(run.events_path)
-    return _summary(run.folder, log)
+    return summarised(run.folder, log)
 
 
-def _summary(folder: Path, read: ReadLog) -> RunSummary:
+def summarised(folder: Path, read: ReadLog) -> RunSummary:
+    """The line of the run in ``folder``, whose log was ``read``."""
     run, digest = Run(folder), read.digest
     log = copy(digest.log)  # what becomes of a process is asked each time, and never kept
     run.check_worker(log, read.offset)
