@@ -30,8 +30,11 @@ class Prompt(ModalScreen[str | None]):
         hint: str,
         value: str = "",
         check: Callable[[str], object] = lambda value: None,
+        *,
+        may_be_empty: bool = False,
     ) -> None:
         super().__init__()
+        self._may_be_empty = may_be_empty
         self.heading, self.hint, self.value, self._check = title, hint, value, check
 
     def compose(self) -> ComposeResult:
@@ -43,7 +46,7 @@ class Prompt(ModalScreen[str | None]):
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
         value = event.value.strip()
-        if not value:
+        if not (value or self._may_be_empty):
             return
         try:
             self._check(value)

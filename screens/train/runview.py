@@ -17,8 +17,8 @@ from stplay.jobs.events import Event, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
 from stplay.runs.referencelog import reference_of
 from stplay.runs.run import Run
+from stplay.runs.series import TRAINING_STAGE
 from stplay.runs.traininglog import (
-    TRAINING_STAGE,
     TrainingLog,
     device_words,
     engine_words,

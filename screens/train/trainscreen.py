@@ -13,8 +13,8 @@ from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
 
 from stplay.errors import UserError
 from stplay.runs.traininglog import device_words
@@ -22,12 +22,14 @@ from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.latecontent import call_once_imported, mount_into
 from stplay.screens.shared.topbar import TopBar
 from stplay.sources.names import RunName
-from stplay.text import count, printable, size
+from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.runs.run import Run
     from stplay.screens.app import StplayApp
+    from stplay.screens.train.comparisonview import ComparisonView
     from stplay.screens.train.newrun import NewRun
+    from stplay.screens.train.runlist import RunList
     from stplay.screens.train.runview import RunView
 
 
@@ -39,7 +41,7 @@ class TrainScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (118, "-spacious")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_run", "New run"),
-        Binding("o", "open_run", "Open run"),
+        Binding("o", "list_runs", "Runs"),
         Binding("d", "toggle_data", "Data"),
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
@@ -60,6 +62,9 @@ class TrainScreen(Screen[None]):
         self._afresh = afresh
         self._form: NewRun | None = None
         self._view: RunView | None = None
+        self._list: RunList | None = None
+        self._comparison: ComparisonView | None = None
+        self._before: Widget | None = None  # what the list has taken the place of
 
     def compose(self) -> ComposeResult:
         """The frame; what fills it comes after it is painted."""
@@ -98,9 +103,7 @@ class TrainScreen(Screen[None]):
             self._view = RunView()
             if not await mount_into(self.room, self._view):
                 return
-        if self._form is not None:
-            self._form.display = False
-        self._view.display = True
+        self._reveal(self._view)
         self._view.open(run)
         self._view.focus_table()
         self.refresh_bindings()
@@ -109,16 +112,80 @@ class TrainScreen(Screen[None]):
         """Show the form."""
         from stplay.screens.train.newrun import NewRun
 
-        if self._view is not None:
-            self._view.display = False
         if self._form is None:
             self._form = NewRun()
             if not await mount_into(self.room, self._form):
                 return
-        self._form.display = True
+        self._reveal(self._form)
         self._form.form.focus_start()
         self.topbar.place = platform.node()
         self.refresh_bindings()
+
+    def _reveal(self, content: Widget) -> None:
+        """Show ``content`` alone."""
+        for each in self.room.children:
+            each.display = each is content
+
+    async def action_list_runs(self) -> None:
+        """Show all runs."""
+        from stplay.screens.train.runlist import RunList
+
+        before = next((each for each in self.room.children if each.display), None)
+        if before in (self._form, self._view):
+            self._before = before
+        if self._list is None:
+            self._list = RunList()
+            if not await mount_into(self.room, self._list):
+                return
+        self._reveal(self._list)
+        self._list.focus_table()
+        await self._list.look()
+        self.refresh_bindings()
+
+    async def on_run_list_opened(self, event: RunList.Opened) -> None:
+        """Show the run that was chosen."""
+        from stplay.runs.run import Run
+
+        try:
+            await self.show_run(Run.find(event.run))
+        except UserError as error:  # removed meanwhile
+            self.notify(error.sentence, severity="error", markup=False)
+
+    async def on_run_list_compared(self, event: RunList.Compared) -> None:
+        """Show the runs that were chosen together."""
+        from stplay.screens.train.comparisonview import ComparisonView
+
+        if self._comparison is None:
+            self._comparison = ComparisonView()
+            if not await mount_into(self.room, self._comparison):
+                return
+        self._reveal(self._comparison)
+        await self._comparison.open(event.runs)
+        self.refresh_bindings()
+
+    async def on_comparison_view_left(self) -> None:
+        """Show the list again."""
+        await self.action_list_runs()
+
+    async def on_run_list_left(self) -> None:
+        """Show what was there before the list."""
+        view = self._view
+        if view is None or self._before is not view:
+            await self.action_new_run()
+            return
+        self._reveal(view)
+        view.focus_table()
+        self.on_job_watch_status_changed()
+
+    def on_run_list_moved(self, event: RunList.Moved) -> None:
+        """Follow the run that was shown to its new name; forget one that is gone."""
+        if self._view is None or self._view.run is None or self._view.run.id != event.run:
+            return
+        if event.now is not None:
+            self._view.open(event.now)
+        else:
+            self._view.leave()
+            self._before = self._form
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done here, now."""
@@ -136,10 +203,15 @@ class TrainScreen(Screen[None]):
             case "show_pane":
                 shown = parameters[0] == "charts" and self.has_class("-spacious")
                 return view is not None and not (shown and view.pane == "charts")
-            case "toggle_log" | "new_run":
+            case "toggle_log":
                 return view is not None
+            case "new_run":
+                return self._form is None or not self._form.display
+            case "list_runs":
+                return self._list is None or not self._list.display
             case "toggle_data":
-                return view is None and self.has_class("-narrow")
+                form_is_shown = self._form is not None and self._form.display
+                return form_is_shown and self.has_class("-narrow")
         return True
 
     async def on_new_run_started(self, event: NewRun.Started) -> None:
@@ -185,29 +257,6 @@ class TrainScreen(Screen[None]):
         self.set_focus(None)
 
     @work
-    async def action_open_run(self) -> None:
-        """Choose among all runs."""
-        from stplay.runs.run import Run
-        from stplay.screens.shared.dialog import Choice
-
-        options = {}
-        for summary in await asyncio.to_thread(Run.summaries):
-            step = f"step {count(summary.step)}" if summary.step else ""
-            options[summary.run] = Content.assemble(
-                (f"{printable(summary.run)}  ", "bold"), summary.state, f"  {step}"
-            )
-        if not options:
-            self.notify("There are no runs yet; start one from the form.")
-            return
-        chosen = await self.app.push_screen_wait(Choice("Open a run", options))
-        if chosen is None:
-            return
-        try:
-            await self.show_run(Run.find(chosen))
-        except UserError as error:  # removed meanwhile
-            self.notify(error.sentence, severity="error", markup=False)
-
-    @work
     async def action_stop(self) -> None:
         """Stop the run that is shown, once the person has confirmed it."""
         from stplay.screens.shared.dialog import Question
@@ -230,26 +279,11 @@ class TrainScreen(Screen[None]):
     @work
     async def action_delete(self) -> None:
         """Remove the run that is shown from the disk, once the person has confirmed it."""
-        from stplay.screens.shared.dialog import Question
+        from stplay.screens.train.rundeletion import delete_confirmed
 
         run = self._view.run if self._view is not None else None
-        if run is None:
-            return
-        question = Question(
-            f"Delete {run.id}, with all its checkpoints and its model?",
-            yes="Delete it",
-            no="Keep it",
-        )
-        if not await self.app.push_screen_wait(question):
-            return
-        try:
-            await asyncio.to_thread(run.check_deletable)
-            freed = await asyncio.to_thread(run.delete)
-        except UserError as error:
-            self.notify(error.sentence, severity="error", markup=False)
-            return
-        self.notify(f"{run.id} is deleted; {size(freed)} are free again.", markup=False)
-        await self.action_new_run()
+        if run is not None and await delete_confirmed(self.app, run):
+            await self.action_new_run()
 
     @work
     async def action_resume(self) -> None:

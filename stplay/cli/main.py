@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from stplay import __version__
 from stplay.cli import (
     appcommands,
+    comparisonreport,
     deletion,
     encodercommands,
     evaluationcommands,
     output,
     runcommands,
+    runlisting,
 )
 from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED, NOTHING_STARTED, WRONG_INPUT
@@ -66,6 +68,14 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    for subject in (runcommands, deletion, evaluationcommands, appcommands, encodercommands):
+    for subject in (
+        runcommands,
+        runlisting,
+        comparisonreport,
+        deletion,
+        evaluationcommands,
+        appcommands,
+        encodercommands,
+    ):
         subject.add_to(add)
     return top

@@ -1,4 +1,4 @@
-"""The commands ``train``, ``plan``, ``runs``, ``stop`` and ``resume``."""
+"""The commands ``train``, ``plan``, ``stop`` and ``resume``."""
 
 from __future__ import annotations
 
@@ -27,17 +27,6 @@ def add_to(add: AddCommand) -> None:
     plan_ = add("plan", plan, "Measure what a recipe takes here: what fits, and how fast it is.")
     _take_recipe(plan_)
     plan_.add_argument("--json", action="store_true", help="print one object")
-
-    runs_ = add("runs", list_runs, "List the runs, newest first, or what one of them measured.")
-    runs_.add_argument(
-        "run",
-        nargs="?",
-        metavar="RUN",
-        help="show what it is, and its series: losses, accuracies, the machine's",
-    )
-    form = runs_.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print one object a line")
-    form.add_argument("--csv", action="store_true", help="print every value of RUN's series")
 
     stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
     stop_.add_argument("run", metavar="RUN")
@@ -194,50 +183,3 @@ def stop(options: argparse.Namespace) -> int:
     log = Follower(run).await_end()
     output.say(f"{run.id}: {log.state}" + (f": {log.error}" if log.error else ""))
     return FINISHED if log.status in ("stopped", "completed") else FAILED
-
-
-def list_runs(options: argparse.Namespace) -> int:
-    """List the runs, or the series of one."""
-    from stplay.runs.run import Run
-
-    if options.run is not None:
-        from stplay.cli import seriesreport
-
-        form = "json" if options.json else "csv" if options.csv else "table"
-        seriesreport.show(Run.find(options.run), form)
-        return FINISHED
-    if options.csv:
-        raise UserError("--csv prints the series of one run; name it, as in: stplay runs RUN --csv")
-    if options.json:
-        for summary in Run.summaries():
-            output.json(summary)
-        return FINISHED
-
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from stplay.text import count, decimals, moment
-
-    found = Run.summaries()
-    if not found:
-        output.say("There are no runs yet; start one with: stplay train sample")
-        return FINISHED
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("Run")
-    table.add_column("Status")
-    for name in ("Step", "of", "dev max", "test max"):
-        table.add_column(name, justify="right")
-    table.add_column("Started")
-    for summary in found:
-        table.add_row(
-            Text(summary.run),
-            Text(summary.state),
-            count(summary.step),
-            count(summary.total_steps),
-            decimals(summary.dev_max_accuracy, 3),
-            decimals(summary.test_max_accuracy, 3),
-            moment(summary.started),
-        )
-    output.show(table)
-    return FINISHED

@@ -29,16 +29,16 @@ from stplay.jobs.events import (
 from stplay.jobs.follower import JobView
 from stplay.jobs.worklog import REPLACED, memory_words, stage_words
 from stplay.runs.run import Run
+from stplay.runs.series import TRAINING_STAGE
 from stplay.runs.traininglog import (
     HEADINGS,
-    TRAINING_STAGE,
     TrainingLog,
     device_words,
     engine_words,
     metrics_words,
-    shrunk_words,
     started_epoch_words,
 )
+from stplay.runs.trainingprogress import shrunk_words
 from stplay.sources.datasources import rows_word
 from stplay.text import count, decimals, duration, printable, size
 

@@ -123,8 +123,11 @@ class Job(Generic[Log]):
         log = self.log_type()
         return log, self.fold_into(log)
 
-    def check_worker(self, log: Log) -> None:
-        """Tell ``log`` where its process is gone without a last word, or is not heard of."""
+    def check_worker(self, log: WorkLog, read: int = 0) -> None:
+        """Tell ``log`` where its process is gone without a last word, or is not heard of.
+
+        Whoever knows up to which byte the log was ``read`` saves reading all of it again.
+        """
         if not log.active:
             return
         worker = log.worker
@@ -152,9 +155,10 @@ class Job(Generic[Log]):
                 )
         elif not is_running(worker.pid, worker.process_started, self.folder):
             # Its last word, or its successor's first, may have come since ``log`` was read.
-            newest, _ = self._fold()
-            if not newest.active or newest.worker != worker:
-                return
+            if not read or self.events(read).read():
+                newest, _ = self._fold()
+                if not newest.active or newest.worker != worker:
+                    return
             log.lose_worker(self._end_of(worker))
 
     def _silence(self) -> float:

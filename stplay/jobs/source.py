@@ -39,7 +39,7 @@ class EventSource(Protocol[Log]):
         """Its events from the byte ``offset`` on."""
         ...
 
-    def check_worker(self, log: Log) -> None:
+    def check_worker(self, log: WorkLog) -> None:
         """Tell ``log``, which has all events, where its process is gone or not heard of."""
         ...
 

@@ -1,4 +1,4 @@
-"""A run on disk: create, launch, follow, stop, resume, find and list."""
+"""A run on disk: create, launch, follow, stop, resume and find."""
 
 from __future__ import annotations
 
@@ -9,44 +9,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from stplay import home
 from stplay.errors import UserError
 from stplay.exitcodes import WRONG_INPUT
 from stplay.jobs import folders
 from stplay.jobs.events import RunFinished, RunResumed, RunStarted
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
-from stplay.jobs.worklog import Status
 from stplay.runs import recipe
 from stplay.runs.recipe import Recipe
 from stplay.runs.torchrun import Torchrun
-from stplay.runs.traininglog import TrainingLog, run_words
+from stplay.runs.traininglog import TrainingLog
 from stplay.text import printable
 
 # All that can lie in the folder of a run whose training has not begun.
 BEFORE_ITS_BEGIN = {"recipe.toml", "events.jsonl", "worker.log", LOCK}
-
-
-class RunSummary(msgspec.Struct):
-    """One line of a list of runs; ``started`` is in seconds since 1970."""
-
-    run: str
-    status: Status
-    step: int
-    total_steps: int | None
-    dev_max_accuracy: float | None
-    test_max_accuracy: float | None
-    started: float | None
-    error: str | None
-    folder: str
-    diverged: bool
-    synthetic: bool
-
-    @property
-    def state(self) -> str:
-        """The status as a sign and a word, and whether the run has diverged."""
-        return run_words(self.status, self.diverged)
 
 
 class Run(Job[TrainingLog]):
@@ -84,11 +60,7 @@ class Run(Job[TrainingLog]):
             if name is None:
                 path = folders.next_folder(folder, stem)
             else:
-                if not folders.NAME.fullmatch(name):
-                    raise UserError(
-                        f"{printable(name)!r} cannot name a run; use letters, digits, '.', '_' and "
-                        "'-', at most 80, starting with a letter or digit."
-                    )
+                check_name(name)
                 path = folder / name
                 _free(path)
                 path.mkdir()
@@ -136,11 +108,6 @@ class Run(Job[TrainingLog]):
         return next(
             (run for run in cls.every() if run.read_log().status in ("starting", "running")), None
         )
-
-    @classmethod
-    def summaries(cls) -> list[RunSummary]:
-        """The lines of the list of runs."""
-        return [run.summary() for run in cls.every()]
 
     @classmethod
     def every(cls) -> list[Run]:
@@ -221,23 +188,6 @@ class Run(Job[TrainingLog]):
             partial.replace(self.recipe_path)
             self.overrides = ()
 
-    def summary(self) -> RunSummary:
-        """What a list of runs tells of this one."""
-        log = self.read_log()
-        return RunSummary(
-            run=self.id,
-            status=log.status,
-            step=log.step,
-            total_steps=log.total_steps,
-            dev_max_accuracy=log.last_dev_accuracy(),
-            test_max_accuracy=log.last_test_accuracy(),
-            started=log.begun,
-            error=log.error,
-            folder=str(self.folder),
-            diverged=log.diverged,
-            synthetic=log.started is not None and log.started.synthetic,
-        )
-
     def check_resumable(self, force: bool = False) -> None:
         """Make sure that the run can go on; ``force`` takes a lost one for dead.
 
@@ -270,6 +220,39 @@ class Run(Job[TrainingLog]):
                 where = printable(log.worker.host)
                 raise UserError(f"The run {self.id} is at work on {where}; stop it there first.")
             raise UserError(f"The run {self.id} is at work; first: stplay stop {self.id}")
+
+    def rename(self, name: str) -> Run:
+        """Give the folder another name; returns the run that it is then.
+
+        Raises:
+            UserError: the run is, or may be, at work; the name is taken or unfit; or the system
+                refuses it.
+        """
+        from filelock import FileLock, Timeout
+
+        check_name(name)
+        if not self.events_path.is_file():  # a lock would make the folder anew
+            raise UserError(f"There is no run {self.id} any more.")
+        path = self.folder.with_name(name)
+        at_work = UserError(
+            f"The run {self.id} is, or may be, at work; once it has ended it can have another name."
+        )
+        if self.read_log().active:
+            raise at_work
+        try:
+            with FileLock(self.folder / LOCK, timeout=0):
+                _free(path)
+                path.mkdir()  # of several who want the name, one gets it
+                self.folder.rename(path)
+        except Timeout:
+            raise at_work from None
+        except FileExistsError:
+            raise UserError(f"There is a run named {name} already.") from None
+        except OSError as error:
+            raise UserError(f"{self.id} cannot be renamed: {error.strerror}.") from None
+        with suppress(OSError):
+            folders.take(path)
+        return Run(path)
 
     def never_began(self) -> bool:
         """Whether no training has ever begun here, and none is about to.
@@ -308,6 +291,19 @@ class Run(Job[TrainingLog]):
             return folders.remove(self.folder)
         finally:
             lock.release()
+
+
+def check_name(name: str) -> None:
+    """Make sure that a run can be called ``name``.
+
+    Raises:
+        UserError: it cannot; tells what can be a name.
+    """
+    if not folders.NAME.fullmatch(name):
+        raise UserError(
+            f"{printable(name)!r} cannot name a run; use letters, digits, '.', '_' and '-', at "
+            "most 80, starting with a letter or digit."
+        )
 
 
 def _free(path: Path) -> None:

@@ -7,26 +7,19 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import cast
 
-from msgspec.structs import replace
-
 from stplay.jobs.events import (
-    CheckpointSaved,
     Engine,
     Epoch,
     Evaluated,
     Event,
     MetricsLogged,
-    Noted,
-    PackingShrunk,
     Replaced,
-    RunFinished,
     RunResumed,
     RunStarted,
-    StageProgressed,
     TrainLogged,
 )
-from stplay.jobs.worklog import Status, WorkLog, status_words
-from stplay.runs.series import TRAINING_STAGE, SeriesLog
+from stplay.runs.series import SeriesLog
+from stplay.runs.trainingprogress import TrainingProgress
 from stplay.runs.trainingrows import TrainingRow, TrainingRows
 from stplay.sources.datasources import rows_word
 from stplay.text import count, decimals, printable
@@ -58,14 +51,6 @@ def device_words(started: RunStarted) -> str:
         return printable(started.device)
     machines = f" on {count(started.machines)} machines" if started.machines > 1 else ""
     return f"{count(started.processes)} processes{machines}, {printable(started.device)}"
-
-
-def shrunk_words(shrunk: PackingShrunk) -> str:
-    """That memory ran out, and how the run goes on."""
-    return (
-        f"The memory ran out in step {count(shrunk.step + 1)}; it was taken again, and from there "
-        f"on {count(shrunk.most_tokens)} tokens go through the model together at most."
-    )
 
 
 def metrics_words(event: MetricsLogged) -> str:
@@ -106,93 +91,20 @@ def epoch_warning(epoch: Epoch, rows: int, negatives: int = 1) -> str:
     )
 
 
-def run_words(status: Status, diverged: bool) -> str:
-    """A run's status as a sign and a word, and whether it has diverged."""
-    return status_words(status) + (", diverged" if diverged else "")
-
-
 @dataclass
-class TrainingLog(WorkLog):
+class TrainingLog(TrainingProgress):
     """What is known of a run from its events, and from nothing else."""
 
     series: SeriesLog = field(default_factory=SeriesLog)
     evaluations: dict[tuple[str, int], Evaluated] = field(default_factory=dict)
-    started: RunStarted | None = None
-    train: TrainLogged | None = None
-    checkpoints: dict[int, CheckpointSaved] = field(default_factory=dict)
-    step: int = 0
-    _stood: Status = "starting"  # before its newest process
-    _trained: bool = False  # by its newest process
-    _training_begin: tuple[float, int] | None = None
-    _last_time: float = 0.0
 
     def __post_init__(self) -> None:
         """The rows are a view of what is kept already."""
         self.rows = TrainingRows(self.series.track("train"), self.evaluations)
 
-    @property
-    def total_steps(self) -> int | None:
-        """The number of steps of the whole run, once it is known."""
-        return self.started.total_steps if self.started else None
-
-    @property
-    def checkpoint(self) -> CheckpointSaved | None:
-        """The newest checkpoint."""
-        return self.checkpoints[max(self.checkpoints)] if self.checkpoints else None
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the loss that was logged last, or the newest checkpoint, is not finite.
-
-        Weights that are not finite never are again; a loss can be, and then the run goes on well.
-        """
-        not_a_loss = self.train is not None and self.train.loss is None
-        return not_a_loss or (self.checkpoint is not None and self.checkpoint.finite is False)
-
-    @property
-    def state(self) -> str:
-        """The status as a sign and a word, and whether the run has diverged."""
-        return run_words(self.status, self.diverged)
-
-    def seconds_left(self) -> float | None:
-        """The time to the last step at the pace since this process took its first one."""
-        if self.status != "running" or not self._training_begin or not self.total_steps:
-            return None
-        begin, first = self._training_begin
-        if self.step <= first:
-            return None
-        pace = (self._last_time - begin) / (self.step - first)
-        return max(0.0, (self.total_steps - self.step) * pace)
-
     def table(self) -> list[TrainingRow]:
         """The rows in the order of their steps."""
         return [*self.rows.values()]
-
-    def begin_again(self) -> None:
-        """A training process was started, for the first time or to resume."""
-        if not self.active:
-            self._stood = self.status
-        elif self._trained:  # it died without a last word
-            self._stood = "failed"
-        self._trained = False
-        super().begin_again()
-        self._training_begin = None
-
-    def last_dev_accuracy(self) -> float | None:
-        """The newest max accuracy on dev."""
-        return self._last_accuracy("dev")
-
-    def last_test_accuracy(self) -> float | None:
-        """The newest max accuracy on test."""
-        return self._last_accuracy("test")
-
-    def _last_accuracy(self, split: str) -> float | None:
-        found = (
-            (step, event.max_accuracy)
-            for (of, step), event in self.evaluations.items()
-            if of == split and event.max_accuracy is not None
-        )
-        return max(found, default=(0, None))[1]
 
     def fold(self, events: Sequence[Event]) -> None:
         """Fold ``events`` in; what is logged many times in a row, all at once."""
@@ -207,8 +119,7 @@ class TrainingLog(WorkLog):
         self._hear()
         self.series.fold(events)
         self.rows.log([event.step for event in events])
-        self.train = events[-1]
-        self._reach(self.train.step, self.train.time)
+        self._log(events[-1])
 
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
@@ -219,46 +130,10 @@ class TrainingLog(WorkLog):
         if not isinstance(event, Replaced):  # of another log there is nothing yet
             self.series.apply(event)
         match event:
-            case StageProgressed():
-                self._progress(event)
             case Evaluated():
                 self.evaluations[event.split, event.step] = event
                 self.rows.evaluate(event.step)
-            case MetricsLogged():
-                self._reach(event.step, event.time)
-            case CheckpointSaved():
-                self.checkpoints[event.step] = event
-                self._reach(event.step, event.time)
-            case RunStarted():
-                self.started, self.status, self._trained = event, "running", True
             case RunResumed():
-                self._drop_after(event.step)
-            case PackingShrunk():
-                self._shrink(event)
-            case RunFinished(outcome="failed") if self._stood == "stopped" and not self._trained:
-                self.status = "stopped"  # it could not go on, and stands where it stood
-
-    def _shrink(self, event: PackingShrunk) -> None:
-        words = shrunk_words(event)
-        self.notes.append(Noted(time=event.time, level="warning", text=words))
-        if self.started is not None and self.started.engine is not None:
-            engine = replace(self.started.engine, most_tokens=event.most_tokens)
-            self.started = replace(self.started, engine=engine)
-
-    def _progress(self, event: StageProgressed) -> None:
-        if event.stage == TRAINING_STAGE:
-            if self._training_begin is None:
-                self._training_begin = (event.time, event.done)
-            self._reach(event.done, event.time)
-
-    def _reach(self, step: int, when: float) -> None:
-        self.step, self._last_time = step, when
-
-    def _drop_after(self, step: int) -> None:
-        self.step = step
-        self.rows.drop_after(step)
-        for key in [key for key in self.evaluations if key[1] > step]:
-            del self.evaluations[key]
-        self.checkpoints = {at: event for at, event in self.checkpoints.items() if at <= step}
-        if self.train is not None and self.train.step > step:
-            self.train = None
+                self.rows.drop_after(event.step)
+                for key in [key for key in self.evaluations if key[1] > event.step]:
+                    del self.evaluations[key]

@@ -23,6 +23,7 @@ from runner import (
 from stplay.jobs import events
 from stplay.jobs.follower import Follower
 from stplay.runs.run import Run
+from stplay.runs.runsummary import summary_of
 from stplay.similarities import SIMILARITIES
 
 
@@ -239,7 +240,7 @@ def test_a_loss_that_is_not_finite_is_told(home: Path, data: Path, engine: str) 
     assert done.returncode == 0, done.stderr
     assert "completed, diverged" in done.stdout
     run = Run.find(f"diverged-{engine}")
-    assert (run.summary().diverged, run.summary().state) == (True, "✓ finished, diverged")
+    assert (summary_of(run).diverged, summary_of(run).state) == (True, "✓ finished, diverged")
     card = (run.model_folder() / "README.md").read_text(encoding="utf-8")
     assert "logging_nan_inf_filter: False" not in card
     told = events_of(run)

@@ -24,6 +24,7 @@ from stplay.jobs.follower import Follower
 from stplay.jobs.job import SILENCE_SECONDS
 from stplay.jobs.worklog import Status
 from stplay.runs.run import Run
+from stplay.runs.runsummary import summary_of
 
 BEAT = SystemSampled(cpu_percent=1.0, memory_bytes=1)
 
@@ -49,7 +50,7 @@ def test_silence_is_not_death(elsewhere: Run) -> None:
         "The run mine was last heard of 2 min 00 s ago, from gpu\ufffd[31m-box, and may be at work "
         "there still; if it is not, go on with: stplay resume mine --force"
     )
-    summary = elsewhere.summary()
+    summary = summary_of(elsewhere)
     assert (summary.status, summary.error) == ("lost", log.error)
     assert Run.running() is None, "what may be dead for months is not shown at each start"
     write(elsewhere, BEAT)

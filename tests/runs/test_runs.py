@@ -27,6 +27,7 @@ from stplay.jobs.job import LAUNCH_SECONDS, is_running
 from stplay.runs import recipe
 from stplay.runs.recipe import Recipe
 from stplay.runs.run import Run
+from stplay.runs.runsummary import summary_of
 from stplay.text import printable
 
 
@@ -205,7 +206,7 @@ def test_every_run_the_last_changed_first(home: Path):
 
 def test_a_summary(home: Path, sleeper: subprocess.Popen[bytes]):
     run = create("mine")
-    summary = run.summary()
+    summary = summary_of(run)
     assert (summary.run, summary.folder) == ("mine", str(run.folder))
     assert (summary.status, summary.step) == ("starting", 0)
     assert (summary.total_steps, summary.started, summary.error) == (None, None, None)
@@ -227,12 +228,12 @@ def test_a_summary(home: Path, sleeper: subprocess.Popen[bytes]):
             step=100, epoch=0.25, split="test", data="t", rows=1, max_accuracy=0.625, **accuracies
         ),
     )
-    summary = run.summary()
+    summary = summary_of(run)
     assert (summary.status, summary.step, summary.total_steps) == ("running", 100, 400)
     assert (summary.dev_max_accuracy, summary.test_max_accuracy) == (0.75, 0.625)
     assert summary.started == worker.time
     write(run, RunFinished(outcome="failed", exit_code=1, error="It broke."))
-    assert (run.summary().status, run.summary().error) == ("failed", "It broke.")
+    assert (summary_of(run).status, summary_of(run).error) == ("failed", "It broke.")
 
 
 def test_a_log_larger_than_a_piece_is_folded_whole(home: Path):

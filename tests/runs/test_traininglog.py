@@ -109,15 +109,12 @@ def test_a_step_is_one_row_whatever_it_told_first():
     assert log.table()[1].cells() == ("0.250", "100", "3.5000", "2.6667", "0.550", "-")
     assert log.table()[2] == TrainingRow(200, 0.5, 2.5, None, 0.7, None)
     assert log.table()[3] == TrainingRow(400, 1.0, None, None, None, 0.839)
-    assert log.last_dev_accuracy() == 0.7
-    assert log.last_test_accuracy() == 0.839
     assert log.evaluations["test", 400].data == "sample-test"
 
 
 def test_the_rows_are_in_the_order_of_their_steps():
     log = folded(worker(), started(), trained(200, 1.0), trained(100, 2.0), evaluated(0, 0.5))
     assert [row.step for row in log.table()] == [0, 100, 200]
-    assert log.last_dev_accuracy() == 0.5
 
 
 def test_the_table_of_the_card_comes_back(card: Path):
@@ -162,7 +159,7 @@ def test_a_resumed_log_equals_an_uninterrupted_one():
     log = folded(*killed, *again)
     assert [row.step for row in log.table()] == [0, 100, 200]
     assert log.step == 200
-    assert log.last_dev_accuracy() == pytest.approx(0.6)
+    assert log.table()[-1].dev_max_accuracy == pytest.approx(0.6)
     assert sorted(step for _, step in log.evaluations) == [0, 100, 200]
 
     log = folded(*killed, *again, *rest)

@@ -14,10 +14,11 @@ from textual.worker import WorkerCancelled
 from stplay.evaluations.evaluation import Evaluation
 from stplay.screens.evaluate.evaluatescreen import EvaluateScreen
 from stplay.screens.explore.playground import Playground
+from stplay.screens.train.runlist import RunList
 from stplay.screens.train.runview import RunView
 from stplay.screens.train.trainscreen import TrainScreen
 
-PATIENCE = 240.0  # seconds, less than a test may take: a busy machine fails nothing
+PATIENCE = 40.0  # seconds, less than a test may take: a busy machine fails nothing
 
 
 def text_of(pilot: Pilot[None], selector: str) -> str:
@@ -94,10 +95,14 @@ async def eventually(
 
 
 async def settle_dialog(pilot: Pilot[None]) -> None:
-    """Wait for a dialog that takes keys."""
-    await eventually(
-        pilot, lambda: pilot.app.screen.is_modal and pilot.app.screen.focused is not None
-    )
+    """Wait for a dialog, or the list of runs, that takes keys."""
+
+    def takes_keys() -> bool:
+        screen = pilot.app.screen
+        lists = any(each.display and each.shows_all for each in screen.query(RunList))
+        return (screen.is_modal or lists) and screen.focused is not None
+
+    await eventually(pilot, takes_keys)
 
 
 async def open_screen(pilot: Pilot[None]) -> EvaluateScreen:

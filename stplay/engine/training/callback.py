@@ -20,7 +20,7 @@ from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import StopSignal
 from stplay.jobs import manifest
 from stplay.jobs.events import CheckpointSaved, TrainLogged
-from stplay.runs.traininglog import TRAINING_STAGE
+from stplay.runs.series import TRAINING_STAGE
 
 TRAINING_SECONDS_BETWEEN = 1.0
 

@@ -213,7 +213,7 @@ async def test_help_and_palette_know_the_keys(home: Path) -> None:
         await pilot.press("question_mark")
         assert not pilot.app.screen.query("HelpPanel")
         await pilot.press("ctrl+p")
-        await pilot.press(*"Open run")
+        await pilot.press(*"Runs")
         await settle(pilot)
         await pilot.press("enter")
         await settle_dialog(pilot)
