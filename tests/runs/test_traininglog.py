@@ -25,9 +25,9 @@ from stplay.jobs.events import (
     WorkerStarted,
 )
 from stplay.jobs.worklog import Status, status_words
+from stplay.runs.series import TRAINING_STAGE
 from stplay.runs.traininglog import (
     HEADINGS,
-    TRAINING_STAGE,
     TrainingLog,
     TrainingRow,
     epoch_warning,

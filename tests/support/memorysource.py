@@ -6,6 +6,7 @@ import msgspec
 
 from stplay.jobs.eventlog import decode_events
 from stplay.jobs.events import Event
+from stplay.jobs.worklog import WorkLog
 from stplay.runs.traininglog import TrainingLog
 
 PIECE_BYTES = 1 << 10
@@ -52,7 +53,7 @@ class MemorySource:
         """Its events."""
         return MemoryStream(self, offset)
 
-    def check_worker(self, log: TrainingLog) -> None:
+    def check_worker(self, log: WorkLog) -> None:
         """Tell ``log`` what it was made to be."""
         self.checks += 1
         if log.active and self.gone:

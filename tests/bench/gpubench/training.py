@@ -35,7 +35,7 @@ from stplay.engine.worker.outofmemory import release
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Event, Noted, PackingShrunk
 from stplay.runs import recipe
-from stplay.runs.traininglog import shrunk_words
+from stplay.runs.trainingprogress import shrunk_words
 from stplay.sources.datasources import COLUMNS
 
 Engine = Literal["stock", "fast", "recorded"]
