@@ -95,7 +95,7 @@ class Chart(Vertical):
         self.hidden: set[str] = set()
         self.series = SeriesLog()
         self.look, self.behind = Look(), None
-        self._curves: dict[tuple[str, float], Curves] = {}
+        self._curves: dict[tuple[SeriesLog, str, float], Curves] = {}
         self._cells = 0
 
     def compose(self) -> ComposeResult:
@@ -113,7 +113,7 @@ class Chart(Vertical):
         Where they are smoothed, what they are made of is behind them, and behind that what lies
         ``behind`` the run.
         """
-        if log is not self.series or look[1:3] != self.look[1:3]:
+        if (log, behind, *look[1:3]) != (self.series, self.behind, *self.look[1:3]):
             self._curves.clear()
         if look.across != self.look.across:
             self.plot.moved = False
@@ -174,10 +174,11 @@ class Chart(Vertical):
         return max(end, min(rounded_up(end, ENDS), whole))
 
     def _curves_of(self, series: str, axis: Axis, weight: float) -> Curves:
-        if (series, weight) not in self._curves:
-            found = Curves(self.series[series], axis, weight, logarithmic=self.look.logarithmic)
-            self._curves[series, weight] = found
-        return self._curves[series, weight]
+        key = axis.log, series, weight
+        if key not in self._curves:
+            logarithmic = self.look.logarithmic
+            self._curves[key] = Curves(axis.log[series], axis, weight, logarithmic=logarithmic)
+        return self._curves[key]
 
     def _draw(self, found: list[Curve], colour: str) -> None:
         for x, y in found:
@@ -196,10 +197,7 @@ class Chart(Vertical):
         theirs = view._replace(low=0.0, high=float(reference.steps))
         names = [line.series for line in self.lines if line.series in reference.series]
         for name in names:
-            curves = Curves(
-                reference.series[name], Axis(reference.series), logarithmic=self.look.logarithmic
-            )
-            for curve in curves.within(theirs):
+            for curve in self._curves_of(name, Axis(reference.series), 0.0).within(theirs):
                 x = axis.places_of_steps(curve.x * scale)
                 seen = np.isfinite(x)
                 self._draw([Curve(x[seen], curve.y[seen])] if seen.any() else [], FAINT)
