@@ -103,6 +103,11 @@ class Chart(Vertical):
         yield Legend()
         yield Plot(self.words, binary=self.binary)
 
+    def open(self) -> None:
+        """Be empty, for a run of which nothing was told yet."""
+        self.series = SeriesLog()
+        self._curves.clear()
+
     def measured(self, log: SeriesLog) -> bool:
         """Whether there is something to draw in ``log``."""
         return any(line.series in log for line in self.lines)

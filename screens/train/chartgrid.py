@@ -111,6 +111,8 @@ class ChartGrid(Pane):
         """Be empty, for a run of which nothing was told yet."""
         self.series, self.page, self.enlarged, self.behind = SeriesLog(), 0, None, None
         self.step = None
+        for chart in self.query(Chart):
+            chart.open()
 
     def show(self, events: list[Event], log: TrainingLog) -> None:
         """Draw what has come with ``events`` too."""

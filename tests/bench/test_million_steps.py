@@ -120,6 +120,7 @@ async def test_keys_are_answered_meanwhile(
     long_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     taken: list[float] = []
+    computed: list[float] = []
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         screen = pilot.app.screen
@@ -127,14 +128,18 @@ async def test_keys_are_answered_meanwhile(
         await screen.show_run(long_run)
         view = screen.query_one(RunView)
         while not view.shows_all:
-            shown, start = view.worker_log.display, time.perf_counter()
+            shown = view.worker_log.display
+            start, begin = time.perf_counter(), time.process_time()
             pilot.app.simulate_key("l")
             while view.worker_log.display == shown:
                 await asyncio.sleep(0.001)
             taken.append(time.perf_counter() - start)
+            computed.append(time.process_time() - begin)
             await asyncio.sleep(0.02)
     with capsys.disabled():
-        print(
-            f"\nA key while they are read, of {len(taken)}: median {median(taken) * 1000:.0f} ms, "
-            f"95th percentile {quantiles(taken, n=20)[-1] * 1000:.0f} ms  (aim: below 100)"
-        )
+        print(f"\nA key while they are read, of {len(taken)}  (aim: below 100 ms)")
+        for name, seconds in (("as it is felt", taken), ("of the processor", computed)):
+            print(
+                f"  {name:16} median {median(seconds) * 1000:4.0f} ms, "
+                f"95th percentile {quantiles(seconds, n=20)[-1] * 1000:4.0f} ms"
+            )
