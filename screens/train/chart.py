@@ -24,7 +24,7 @@ from stplay.screens.train.ticks import ENDS, rounded_up
 from stplay.text import count, printable
 
 SIGN, HIDDEN = "━", "○"
-MOST_LEGEND_LINES = 3
+APART = 3  # cells between the words of a legend
 ROOM = 1.02  # of the steps so far: the newest one stands before the frame
 
 
@@ -165,10 +165,9 @@ class Chart(Vertical):
                 self._draw(curves.within(plot.view(self._cells)), colour)
         if look.step is not None:
             plot.add_v_line(axis.place_of(look.step), FAINT)
-        words = self._legend(laid_behind)
-        lines = words.get_height({}, self.legend.size.width) if self.legend.size else 1
-        self.legend.styles.height = min(lines, MOST_LEGEND_LINES)
-        self.legend.update(words, layout=False)
+        lines = _packed(self._legend(laid_behind), self.legend.size.width or self._cells)
+        self.legend.styles.height = len(lines)
+        self.legend.update(Content("\n").join(lines), layout=False)
 
     def _end(self, axis: Axis) -> float:
         """Where the axis ends: at the run's end, or a little after where it is now."""
@@ -208,7 +207,7 @@ class Chart(Vertical):
                 self._draw([Curve(x[seen], curve.y[seen])] if seen.any() else [], FAINT)
         return bool(names)
 
-    def _legend(self, laid_behind: bool) -> Content:
+    def _legend(self, laid_behind: bool) -> list[Content]:
         look = self.look
         at = "" if look.step is None else f" at step {count(look.step)}"
         parts = [Content.styled(printable(self.title) + at, "bold")]
@@ -229,7 +228,7 @@ class Chart(Vertical):
             parts.append(Content.styled(f"smoothed {look.smoothing:g}", QUIET))
         if laid_behind and self.behind is not None:
             parts.append(Content.styled(f"{SIGN} {printable(self.behind.reference.name)}", FAINT))
-        return Content("   ").join(parts)
+        return parts
 
     def _value(self, name: str) -> str:
         """The newest value, or that at the step that is looked at; ``~`` for the one before it."""
@@ -241,3 +240,14 @@ class Chart(Vertical):
             return "-"
         words = self.words(point.value) if np.isfinite(point.value) else "not finite"
         return words if point.step == step else f"~{words}"
+
+
+def _packed(parts: Sequence[Content], width: int) -> list[Content]:
+    """``parts`` in lines of at most ``width`` cells, none broken in two."""
+    lines: list[Content] = []
+    for part in parts:
+        if lines and lines[-1].cell_length + APART + part.cell_length <= width:
+            lines[-1] = Content.assemble(lines[-1], " " * APART, part)
+        else:
+            lines.append(part)
+    return lines
