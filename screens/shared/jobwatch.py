@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Generic, TypeVar
 
@@ -15,6 +16,7 @@ from stplay.jobs.worklog import Status, WorkLog
 
 LOOK_SECONDS = 0.2
 SHOWN_EVERY_SECONDS = 1.0  # where much comes; what comes after a silence is shown at once
+TURNS = 12  # of the loop between two pieces: a key, and what it sets off, takes several
 
 Log = TypeVar("Log", bound=WorkLog)
 
@@ -81,7 +83,12 @@ class JobWatch(Vertical, Generic[Log]):
         if changed:
             self.post_message(self.StatusChanged())
         if not follower.caught_up:
-            self.call_later(self._advance, follower)
+            self.call_later(self._go_on, follower)
+
+    async def _go_on(self, follower: Follower[Log]) -> None:
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        self._advance(follower)
 
     def wanted(self, events: list[Event]) -> list[Event]:
         """Those that are to be shown one by one; the job's log has all of them."""

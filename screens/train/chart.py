@@ -24,7 +24,7 @@ from stplay.screens.train.ticks import ENDS, rounded_up
 from stplay.text import count, printable
 
 SIGN, HIDDEN = "━", "○"
-MOST_LEGEND_LINES = 3
+APART = 3  # cells between the words of a legend
 ROOM = 1.02  # of the steps so far: the newest one stands before the frame
 
 
@@ -42,7 +42,7 @@ class Behind(NamedTuple):
     steps: int
 
 
-class Look(NamedTuple):
+class Manner(NamedTuple):
     """How all charts of a run are looked at, and at which of its steps, if at one.
 
     Of a run that goes on to the step ``last`` there is room for what comes.
@@ -94,8 +94,8 @@ class Chart(Vertical):
         self.title, self.lines, self.words, self.binary = title, lines, words, binary
         self.hidden: set[str] = set()
         self.series = SeriesLog()
-        self.look, self.behind = Look(), None
-        self._curves: dict[tuple[str, float], Curves] = {}
+        self.manner, self.behind = Manner(), None
+        self._curves: dict[tuple[SeriesLog, str, float], Curves] = {}
         self._cells = 0
 
     def compose(self) -> ComposeResult:
@@ -103,21 +103,28 @@ class Chart(Vertical):
         yield Legend()
         yield Plot(self.words, binary=self.binary)
 
+    def open(self) -> None:
+        """Be empty, for a run of which nothing was told yet."""
+        self.series = SeriesLog()
+        self._curves.clear()
+
     def measured(self, log: SeriesLog) -> bool:
         """Whether there is something to draw in ``log``."""
         return any(line.series in log for line in self.lines)
 
-    def show(self, log: SeriesLog, look: Look, cells: int, behind: Behind | None = None) -> None:
+    def show(
+        self, log: SeriesLog, manner: Manner, cells: int, behind: Behind | None = None
+    ) -> None:
         """Draw what ``log`` has of the lines, so many ``cells`` wide.
 
         Where they are smoothed, what they are made of is behind them, and behind that what lies
         ``behind`` the run.
         """
-        if log is not self.series or look[1:3] != self.look[1:3]:
+        if (log, behind, *manner[1:3]) != (self.series, self.behind, *self.manner[1:3]):
             self._curves.clear()
-        if look.across != self.look.across:
+        if manner.across != self.manner.across:
             self.plot.moved = False
-        self.series, self.look, self.behind, self._cells = log, look, behind, cells
+        self.series, self.manner, self.behind, self._cells = log, manner, behind, cells
         self.draw()
 
     def toggle(self, series: str) -> None:
@@ -146,38 +153,38 @@ class Chart(Vertical):
 
     def draw(self) -> None:
         """Draw it anew."""
-        plot, look = self.plot, self.look
-        axis = Axis(self.series, look.across)
+        plot, manner = self.plot, self.manner
+        axis = Axis(self.series, manner.across)
         plot.clear()
-        plot.across, plot.logarithmic = look.across, look.logarithmic
+        plot.across, plot.logarithmic = manner.across, manner.logarithmic
         plot.span(0, self._end(axis))
         shown = [(line, colour) for line, colour in self._lines if line.series not in self.hidden]
         laid_behind = self._lay_behind(axis)
-        for weight in (0.0, look.smoothing) if look.smoothing else (0.0,):
+        for weight in (0.0, manner.smoothing) if manner.smoothing else (0.0,):
             for line, colour in reversed(shown):  # the first is seen where they meet
                 curves = self._curves_of(line.series, axis, weight)
-                colour = colour if weight == look.smoothing else QUIET
+                colour = colour if weight == manner.smoothing else QUIET
                 self._draw(curves.within(plot.view(self._cells)), colour)
-        if look.step is not None:
-            plot.add_v_line(axis.place_of(look.step), FAINT)
-        words = self._legend(laid_behind)
-        lines = words.get_height({}, self.legend.size.width) if self.legend.size else 1
-        self.legend.styles.height = min(lines, MOST_LEGEND_LINES)
-        self.legend.update(words, layout=False)
+        if manner.step is not None:
+            plot.add_v_line(axis.place_of(manner.step), FAINT)
+        lines = _packed(self._legend(laid_behind), self.legend.size.width or self._cells)
+        self.legend.styles.height = len(lines)
+        self.legend.update(Content("\n").join(lines), layout=False)
 
     def _end(self, axis: Axis) -> float:
         """Where the axis ends: at the run's end, or a little after where it is now."""
         end = ROOM * (axis.extent or 1.0)
-        if self.look.last is None:
+        if self.manner.last is None:
             return end
-        whole = end * self.look.last / max(self.series.step, 1)
+        whole = end * self.manner.last / max(self.series.step, 1)
         return max(end, min(rounded_up(end, ENDS), whole))
 
     def _curves_of(self, series: str, axis: Axis, weight: float) -> Curves:
-        if (series, weight) not in self._curves:
-            found = Curves(self.series[series], axis, weight, logarithmic=self.look.logarithmic)
-            self._curves[series, weight] = found
-        return self._curves[series, weight]
+        key = axis.log, series, weight
+        if key not in self._curves:
+            logarithmic = self.manner.logarithmic
+            self._curves[key] = Curves(axis.log[series], axis, weight, logarithmic=logarithmic)
+        return self._curves[key]
 
     def _draw(self, found: list[Curve], colour: str) -> None:
         for x, y in found:
@@ -196,18 +203,15 @@ class Chart(Vertical):
         theirs = view._replace(low=0.0, high=float(reference.steps))
         names = [line.series for line in self.lines if line.series in reference.series]
         for name in names:
-            curves = Curves(
-                reference.series[name], Axis(reference.series), logarithmic=self.look.logarithmic
-            )
-            for curve in curves.within(theirs):
+            for curve in self._curves_of(name, Axis(reference.series), 0.0).within(theirs):
                 x = axis.places_of_steps(curve.x * scale)
                 seen = np.isfinite(x)
                 self._draw([Curve(x[seen], curve.y[seen])] if seen.any() else [], FAINT)
         return bool(names)
 
-    def _legend(self, laid_behind: bool) -> Content:
-        look = self.look
-        at = "" if look.step is None else f" at step {count(look.step)}"
+    def _legend(self, laid_behind: bool) -> list[Content]:
+        manner = self.manner
+        at = "" if manner.step is None else f" at step {count(manner.step)}"
         parts = [Content.styled(printable(self.title) + at, "bold")]
         for line, colour in self._lines:
             hidden = line.series in self.hidden
@@ -218,19 +222,19 @@ class Chart(Vertical):
             name = Content.styled(label, FAINT) if hidden else Content(label)
             click = Style.from_meta({"@click": f"toggle_line({line.series!r})"})
             parts.append(Content.assemble(sign, name).stylize(click))
-        if look.across == "time" and self.series.clock.breaks:
+        if manner.across == "time" and self.series.clock.breaks:
             parts.append(Content.styled("breaks left out", QUIET))
-        if look.logarithmic:
+        if manner.logarithmic:
             parts.append(Content.styled("log scale", QUIET))
-        if look.smoothing:
-            parts.append(Content.styled(f"smoothed {look.smoothing:g}", QUIET))
+        if manner.smoothing:
+            parts.append(Content.styled(f"smoothed {manner.smoothing:g}", QUIET))
         if laid_behind and self.behind is not None:
             parts.append(Content.styled(f"{SIGN} {printable(self.behind.reference.name)}", FAINT))
-        return Content("   ").join(parts)
+        return parts
 
     def _value(self, name: str) -> str:
         """The newest value, or that at the step that is looked at; ``~`` for the one before it."""
-        series, step = self.series[name], self.look.step
+        series, step = self.series[name], self.manner.step
         if step is None:
             return "not finite" if series.last is None else self.words(series.last)
         point = series.at(step)
@@ -238,3 +242,14 @@ class Chart(Vertical):
             return "-"
         words = self.words(point.value) if np.isfinite(point.value) else "not finite"
         return words if point.step == step else f"~{words}"
+
+
+def _packed(parts: Sequence[Content], width: int) -> list[Content]:
+    """``parts`` in lines of at most ``width`` cells, none broken in two."""
+    lines: list[Content] = []
+    for part in parts:
+        if lines and lines[-1].cell_length + APART + part.cell_length <= width:
+            lines[-1] = Content.assemble(lines[-1], " " * APART, part)
+        else:
+            lines.append(part)
+    return lines

@@ -16,7 +16,7 @@ from stplay.runs.axis import ACROSS, Across, Axis
 from stplay.runs.run import Run
 from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import TrainingLog
-from stplay.screens.train.chart import Behind, Chart, Line, Look
+from stplay.screens.train.chart import Behind, Chart, Line, Manner
 from stplay.screens.train.pane import Pane
 from stplay.screens.train.plot import Plot
 from stplay.similarities import SIMILARITIES
@@ -113,6 +113,8 @@ class ChartGrid(Pane):
         """Be empty, for a run of which nothing was told yet."""
         self.series, self.page, self.enlarged, self.behind = SeriesLog(), 0, None, None
         self.step = None
+        for chart in self.query(Chart):
+            chart.open()
 
     def show(self, events: list[Event], log: TrainingLog) -> None:
         """Draw what has come with ``events`` too."""
@@ -127,9 +129,9 @@ class ChartGrid(Pane):
         """Draw what is in view."""
         if not self.display or not self.size:
             return
-        look = Look(self.smoothing, self.across, self.logarithmic, self.step, self._last)
+        manner = Manner(self.smoothing, self.across, self.logarithmic, self.step, self._last)
         for chart in self._lay_out():
-            chart.show(self.series, look, self.size.width // self._columns, self.behind)
+            chart.show(self.series, manner, self.size.width // self._columns, self.behind)
 
     @property
     def pages(self) -> int:
@@ -205,7 +207,7 @@ class ChartGrid(Pane):
             chart.show_next_alone()
 
     def action_toggle_crosshair(self) -> None:
-        """Look at the middle of what the chart shows, or at what is newest again."""
+        """Manner at the middle of what the chart shows, or at what is newest again."""
         chart = self._focused
         if self.step is not None or chart is None:
             self.post_message(self.Marked(None))

@@ -24,6 +24,7 @@ from stplay.screens.shared.linecanvas import LineCanvas
 from stplay.screens.train.ticks import BELOW, beside, beside_logarithmic, multiples
 
 BETWEEN_LABELS = 3  # cells below the axis, at least
+DECIMALS = 6  # of a cell
 ON_FRAME = {"left": "├", "right": "┤", "top": "┬", "bottom": "┴"}
 
 Told = Callable[[float], str]
@@ -142,10 +143,17 @@ class Plot(PlotWidget, inherit_bindings=False):
         self._labels_beside = told
         self.margin_left = max(map(cell_len, told), default=0) + 2
 
+    def get_hires_pixel_from_coordinate(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """As the library's, for arrays too; what is lowest stands above the frame.
+
+        Of what computing leaves of equal values nothing is seen.
+        """
+        x, y = super().get_hires_pixel_from_coordinate(x, y)
+        return x, np.minimum(np.round(y, DECIMALS), self._scale_rectangle.bottom - 1e-3)
+
     def _render_line_plot(self, dataset: LinePlot) -> None:
         """As the library's, all points at once."""
-        points: Any = dataset.x, dataset.y  # the library says that it takes one
-        x, y = map(np.asarray, self.get_hires_pixel_from_coordinate(*points))
+        x, y = self.get_hires_pixel_from_coordinate(dataset.x, dataset.y)
         ends = np.stack((x[:-1], y[:-1], x[1:], y[1:]), axis=1)
         canvas = self.query_one("#plot", LineCanvas)
         canvas.draw_hires_lines(ends, dataset.hires_mode, dataset.line_style)

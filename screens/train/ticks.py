@@ -94,7 +94,8 @@ def beside_logarithmic(low: float, high: float, rows: int) -> Beside:
     if high - low < log10(2):
         around = beside(10**low, 10**high, rows)
         if around.low > 0:
-            return Beside(log10(around.low), log10(around.high), [*map(log10, around.ticks)])
+            low, high, ticks = around
+            return Beside(log10(low), log10(high), [*map(log10, ticks)])
     low, high = floor(10 * low) / 10, ceil(10 * high + SLIGHT) / 10
     apart = LEAST_ROWS * (high - low) / max(rows, 1)
     decades = range(floor(low), ceil(high) + 1)

@@ -63,12 +63,11 @@ def table(log: TrainingLog, most_rows: int | None = None) -> Table:
     shown = Table(box=None, padding=(0, 2), header_style="bold")
     for heading in HEADINGS:
         shown.add_column(heading, justify="right")
-    rows = log.table()
-    if most_rows is not None and len(rows) > most_rows:
-        rows = rows[-most_rows:]
+    first = 0 if most_rows is None else max(0, len(log.rows) - most_rows)
+    if first:
         shown.add_row(*("…" for _ in HEADINGS), style="dim")
-    for row in rows:
-        shown.add_row(*row.cells())
+    for place in range(first, len(log.rows)):
+        shown.add_row(*log.rows.at(place).cells())
     return shown
 
 

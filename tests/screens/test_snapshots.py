@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from piloting import fill, settle, settle_dialog
+from piloting import eventually, fill, settle, settle_dialog
 from samplerun import finished_run
 from textual.pilot import Pilot
 
 from stplay.screens.app import StplayApp
+from stplay.screens.train.runview import RunView
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -48,6 +49,27 @@ def test_a_run(snap_compare: Any, size: tuple[int, int]) -> None:
         await settle(pilot)
 
     assert snap_compare(StplayApp(), terminal_size=size, run_before=open_it)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [("crosshair", "home,down,down"), ("logarithmic", "tab,y,t"), ("hidden", "tab,h,m")],
+)
+def test_charts_looked_at(snap_compare: Any, name: str, keys: str) -> None:
+    finished_run(name="sample-7", steps=40)
+
+    async def look(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        await pilot.press("o")
+        await settle_dialog(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        view = pilot.app.screen.query_one(RunView)
+        await eventually(pilot, lambda: view.shows_all and bool(view.charts.size))
+        await pilot.press(*keys.split(","))
+        await settle(pilot)
+
+    assert snap_compare(StplayApp(), terminal_size=(120, 40), run_before=look)
 
 
 def test_a_failed_run_and_the_list(snap_compare: Any) -> None:

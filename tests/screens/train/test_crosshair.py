@@ -96,7 +96,6 @@ async def test_a_click_in_a_chart_moves_the_tables_cursor(home: Path) -> None:
         canvas = plot.query_one("#plot", Widget)
         column, _ = plot.get_pixel_from_coordinate(700, 0)
         assert await pilot.hover(canvas, (column, 4))
-        await pilot.pause()
         assert view.charts.step is None, "there is no crosshair that could follow"
         assert await pilot.click(canvas, (column, 4))
         await eventually(pilot, lambda: view.charts.step == 700)
