@@ -17,7 +17,7 @@ from textual.widgets import ContentSwitcher, DataTable, ProgressBar, RichLog, St
 
 from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
-from stplay.runs.referencelog import reference_of
+from stplay.runs.referencelog import Reference, reference_of
 from stplay.runs.run import Run
 from stplay.runs.traininglog import (
     HEADINGS,
@@ -32,7 +32,7 @@ from stplay.screens.shared.jobwatch import JobWatch
 from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
 from stplay.screens.train.pane import Pane
-from stplay.text import count, decimals, duration, printable, size
+from stplay.text import count, decimals, duration, printable, shortened, size
 
 OUTPUT_SECONDS = 1.0
 CHARTS = "charts"
@@ -54,7 +54,10 @@ class TrainingTable(DataTable[Text]):
         """Be empty, with a column for how far dev is from what lies ``behind`` the run."""
         self.behind = behind
         self.clear(columns=True)
-        self.widths = WIDTHS | ({f"to {behind.reference.name}": AGAINST_WIDTH} if behind else {})
+        self.widths: dict[str, int] = {**WIDTHS}
+        if behind is not None:
+            name = shortened([behind.reference.name], AGAINST_WIDTH - len("to "))[0]
+            self.widths[f"to {name}"] = AGAINST_WIDTH
         for title, width in self.widths.items():
             self.add_column(title.rjust(width), key=title, width=width)
         self.set_class(behind is not None, "-wider")
@@ -125,6 +128,7 @@ class RunView(JobWatch[TrainingLog]):
     def __init__(self) -> None:
         super().__init__(TrainingLog())
         self.run: Run | None = None
+        self._laid: Reference | None = None  # by the person, in place of what lies there by itself
         self._output: bytes | None = None
         self._told: dict[Static, Content] = {}
 
@@ -150,7 +154,7 @@ class RunView(JobWatch[TrainingLog]):
 
     def open(self, run: Run) -> None:
         """Show ``run`` from its first event on."""
-        self.run = run
+        self.run, self._laid = run, None
         self._output = None
         for pane in self.panes.query_children(Pane):
             pane.open(run)
@@ -184,8 +188,17 @@ class RunView(JobWatch[TrainingLog]):
 
     def _behind(self) -> Behind | None:
         """What lies behind the run, once it is known what it trains."""
-        reference, steps = reference_of(self.job_log.started), self.job_log.total_steps
+        reference = self._laid or reference_of(self.job_log.started)
+        steps = self.job_log.total_steps
         return Behind(reference, steps) if reference is not None and steps else None
+
+    def lay_behind(self, reference: Reference | None) -> None:
+        """Lay ``reference`` behind the run, or what lies there by itself."""
+        self._laid = reference
+        self.table.open(self._behind())
+        self.table.show(self.job_log.rows, (), afresh=True)
+        self.charts.behind = self.table.behind
+        self.charts.draw()
 
     def show_pane(self, name: str) -> None:
         """Show that pane, or what was there before it where it is shown already.
