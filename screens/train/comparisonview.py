@@ -41,10 +41,10 @@ class ComparisonView(Vertical, can_focus=True):
     """Shows runs that were chosen from the list, one of them pinned on top of the others."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pin", "Pin the next"),
-        Binding("t", "turn_axis", "Steps, epochs, time"),
+        Binding("p", "pin", "Pin"),
+        Binding("t", "turn_axis", "Axis"),
         Binding("g", "turn_pane", "Charts"),
-        Binding("escape", "leave", "Back to the list"),
+        Binding("escape", "leave", "Back"),
     ]
 
     legend = getters.query_one("#compared-runs", Static)

@@ -15,7 +15,7 @@ from textual.widgets import ContentSwitcher, ProgressBar, RichLog, Static
 
 from stplay.jobs.events import Event, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
-from stplay.runs.referencelog import reference_of
+from stplay.runs.referencelog import Reference, reference_of
 from stplay.runs.run import Run
 from stplay.runs.series import TRAINING_STAGE
 from stplay.runs.traininglog import (
@@ -66,6 +66,7 @@ class RunView(JobWatch[TrainingLog]):
     def __init__(self) -> None:
         super().__init__(TrainingLog())
         self.run: Run | None = None
+        self._laid: Reference | None = None  # by the person, in place of what lies there by itself
         self._output: bytes | None = None
         self._told: dict[Static, Content] = {}
 
@@ -92,7 +93,7 @@ class RunView(JobWatch[TrainingLog]):
 
     def open(self, run: Run) -> None:
         """Show ``run`` from its first event on."""
-        self.run = run
+        self.run, self._laid = run, None
         self._output = None
         for pane in self.panes.query_children(Pane):
             pane.open(run)
@@ -120,8 +121,17 @@ class RunView(JobWatch[TrainingLog]):
 
     def _behind(self) -> Behind | None:
         """What lies behind the run, once it is known what it trains."""
-        reference, steps = reference_of(self.job_log.started), self.job_log.total_steps
+        reference = self._laid or reference_of(self.job_log.started)
+        steps = self.job_log.total_steps
         return Behind(reference, steps) if reference is not None and steps else None
+
+    def lay_behind(self, reference: Reference | None) -> None:
+        """Lay ``reference`` behind the run, or what lies there by itself."""
+        self._laid = reference
+        self.table.open(self._behind())
+        self.table.show(self.job_log)
+        self.charts.behind = self.table.behind
+        self.charts.draw()
 
     def show_pane(self, name: str) -> None:
         """Show that pane, or what was there before it where it is shown already.

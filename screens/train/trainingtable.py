@@ -16,6 +16,7 @@ from textual.strip import Strip
 from stplay.runs.traininglog import HEADINGS, TrainingLog
 from stplay.runs.trainingrows import TrainingRow
 from stplay.screens.train.chart import Behind
+from stplay.text import shortened
 
 WIDTHS = dict(zip(HEADINGS, (7, 9, 13, 8, 8, 8), strict=True))
 AGAINST_WIDTH = 8
@@ -63,8 +64,10 @@ class TrainingTable(ScrollView, can_focus=True):
     def open(self, behind: Behind | None) -> None:
         """Follow the newest row, with a column for how far dev is from what lies ``behind``."""
         self.behind, self.step, self._end = behind, None, 0.0
-        against = {f"to {behind.reference.name}": AGAINST_WIDTH} if behind else {}
-        self.widths = WIDTHS | against
+        self.widths = {**WIDTHS}
+        if behind is not None:
+            name = shortened([behind.reference.name], AGAINST_WIDTH - len("to "))[0]
+            self.widths[f"to {name}"] = AGAINST_WIDTH
         self.set_class(behind is not None, "-wider")
 
     def show(self, log: TrainingLog) -> None:

@@ -47,6 +47,7 @@ class TrainScreen(Screen[None]):
         Binding("r", "resume", "Resume"),
         Binding("g", "show_pane('charts')", "Charts"),
         Binding("i", "show_pane('overview')", "What it is"),
+        Binding("b", "lay_behind", "Behind"),
         Binding("l", "toggle_log", "Log"),
         Binding("e", "evaluate", "Evaluate"),
         Binding("delete", "delete", "Delete run", show=False),
@@ -137,6 +138,7 @@ class TrainScreen(Screen[None]):
             self._list = RunList()
             if not await mount_into(self.room, self._list):
                 return
+        self.topbar.place = platform.node()
         self._reveal(self._list)
         self._list.focus_table()
         await self._list.look()
@@ -203,7 +205,7 @@ class TrainScreen(Screen[None]):
             case "show_pane":
                 shown = parameters[0] == "charts" and self.has_class("-spacious")
                 return view is not None and not (shown and view.pane == "charts")
-            case "toggle_log":
+            case "toggle_log" | "lay_behind":
                 return view is not None
             case "new_run":
                 return self._form is None or not self._form.display
@@ -255,6 +257,19 @@ class TrainScreen(Screen[None]):
     def action_leave_field(self) -> None:
         """Take the focus out of a field, so that single keys work."""
         self.set_focus(None)
+
+    @work
+    async def action_lay_behind(self) -> None:
+        """Choose another run to lie behind the one that is shown."""
+        from stplay.screens.train.laidbehind import laid_behind
+
+        view = self._view
+        if view is None or view.run is None:
+            return
+        run = view.run
+        chosen = await laid_behind(self.app, run, view.job_log.started)
+        if chosen is not None and view.run is run:
+            view.lay_behind(chosen.reference)
 
     @work
     async def action_stop(self) -> None:

@@ -1,18 +1,22 @@
-"""What lies behind a run: the training log of the published card, where it is the card's recipe."""
+"""What lies behind a run: the published card's training log, or another run."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
 
+from stplay.errors import UserError
 from stplay.jobs.events import MetricsLogged, RunStarted
-from stplay.runs.series import SeriesLog
+from stplay.runs.curves import Curve
+from stplay.runs.run import Run
+from stplay.runs.series import Point, SeriesLog
 from stplay.sources.names import ALL_NLI
 
 # What the columns of the card's training log are called among series.
@@ -31,12 +35,14 @@ class Difference(NamedTuple):
     exact: bool
 
 
-class Reference(NamedTuple):
+@dataclass(frozen=True)
+class Reference:
     """Another training's ``series``, of so many ``steps``, and what people call it."""
 
     name: str
     series: SeriesLog
     steps: int
+    _points: dict[str, Curve] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def difference(self, series: str, value: float, share: float) -> Difference | None:
         """How far ``value``, at this ``share`` of a run, is from what the reference has there.
@@ -44,12 +50,24 @@ class Reference(NamedTuple):
         What is measured at no such step is read from the line between the two beside it; nothing
         outside of its steps.
         """
-        points = [point for point in self.series[series] if math.isfinite(point.value)]
-        step, steps = share * self.steps, [point.step for point in points]
-        if not steps or not steps[0] <= step <= steps[-1]:
+        steps, values = self._measured(series)
+        step = share * self.steps
+        if not len(steps) or not steps[0] <= step <= steps[-1]:
             return None
-        theirs = float(np.interp(step, steps, [point.value for point in points]))
-        return Difference(value - theirs, min(abs(step - at) for at in steps) < 1e-6 * self.steps)
+        theirs = float(np.interp(step, steps, values))
+        beside = np.searchsorted(steps, step)
+        distance = np.abs(steps[max(0, beside - 1) : beside + 1] - step).min()
+        return Difference(value - theirs, bool(distance < 1e-6 * self.steps))
+
+    def _measured(self, series: str) -> Curve:
+        """The steps and values that are finite; found once, as nothing is added to a reference."""
+        if series not in self._points:
+            points = list[Point]()
+            if series in self.series:
+                points = [point for point in self.series[series] if math.isfinite(point.value)]
+            x = np.array([point.step for point in points], np.float64)
+            self._points[series] = Curve(x, np.array([point.value for point in points], np.float64))
+        return self._points[series]
 
 
 @cache
@@ -64,6 +82,20 @@ def card() -> Reference:
         }
         series.apply(MetricsLogged(step=int(row["step"]), epoch=float(row["epoch"]), values=values))
     return Reference("card", series, series.step)
+
+
+def run_reference(run: Run) -> Reference:
+    """``run`` as far as it has come, at the shares of its whole length.
+
+    Raises:
+        UserError: it has measured nothing yet.
+    """
+    series = SeriesLog()
+    run.fold_into(series)
+    steps = run.read_log().total_steps or series.step
+    if not steps or not series.names():
+        raise UserError(f"The run {run.id} has measured nothing yet.")
+    return Reference(run.id, series, steps)
 
 
 def reference_of(started: RunStarted | None) -> Reference | None:

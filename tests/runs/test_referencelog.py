@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runsondisk import STARTED, create, write
 
-from stplay.jobs.events import MetricsLogged, RunStarted
+from stplay.errors import UserError
+from stplay.jobs.events import Evaluated, MetricsLogged, RunStarted
 from stplay.runs import recipe, referencelog
-from stplay.runs.referencelog import Reference, reference_of
+from stplay.runs.referencelog import Reference, reference_of, run_reference
 from stplay.runs.series import SeriesLog
 
 
@@ -79,3 +81,23 @@ def test_outside_of_what_it_measured_there_is_no_difference() -> None:
     published = referencelog.card()
     assert published.difference("dev/max_accuracy", 0.8, 1.0) is None
     assert published.difference("train/loss", 3.0, 0.0) is None
+
+
+def test_another_run_lies_behind_at_the_shares_of_its_whole_length(home: Path) -> None:
+    run = write(create("half"), STARTED)  # which ends at step 400
+    with pytest.raises(UserError, match="half has measured nothing yet"):
+        run_reference(run)
+    for step, accuracy in ((100, 0.5), (200, 0.7)):
+        evaluated = Evaluated(
+            step=step, epoch=0.0, split="dev", data="d", rows=1, max_accuracy=accuracy
+        )
+        write(run, evaluated)
+    reference = run_reference(run)
+    assert (reference.name, reference.steps) == ("half", 400)
+    found = reference.difference("dev/max_accuracy", 0.6, 0.25)
+    assert found is not None
+    assert (round(found.value, 3), found.exact) == (0.1, True)
+    between = reference.difference("dev/max_accuracy", 0.6, 0.375)
+    assert between is not None
+    assert (round(between.value, 3), between.exact) == (0.0, False)
+    assert reference.difference("dev/max_accuracy", 0.6, 0.75) is None, "it has not come so far"

@@ -18,7 +18,7 @@ from stplay.screens.train.runlist import RunList
 from stplay.screens.train.runview import RunView
 from stplay.screens.train.trainscreen import TrainScreen
 
-PATIENCE = 40.0  # seconds, less than a test may take: a busy machine fails nothing
+PATIENCE = 240.0  # seconds, less than a test may take: a busy machine fails nothing
 
 
 def text_of(pilot: Pilot[None], selector: str) -> str:

@@ -1,0 +1,49 @@
+"""Choosing what lies behind a run: another run, or what lies there by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from textual.app import App
+from textual.content import Content
+
+from stplay.errors import UserError
+from stplay.jobs.events import RunStarted
+from stplay.runs.referencelog import Reference, reference_of, run_reference
+from stplay.runs.run import Run
+from stplay.runs.runsummary import RunSummary, summaries
+from stplay.screens.shared.dialog import Choice
+from stplay.text import decimals, printable
+
+BY_ITSELF = "-"  # no run can be called so
+
+
+class Laid(NamedTuple):
+    """What was chosen; no ``reference`` where it is what lies there by itself."""
+
+    reference: Reference | None
+
+
+async def laid_behind(app: App[None], run: Run, started: RunStarted | None) -> Laid | None:
+    """What the person wants to lie behind ``run``, which began so; nothing where all stays."""
+    card = reference_of(started)
+    options = {BY_ITSELF: Content(f"the {card.name}" if card is not None else "nothing")}
+    for summary in await asyncio.to_thread(summaries):
+        if summary.run != run.id:
+            options[summary.run] = _words(summary)
+    chosen = await app.push_screen_wait(Choice(f"Lay behind {run.id}", options))
+    if chosen is None or chosen == BY_ITSELF:
+        return None if chosen is None else Laid(None)
+    try:
+        return Laid(await asyncio.to_thread(run_reference, Run.find(chosen)))
+    except UserError as error:
+        app.notify(error.sentence, severity="error", markup=False)
+        return None
+
+
+def _words(summary: RunSummary) -> Content:
+    dev = decimals(summary.best_dev_accuracy, 3)
+    return Content.assemble(
+        (f"{printable(summary.run)}  ", "bold"), summary.state, (f"  dev max {dev}", "dim")
+    )
