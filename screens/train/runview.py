@@ -32,6 +32,7 @@ from stplay.screens.shared.jobwatch import JobWatch
 from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
 from stplay.screens.train.pane import Pane
+from stplay.screens.train.probespane import ProbesPane
 from stplay.text import count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
@@ -139,6 +140,7 @@ class RunView(JobWatch[TrainingLog]):
             yield TrainingTable()
             with ContentSwitcher(initial=CHARTS, id="side"):
                 yield ChartGrid(id=CHARTS)
+                yield ProbesPane(id="probes")
         yield Static(id="stage")
         yield Static(id="notes")
         yield RichLog(id="worker-log", max_lines=2000, min_width=20, wrap=True, markup=False)

@@ -38,8 +38,23 @@ class ProbeLog:
     def __init__(self) -> None:
         self.matrices: dict[int, ProbeMatrix] = {}
         self.sentences: list[str] | None = None
-        self.is_evaluated = True
         self.unreadable = 0
+        self._has_begun, self._is_evaluated = False, True
+
+    @property
+    def absence(self) -> str:
+        """Why there are no matrices."""
+        if self.unreadable:
+            return "What the event log tells of them is of other sentences than the run's."
+        if not self._has_begun:
+            return "The training has not begun yet."
+        if self.sentences is None:
+            return "An older stplay began this run, which knew no probe sentences."
+        if not self.sentences:
+            return "This run has none (evaluation.probes = [])."
+        if not self._is_evaluated:
+            return "This run is not evaluated on dev while it trains: they are encoded then."
+        return "No evaluation on dev has told of them yet."
 
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
@@ -60,7 +75,8 @@ class ProbeLog:
         is_told = isinstance(told, list) and all(isinstance(each, str) for each in told)
         self.sentences = told if is_told else None
         strategy = evaluation.get("eval_strategy") if isinstance(evaluation, dict) else None
-        self.is_evaluated = strategy != "no" and isinstance(data, dict) and "dev" in data
+        self._has_begun = True
+        self._is_evaluated = strategy != "no" and isinstance(data, dict) and "dev" in data
 
     def _take(self, event: ProbesEncoded) -> None:
         sentences = self.sentences or []
