@@ -60,6 +60,8 @@ class ProbesPane(Pane, can_focus=True):
         Binding("space", "play", "Play"),
         Binding("up", "choose(-1)", "Pair", key_display="↑ ↓"),
         Binding("down", "choose(1)", "Next pair", show=False),
+        Binding("pageup", "choose_of(-1)", "Pairs of the sentence before", show=False),
+        Binding("pagedown", "choose_of(1)", "Pairs of the next sentence", show=False),
         Binding("enter", "explore", "Explore"),
     ]
 
@@ -295,6 +297,13 @@ class ProbesPane(Pane, can_focus=True):
         at = all_of_them.index((first, second)) if first < second else -1
         self.pair = all_of_them[(at + pairs) % len(all_of_them)]
 
+    def action_choose_of(self, sentences: int) -> None:
+        """Choose the first pair of another sentence, so many after that of the chosen one."""
+        if self.shown is not None:
+            last = len(self.shown.sentences) - 2
+            first = max(0, min(min(self.pair) + sentences, last))
+            self.pair = first, first + 1
+
     @on(Matrix.CursorMoved)
     def _choose_clicked(self, event: Matrix.CursorMoved) -> None:
         event.stop()
@@ -308,7 +317,7 @@ class ProbesPane(Pane, can_focus=True):
         match action:
             case "go" | "first" | "newest" | "play":
                 return len(self.probes.matrices) > 1
-            case "choose":
+            case "choose" | "choose_of":
                 return self.shown is not None and len(self.shown.pairs) > 1
             case "explore":
                 return self.shown is not None and self.training.checkpoint is not None

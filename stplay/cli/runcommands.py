@@ -35,6 +35,12 @@ def add_to(add: AddCommand) -> None:
     form = runs_.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one object a line")
     form.add_argument("--csv", action="store_true", help="print every value of RUN's series")
+    runs_.add_argument(
+        "--probes", action="store_true", help="show how alike RUN finds its probe sentences"
+    )
+    runs_.add_argument(
+        "--step", type=int, help="with --probes: after this step, instead of the newest"
+    )
 
     stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
     stop_.add_argument("run", metavar="RUN")
@@ -197,12 +203,19 @@ def list_runs(options: argparse.Namespace) -> int:
     """List the runs, or the series of one."""
     from stplay.runs.run import Run
 
+    if options.step is not None and not options.probes:
+        raise UserError("--step goes with --probes, as in: stplay runs RUN --probes --step 100")
     if options.run is not None:
-        from stplay.cli import seriesreport
+        from stplay.cli import probesreport, seriesreport
 
         form = "json" if options.json else "csv" if options.csv else "table"
-        seriesreport.show(Run.find(options.run), form)
+        if options.probes:
+            probesreport.show(Run.find(options.run), options.step, form)
+        else:
+            seriesreport.show(Run.find(options.run), form)
         return FINISHED
+    if options.probes:
+        raise UserError("--probes shows those of one run; name it, as in: stplay runs RUN --probes")
     if options.csv:
         raise UserError("--csv prints the series of one run; name it, as in: stplay runs RUN --csv")
     if options.json:
