@@ -172,7 +172,7 @@ class ProbesPane(Pane, can_focus=True):
             facts.append(Content.styled("! not finite", "$warning"))
         if unreadable := self.probes.unreadable:
             facts.append(Content.styled(f"! {count(unreadable)} unreadable", "$warning"))
-        facts.append(ramp.legend("cosine 0", "1", 8))
+        facts.append(ramp.legend("0", "1", 6))
         for fact in facts:
             if fact and head.cell_length + 3 + fact.cell_length <= self.size.width:
                 head += Content("   ") + fact

@@ -19,7 +19,7 @@ def shortened(sentence: str) -> str:
 
 
 def matrix_table(shown: Sequence[str], matrix: NDArray[np.floating]) -> str:
-    """The ``matrix``, of shape (sentences, sentences), numbered, each row before what is ``shown``."""
+    """The ``matrix``, (sentences, sentences), numbered, each row before what is ``shown`` of it."""
     cells = [[f"{value:.{DECIMALS}f}" for value in row] for row in matrix]
     width = max(len(str(len(cells))), *(len(cell) for row in cells for cell in row))
     table = [" " * 5 + "".join(f" {number:>{width}}" for number in range(1, len(cells) + 1))]
