@@ -192,11 +192,13 @@ class ProbesPane(Pane, can_focus=True):
             return self._sentences(shown, range(sentences))
         room = self.size.height - HEAD_LINES - min(1 + sentences, self.size.height // 2) - 1
         listed = range(sentences)
-        if len(pairs) + 2 + sentences > room:
+        if len(pairs) + 1 + sentences > room:
             pairs = [chosen] if chosen in pairs else []
-        if len(pairs) + 2 + sentences > room:
+        if len(pairs) + 1 + sentences > room:
             listed = sorted({*chosen})
-        return [*self._pairs(shown, pairs), Content(""), *self._sentences(shown, listed)]
+        told = self._pairs(shown, pairs)
+        between = [Content("")] if len(told) + 1 + len(listed) <= room else []
+        return [*told, *between, *self._sentences(shown, listed)]
 
     def _pairs(self, shown: ProbeMatrix, pairs: list[tuple[int, int]]) -> list[Content]:
         """Each of ``pairs`` with its cosine and how that went, where the sentences were these."""

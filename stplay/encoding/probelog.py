@@ -54,7 +54,7 @@ class ProbeLog:
             return "This run has none (evaluation.probes = [])."
         if not self._is_evaluated:
             return "This run is not evaluated on dev while it trains: they are encoded then."
-        return "No evaluation on dev has told of them yet."
+        return "No evaluation on dev has told of them."
 
     def apply(self, event: Event) -> None:
         """Fold one more event in."""

@@ -88,7 +88,7 @@ def test_what_was_resumed_and_what_is_not_finite(stplay: Command) -> None:
     ("begun", "why"),
     [
         (None, "The training has not begun yet."),
-        (started(), "No evaluation on dev has told of them yet."),
+        (started(), "No evaluation on dev has told of them."),
         (started(probes=[]), "This run has none (evaluation.probes = [])."),
         (started(eval_strategy="no"), "not evaluated on dev while it trains"),
         (RunStarted, "An older stplay began this run"),

@@ -208,7 +208,7 @@ async def test_a_run_without_any_teaches_what_would_be_there(home: Path) -> None
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await open_pane(pilot)
         words = " ".join(head(pilot).split())
-        assert "No evaluation on dev has told of them yet." in words
+        assert "No evaluation on dev has told of them." in words
         assert '[evaluation] probes = ["a cat", "a dog"]' in words
         assert not {"left", "space", "up", "enter"} & {*pilot.app.screen.active_bindings}
         screen = pilot.app.screen
