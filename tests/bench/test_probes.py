@@ -33,7 +33,7 @@ CASES = {"none": [], "three": CARD_SENTENCES, "32": MANY}
 
 def trained(sentences: list[str]) -> list[Event]:
     """The events of a training from its start to its last evaluation on dev."""
-    chosen = recipe.load("sample", ["data.train_rows=3200"])
+    chosen = recipe.load("sample", ["data.train_rows=1920"])
     chosen.evaluation.probes = sentences
     run = Run.create(chosen, None, "bench")
     with run.worker_log_path.open("wb") as log:
