@@ -11,6 +11,8 @@ from typing import Annotated
 from msgspec import Meta
 
 MOST_CHARACTERS = 1 << 24
+MOST_PACKED = 1 << 20  # bytes
+MOST_PROBES = 32
 
 Moment = Annotated[float, Meta(ge=0, lt=1e11)]
 """Seconds since 1970."""
@@ -36,6 +38,9 @@ Words = Annotated[str, Meta(max_length=1 << 16)]
 """A name, or a few words."""
 
 Story = Annotated[str, Meta(max_length=MOST_CHARACTERS)]
+
+Packed = Annotated[bytes, Meta(max_length=MOST_PACKED)]
+"""Numbers as bytes; JSON has them in base64."""
 
 _NAME = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 

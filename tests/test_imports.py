@@ -136,9 +136,9 @@ VIOLATIONS = [
         "stplay.engine.packed.packing -> stplay.engine.training.loss",
     ),
     (
-        "screens/explore/matrix.py",
+        "screens/explore/matrixpane.py",
         "import stplay.screens.train.runview",
-        "stplay.screens.explore.matrix -> stplay.screens.train.runview",
+        "stplay.screens.explore.matrixpane -> stplay.screens.train.runview",
     ),
     ("homeless.py", "import os", "- stplay.homeless"),
 ]

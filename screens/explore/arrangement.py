@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from stplay.encoding.encoded import Encoded
 from stplay.encoding.protocol import ModelFacts
 from stplay.screens.explore.exportedmatrix import ExportedMatrix
-from stplay.screens.explore.grid import Grid, grids_of
+from stplay.screens.explore.grids import grids_of
 from stplay.screens.explore.perspective import Perspective
 from stplay.screens.explore.sentenceeditor import Sentence
 from stplay.screens.explore.vectorview import SentenceVector
+from stplay.screens.shared.grid import Grid
 from stplay.text import printable
 
 

@@ -15,9 +15,9 @@ from textual.widgets import ProgressBar, Static
 from stplay.encoding.client import CorpusFacts, Encoder, Neighbour
 from stplay.errors import UserError
 from stplay.screens.explore.arrangement import Arrangement
-from stplay.screens.explore.grid import CUT
 from stplay.screens.explore.notice import Notice
 from stplay.screens.shared import ramp
+from stplay.screens.shared.grid import CUT
 from stplay.screens.shared.newest import Newest
 from stplay.screens.shared.ramp import FAINT, MUTED
 from stplay.text import count, duration, printable, size

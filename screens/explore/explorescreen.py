@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from stplay.screens.explore.sentenceeditor import SentenceEditor
 
 KEEP_SECONDS = 0.5  # what is typed is on disk by then
-CARD_SENTENCES = ["a baby smiling", "A baby is unhappy.", "The dog has big ears."]
 
 
 class ExploreScreen(Screen[None]):
@@ -65,6 +64,7 @@ class ExploreScreen(Screen[None]):
 
     async def _fill(self) -> None:
         from stplay.runs import modelsathand
+        from stplay.runs.probesentences import CARD_SENTENCES
         from stplay.screens.explore.playground import Playground
 
         if self._afresh:

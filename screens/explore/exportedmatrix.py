@@ -11,7 +11,7 @@ from stplay.encoding import exports
 from stplay.encoding.encoded import Encoded, cut_mark
 from stplay.errors import UserError
 from stplay.screens.explore import heatmapfile
-from stplay.screens.explore.grid import Grid
+from stplay.screens.shared.grid import Grid
 from stplay.sources.paths import expanded
 from stplay.text import printable
 

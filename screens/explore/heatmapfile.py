@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from rich.cells import cell_len
 
-from stplay.screens.explore.grid import Grid, decimal_places, written
-from stplay.screens.explore.matrix import fitted
 from stplay.screens.shared import ramp
+from stplay.screens.shared.grid import Grid, decimal_places, written
+from stplay.screens.shared.matrix import fitted
 from stplay.screens.shared.theme import BACKGROUND, QUIET, TEXT
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from stplay.encoding import projector, similarity
 from stplay.encoding.projector import LEAST, NEIGHBOURS, Projector
 from stplay.errors import UserError
 from stplay.screens.explore.arrangement import Arrangement
-from stplay.screens.explore.matrix import fitted
+from stplay.screens.shared.matrix import fitted
 from stplay.screens.shared.newest import Newest
 from stplay.text import count, printable
 

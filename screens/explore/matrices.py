@@ -8,8 +8,8 @@ from textual.containers import Horizontal
 from textual.reactive import var
 
 from stplay.screens.explore.arrangement import Arrangement
-from stplay.screens.explore.matrix import Matrix
 from stplay.screens.explore.matrixpane import MOST_NAME, MatrixPane
+from stplay.screens.shared.matrix import Matrix
 from stplay.text import shortened
 
 MOST = 3

@@ -9,9 +9,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from stplay.screens.explore.grid import Grid, decimal_places, written
-from stplay.screens.explore.matrix import Matrix, fitted
 from stplay.screens.shared import ramp
+from stplay.screens.shared.grid import Grid, decimal_places, written
+from stplay.screens.shared.matrix import Matrix, fitted
 from stplay.screens.shared.ramp import MUTED
 
 MOST_NAME = 24

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from stplay.screens.explore.grid import CUT
+from stplay.screens.shared.grid import CUT
 from stplay.screens.shared.ramp import MUTED
 from stplay.text import printable
 

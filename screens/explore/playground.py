@@ -17,15 +17,15 @@ from stplay.encoding.client import Encoded, Encoder
 from stplay.screens.explore.answers import Answers, Shown
 from stplay.screens.explore.arrangement import Arrangement
 from stplay.screens.explore.exportedmatrix import SUFFIX_WORDS, ExportedMatrix
-from stplay.screens.explore.grid import Grid, ramp_ends
 from stplay.screens.explore.mapview import MapView
-from stplay.screens.explore.matrix import Matrix
 from stplay.screens.explore.models import Models
 from stplay.screens.explore.notice import Notice
 from stplay.screens.explore.perspective import Perspective
 from stplay.screens.explore.selection import Selection
 from stplay.screens.explore.sentenceeditor import Sentence, SentenceEditor
 from stplay.screens.explore.vectornumbers import VectorNumbers
+from stplay.screens.shared.grid import Grid, ramp_ends
+from stplay.screens.shared.matrix import Matrix
 from stplay.screens.shared.newest import Newest
 from stplay.screens.shared.prompt import Prompt
 from stplay.text import printable

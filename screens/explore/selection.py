@@ -11,8 +11,8 @@ from textual.widgets import Static
 
 from stplay.encoding import similarity
 from stplay.screens.explore.arrangement import Arrangement
-from stplay.screens.explore.grid import CUT, Grid, decimal_places, written
 from stplay.screens.explore.vectorview import MOST_DIMENSIONS, VectorView
+from stplay.screens.shared.grid import CUT, Grid, decimal_places, written
 from stplay.screens.shared.ramp import MUTED
 from stplay.text import printable
 

@@ -29,6 +29,7 @@ from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
 from stplay.screens.train.overviewpane import OverviewPane
 from stplay.screens.train.pane import Pane
+from stplay.screens.train.probespane import ProbesPane
 from stplay.screens.train.trainingtable import TrainingTable
 from stplay.text import count, decimals, duration, printable, size
 
@@ -82,6 +83,7 @@ class RunView(JobWatch[TrainingLog]):
             with ContentSwitcher(initial=CHARTS, id="side"):
                 yield ChartGrid(id=CHARTS)
                 yield OverviewPane(id="overview")
+                yield ProbesPane(id="probes")
         yield Static(id="stage")
         yield Static(id="notes")
         yield RichLog(id="worker-log", max_lines=2000, min_width=20, wrap=True, markup=False)

@@ -48,6 +48,7 @@ class TrainScreen(Screen[None]):
         Binding("g", "show_pane('charts')", "Charts"),
         Binding("i", "show_pane('overview')", "What it is"),
         Binding("b", "lay_behind", "Behind"),
+        Binding("p", "show_pane('probes')", "Probes"),
         Binding("l", "toggle_log", "Log"),
         Binding("e", "evaluate", "Evaluate"),
         Binding("delete", "delete", "Delete run", show=False),

@@ -23,6 +23,12 @@ def add_to(add: AddCommand) -> None:
     form = runs_.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one object a line")
     form.add_argument("--csv", action="store_true", help="print every value of RUN's series")
+    runs_.add_argument(
+        "--probes", action="store_true", help="show how alike RUN finds its probe sentences"
+    )
+    runs_.add_argument(
+        "--step", type=int, help="with --probes: after this step, instead of the newest"
+    )
     runs_.add_argument("--sort", metavar="COLUMN", help="such as dev, age, took or disk")
     runs_.add_argument(
         "--filter",
@@ -42,8 +48,12 @@ def add_to(add: AddCommand) -> None:
 
 def list_runs(options: argparse.Namespace) -> int:
     """List the runs, or the series of one."""
+    if options.step is not None and not options.probes:
+        raise UserError("--step goes with --probes, as in: stplay runs RUN --probes --step 100")
     if options.run is not None:
-        return _show_series(options)
+        return _show_one(options)
+    if options.probes:
+        raise UserError("--probes shows those of one run; name it, as in: stplay runs RUN --probes")
     if options.csv:
         raise UserError("--csv prints the series of one run; name it, as in: stplay runs RUN --csv")
     from stplay.runs import runcolumns, runfilter
@@ -72,14 +82,17 @@ def list_runs(options: argparse.Namespace) -> int:
     return FINISHED
 
 
-def _show_series(options: argparse.Namespace) -> int:
-    from stplay.cli import seriesreport
+def _show_one(options: argparse.Namespace) -> int:
+    from stplay.cli import probesreport, seriesreport
     from stplay.runs.run import Run
 
     if options.sort or options.filter:
         raise UserError("--sort and --filter are for the list of all runs; leave RUN out.")
     form = "json" if options.json else "csv" if options.csv else "table"
-    seriesreport.show(Run.find(options.run), form)
+    if options.probes:
+        probesreport.show(Run.find(options.run), options.step, form)
+    else:
+        seriesreport.show(Run.find(options.run), form)
     return FINISHED
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stplay.cli import output
+from stplay.cli.matrixtable import DECIMALS, matrix_table, shortened
 from stplay.encoding import corpora, exports
 from stplay.encoding.client import Encoder, Neighbour, Progress
 from stplay.encoding.encoded import Encoded, cut_mark
@@ -23,8 +24,6 @@ from stplay.text import count, duration, printable, size
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-DECIMALS = 4
-SHOWN_CHARACTERS = 60
 SHOWN_KEY = 8
 
 
@@ -52,17 +51,9 @@ def compare(
             return exports.npy(matrix)
     if len(sentences) == 2:
         return f"{matrix[0, 1]:.{DECIMALS}f}\n"
-    cells = [[f"{value:.{DECIMALS}f}" for value in row] for row in matrix]
-    width = max(len(str(len(cells))), *(len(cell) for row in cells for cell in row))
-    table = [" " * 5 + "".join(f" {number:>{width}}" for number in range(1, len(cells) + 1))]
-    rows = zip(sentences, cells, encoded.dropped, strict=True)
-    for number, (sentence, row, cut) in enumerate(rows, 1):
-        shown = printable(sentence)
-        if len(shown) > SHOWN_CHARACTERS:
-            shown = shown[: SHOWN_CHARACTERS - 1] + "…"
-        shown += cut_mark(cut)
-        table.append(f"{number:>5}" + "".join(f" {cell:>{width}}" for cell in row) + f"  {shown}")
-    return "\n".join(table) + "\n"
+    marks = map(cut_mark, encoded.dropped)
+    shown = [f"{shortened(each)}{mark}" for each, mark in zip(sentences, marks, strict=True)]
+    return matrix_table(shown, matrix)
 
 
 async def _encoded(

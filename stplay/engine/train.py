@@ -122,6 +122,7 @@ def prepare(run: Run, stages: Stages, data: TrainingData, ranks: Ranks) -> Prepa
     from stplay.engine.training.fastpath import training_path
     from stplay.engine.training.loss import library_loss
     from stplay.engine.training.preparedtraining import PreparedTraining
+    from stplay.engine.training.probes import Probes
     from stplay.engine.training.resumption import Resumption
     from stplay.engine.training.sameness import check_same
     from stplay.engine.training.trainingarguments import precision_of, training_arguments
@@ -179,6 +180,7 @@ def prepare(run: Run, stages: Stages, data: TrainingData, ranks: Ranks) -> Prepa
         loss=library_loss(model, recipe.loss),
         evaluator=evaluators.get("dev"),
     )
+    sentences = recipe.evaluation.probes if evaluates and ranks.is_first else []
     return PreparedTraining(
         run=run,
         recipe=recipe,
@@ -192,6 +194,7 @@ def prepare(run: Run, stages: Stages, data: TrainingData, ranks: Ranks) -> Prepa
         path=path,
         evaluators=evaluators,
         trainer=trainer,
+        probes=Probes(sentences, model, path.vocabulary) if sentences else None,
         ranks=ranks,
     )
 
@@ -210,7 +213,7 @@ def fit(training: PreparedTraining, stages: Stages, stop: StopSignal) -> None:
         trainer.state = TrainerState.load_from_json(str(checkpoint / STATE))
         tell_beginning(trainer.state)
         return
-    trainer.add_callback(EventCallback(trainer, stages, stop, tell_beginning))
+    trainer.add_callback(EventCallback(trainer, stages, stop, tell_beginning, training.probes))
     stop.deferred = True  # the callback heeds it after a step
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     stop.requested = training.ranks.any(stop.requested)

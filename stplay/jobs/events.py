@@ -12,6 +12,7 @@ from stplay.quantities import (
     ExitCode,
     InnerPath,
     Moment,
+    Packed,
     ProcessId,
     Share,
     Step,
@@ -141,6 +142,20 @@ class Evaluated(Event, kw_only=True):
     max_accuracy: Share | None = None
 
 
+class ProbesEncoded(Event, kw_only=True):
+    """The probe sentences of the recipe, as the model encodes them after ``step``.
+
+    Their ``embeddings``, (sentences, ``dimensions``), are of length 1, or not finite: float16,
+    little-endian. The sentences are in the recipe of the last ``RunStarted``, so that a line stays
+    small.
+    """
+
+    step: Step
+    epoch: Amount
+    dimensions: Whole
+    embeddings: Packed
+
+
 class MetricsLogged(Event, kw_only=True):
     """What a training measured, by the names that it has there; nothing where it is not finite.
 
@@ -238,6 +253,7 @@ KnownEvent = (
     | RunStarted
     | TrainLogged
     | Evaluated
+    | ProbesEncoded
     | MetricsLogged
     | StageProgressed
     | SystemSampled

@@ -19,6 +19,7 @@ MAY_CHANGE = (
     "evaluation.eval_strategy",
     "evaluation.eval_steps",
     "evaluation.per_device_eval_batch_size",
+    "evaluation.probes",
     "model.allow_pickle",
     "model.allow_new_weights",
 )

@@ -20,6 +20,7 @@ import tomli_w
 from msgspec import Meta
 
 from stplay.errors import UserError
+from stplay.runs.probesentences import CARD_SENTENCES, ProbeSentences
 from stplay.sources.datasources import Column, data_source
 from stplay.sources.modelfolders import check_model_folder
 from stplay.sources.modelsources import model_source
@@ -37,13 +38,19 @@ _NO_TOML = (ValueError, RecursionError)
 # Trust in one model is none in another.
 OF_ONE_MODEL = ("allow_pickle", "allow_new_weights")
 _PATHS = {"model": ("base",), "data": ("train", "dev", "test")}
-
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, lt=1)]
 Name = Annotated[str, Meta(min_length=1)]
-Gpus = Annotated[list[Annotated[int, Meta(ge=0)] | Name], Meta(min_length=1)]
+Gpus = Annotated[
+    list[Annotated[int, Meta(ge=0)] | Name],
+    Meta(
+        min_length=1,
+        description="a list of GPUs, one for each process of a machine, by UUID or number in "
+        'nvidia-smi, such as ["GPU-8932f937"]',
+    ),
+]
 
 
 class Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
@@ -144,13 +151,17 @@ class TrainingSection(Section):
 
 
 class EvaluationSection(Section):
-    """When to evaluate: on dev while training, on test at the end."""
+    """When to evaluate: on dev while training, on test at the end.
+
+    At each evaluation on dev the sentences ``probes`` are encoded too, to see how alike they are.
+    """
 
     eval_strategy: Literal["no", "steps", "epoch"] = "steps"
     eval_steps: Count = 500
     eval_on_start: bool = False
     per_device_eval_batch_size: Count = 8
     test_at_end: bool = True
+    probes: ProbeSentences = msgspec.field(default_factory=lambda: [*CARD_SENTENCES])
 
 
 class Recipe(Section):
@@ -236,11 +247,8 @@ def _allowed(kind: Any) -> str:
         return f'a table such as {{ anchor = "query" }} of {names}'
     if origin is Annotated:
         base, limits = arguments
-        if get_origin(base) is list:
-            return (
-                "a list of GPUs, one for each process of a machine, by UUID or number in "
-                'nvidia-smi, such as ["GPU-8932f937"]'
-            )
+        if limits.description is not None:
+            return limits.description
         words = {int: "a whole number", float: "a number", str: "a name or path"}[base]
         if limits.ge is not None:
             words += f" of at least {limits.ge}"

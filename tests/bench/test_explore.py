@@ -15,8 +15,8 @@ from piloting import playground_of
 from textual.strip import Strip
 
 from stplay.screens.app import StplayApp
-from stplay.screens.explore.grid import Grid
-from stplay.screens.explore.matrix import Matrix
+from stplay.screens.shared.grid import Grid
+from stplay.screens.shared.matrix import Matrix
 
 TYPED = " home along the quiet river in the last light of a long summer evening"
 SENTENCES = [

@@ -69,12 +69,12 @@ def test_the_time_is_that_of_the_event(log: Path):
 
 
 def test_an_event_of_a_newer_version_is_kept(log: Path):
-    fields = {"type": "ProbesEncoded", "time": 7.5, "step": 5, "vectors": [[1.5, -2.0]]}
+    fields = {"type": "DreamsEncoded", "time": 7.5, "step": 5, "vectors": [[1.5, -2.0]]}
     log.write_text(json.dumps(fields) + "\n")
     write(log, RunResumed(step=1))
     unknown, known = read_all(log)
     assert isinstance(unknown, Unknown)
-    assert (unknown.name, unknown.fields) == ("ProbesEncoded", fields)
+    assert (unknown.name, unknown.fields) == ("DreamsEncoded", fields)
     assert known == RunResumed(step=1, time=known.time)
 
 

@@ -19,10 +19,11 @@ from sampleevaluation import finished_evaluation
 from samplerun import finished_run
 from wildlogs import WILD, examples, logs
 
-from stplay.cli import runcommands
+from stplay.cli import probesreport, runcommands
 from stplay.cli.console import SafeConsole
 from stplay.cli.evaluationreport import EvaluationProgress
 from stplay.cli.trainingview import PlainView, TerminalView
+from stplay.errors import UserError
 from stplay.evaluations.evaluation import EvaluationLog
 from stplay.jobs import folders
 from stplay.jobs.eventlog import MOST_LINE_BYTES, EventReader, EventWriter, decode_events
@@ -102,7 +103,10 @@ def test_whatever_stands_in_a_log_is_listed(home: Path, text: bytes):
     run.events_path.write_bytes(text)
     with contextlib.redirect_stdout(io.StringIO()) as shown:
         for name in (None, "mine"):  # all of them, and the series of this one
-            runcommands.list_runs(argparse.Namespace(run=name, json=False, csv=False))
+            options = {"json": False, "csv": False, "probes": False, "step": None}
+            runcommands.list_runs(argparse.Namespace(run=name, **options))
+        with contextlib.suppress(UserError):  # there are none
+            probesreport.show(run, None, "table")
     assert "mine" in shown.getvalue()
     assert printable_lines(shown.getvalue()) == shown.getvalue()
     for path in folders.checkpoints(run.folder).values():

@@ -41,7 +41,7 @@ def in_library(value: object) -> object:
 
 def test_the_fields_are_the_librarys(library: dict[str, Any]):
     # Ours alone. The library of the card knew warmup_ratio; the training process renames it.
-    ours = {"engine", "gpus", "test_at_end", "warmup_ratio"}
+    ours = {"engine", "gpus", "probes", "test_at_end", "warmup_ratio"}
     # The loss wants no duplicates in a batch, and to see the evaluation is what stplay is for.
     chosen = {"batch_sampler", "eval_strategy", "eval_steps"}
     names = set(

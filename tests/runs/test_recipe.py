@@ -57,6 +57,7 @@ TYPED: dict[str, tuple[str, object]] = {
     "evaluation.eval_on_start": ("false", False),
     "evaluation.per_device_eval_batch_size": ("6", 6),
     "evaluation.test_at_end": ("false", False),
+    "evaluation.probes": ('["a cat", "a dog"]', ["a cat", "a dog"]),
 }
 
 
@@ -177,6 +178,11 @@ def test_a_number_for_a_name_is_a_name():
         ("training.gpus=0", ["= 0 ", 'such as ["GPU-8932f937"]']),
         ("training.gpus=[-1]", ["[-1]", "a list of GPUs"]),
         ('training.gpus=["\udcff"]', ["\\udcff", "a list of GPUs"]),
+        ("evaluation.probes=a cat", ["'a cat'", "a list of at most 32 sentences"]),
+        ("evaluation.probes=" + str(["a"] * 33), ["a list of at most 32 sentences"]),
+        ('evaluation.probes=["  "]', ["['  ']", "a list of at most 32 sentences"]),
+        ("evaluation.probes=" + str(["a" * 1001]), ["of at most 1,000 characters"]),
+        ("evaluation.probes=", ["= nothing", "a list of at most 32 sentences"]),
         ("training.optim=sgd", ["'sgd'", '"adamw_torch", "adamw_torch_fused"']),
         ("evaluation.eval_strategy=never", ["'never'", '"no", "steps", "epoch"']),
         ("loss.scale=-1", ["-1", "a number above 0"]),

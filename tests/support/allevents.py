@@ -9,6 +9,7 @@ from stplay.jobs.events import (
     MetricsLogged,
     Noted,
     PackingShrunk,
+    ProbesEncoded,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -57,6 +58,9 @@ EVENTS: list[Event] = [
         manhattan_accuracy=0.551,
         euclidean_accuracy=0.552,
         max_accuracy=0.558,
+    ),
+    ProbesEncoded(
+        step=100, epoch=0.016, dimensions=2, embeddings=b"\x00\x3c\x00\x00\x00\x00\x00\x7e"
     ),
     MetricsLogged(step=-1, epoch=0.5, values={"sts-dev_spearman": 0.9, "loss": None}, segment=1),
     MetricsLogged(step=0, values={}),

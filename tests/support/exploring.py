@@ -10,11 +10,12 @@ from rich.cells import cell_len
 from textual.geometry import Region
 from textual.pilot import Pilot
 
+from stplay.runs.probesentences import CARD_SENTENCES
 from stplay.screens.app import StplayApp
 from stplay.screens.explore.arrangement import Arrangement
-from stplay.screens.explore.explorescreen import CARD_SENTENCES, ExploreScreen
-from stplay.screens.explore.matrix import Matrix
+from stplay.screens.explore.explorescreen import ExploreScreen
 from stplay.screens.explore.playground import Playground
+from stplay.screens.shared.matrix import Matrix
 
 
 @asynccontextmanager

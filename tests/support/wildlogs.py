@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any, TypeVar, get_args
 
@@ -42,6 +43,9 @@ def allowed(kind: inspect.Type) -> st.SearchStrategy[str]:
         case inspect.StrType(max_length=most):
             long = "x" * min(most or 0, 1 << 20)
             return st.sampled_from([json.dumps(text) for text in (*TEXTS, long)])
+        case inspect.BytesType(max_length=most):
+            whole, long = "ADwAAAAAAH4=", base64.b64encode(b"x" * min(most or 0, 1 << 12)).decode()
+            return st.sampled_from(["", whole, long]).map(json.dumps)
         case inspect.BoolType():
             return st.sampled_from(["true", "false"])
         case inspect.NoneType():

@@ -14,6 +14,7 @@ from transformers.trainer_callback import ExportableState
 
 from stplay.engine.evaluation.evaluators import evaluated
 from stplay.engine.training.checkpointfiles import thin_out
+from stplay.engine.training.probes import Probes
 from stplay.engine.training.trainer import CountingTrainer
 from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
@@ -38,13 +39,15 @@ class EventCallback(TrainerCallback, ExportableState):
         stages: Stages,
         stop: StopSignal,
         on_begin: Callable[[TrainerState], None],
+        probes: Probes | None = None,
     ) -> None:
-        """``on_begin`` is called once, before the first step."""
+        """``on_begin`` is called once, before the first step; evaluations tell ``probes`` too."""
         self.trainer = trainer
         self.stages = stages
         self.events = stages.events
         self.stop = stop
         self.on_begin = on_begin
+        self.probes = probes
         self.dev = trainer.evaluator
         self.folder = Path(str(trainer.args.output_dir))
         self.steps = Stages(self.events, TRAINING_SECONDS_BETWEEN)
@@ -149,10 +152,12 @@ class EventCallback(TrainerCallback, ExportableState):
         metrics: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Tell the accuracies; the clock of the training speed leaves the evaluation out."""
+        """Tell the accuracies and the probes; the clock of the speed leaves the evaluation out."""
         self._predicted = 0
         if self.dev is not None and metrics is not None:
             self.events.write(evaluated(self.dev, "dev", metrics, state))
+        if self.probes is not None and (encoded := self.probes.encoded(state)) is not None:
+            self.events.write(encoded)
         trainer = self.trainer
         self._counted = (time.monotonic(), trainer.samples_seen, float(trainer.tokens_seen))
         if state.global_step:

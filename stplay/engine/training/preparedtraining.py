@@ -8,6 +8,7 @@ from stplay.engine.evaluation.evaluators import Evaluator
 from stplay.engine.models.basemodel import BaseModel
 from stplay.engine.training.fastpath import FastPath
 from stplay.engine.training.loss import reads_in_pieces
+from stplay.engine.training.probes import Probes
 from stplay.engine.training.resumption import Resumption
 from stplay.engine.training.stockpath import StockPath
 from stplay.engine.training.trainer import CountingTrainer
@@ -28,7 +29,7 @@ class PreparedTraining:
 
     ``past`` is what it goes on from, ``epoch`` what its first epoch takes of ``data``. ``base`` has
     as many ``parameters``, whatever part of them ``path`` lets ``trainer`` train. This process is
-    one of the ``ranks``.
+    one of the ``ranks``, and the first of them has ``probes`` where the training is evaluated.
     """
 
     run: Run
@@ -43,6 +44,7 @@ class PreparedTraining:
     path: FastPath | StockPath
     evaluators: dict[str, Evaluator]
     trainer: CountingTrainer
+    probes: Probes | None
     ranks: Ranks
 
     def started(self, total_steps: int) -> RunStarted:
@@ -78,4 +80,4 @@ class PreparedTraining:
                 "The training's loss is MultipleNegativesRankingLoss, without a cache, as a static "
                 "embedding reads a batch in one piece; loss.mini_batch_size changes nothing."
             )
-        return notes + self.data.remarks
+        return notes + self.data.remarks + (self.probes.notes if self.probes else [])

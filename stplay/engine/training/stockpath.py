@@ -12,6 +12,8 @@ from stplay.jobs.events import Engine
 class StockPath:
     """The library's own path; ``why`` it is taken although it was not asked for."""
 
+    vocabulary = None
+
     def __init__(self, why: str | None = None) -> None:
         self.engine = Engine(name="stock", why=why)
 

@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stplay.errors import UserError
+
 
 class EmbeddingInUse(nn.Embedding):
     """Some rows of ``whole``, looked up by the ids of all."""
@@ -49,6 +51,33 @@ class VocabularyInUse:
         self.narrow = EmbeddingInUse(whole, self.used)
         self.table = whole.weight.detach().cpu()
         transformer.set_input_embeddings(self.narrow)
+
+    @contextmanager
+    def reading(self, ids: NDArray[np.integer]) -> Iterator[None]:
+        """The model with the rows ``ids`` (rows,) as they are now, also those that are not in use.
+
+        So it reads sentences that it is not trained on.
+
+        Raises:
+            UserError: there is no row of one of them.
+        """
+        if len(ids) and ids.max() >= len(self.table):
+            raise UserError("The model has no embedding of one of their tokens.")
+        if self.padding_id is not None:
+            ids = np.union1d(ids, [self.padding_id])
+        rows = torch.from_numpy(ids.astype(np.int64))
+        device = self.narrow.weight.device
+        whole = nn.Embedding.from_pretrained(self.table, padding_idx=self.padding_id)
+        read = EmbeddingInUse(whole, rows).to(device)
+        places = self.narrow.places[rows.to(device)]
+        with torch.no_grad():
+            trained = places >= 0
+            read.weight[trained] = self.narrow.weight[places[trained]]
+        self.transformer.set_input_embeddings(read)
+        try:
+            yield
+        finally:
+            self.transformer.set_input_embeddings(self.narrow)
 
     @contextmanager
     def whole(self) -> Iterator[None]:

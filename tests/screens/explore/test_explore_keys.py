@@ -14,9 +14,9 @@ from textual.events import AppBlur, AppFocus
 from textual.widgets import Input
 
 from stplay.encoding import projector
-from stplay.screens.explore.explorescreen import CARD_SENTENCES
-from stplay.screens.explore.matrix import Matrix
+from stplay.runs.probesentences import CARD_SENTENCES
 from stplay.screens.shared.commands import KeyCommands
+from stplay.screens.shared.matrix import Matrix
 
 pytestmark = pytest.mark.usefixtures("warm_home")
 

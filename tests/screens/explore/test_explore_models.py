@@ -22,8 +22,8 @@ from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import CheckpointSaved
 from stplay.runs.modelsathand import OfferedModel
 from stplay.screens.app import StplayApp
-from stplay.screens.explore.matrix import Matrix
 from stplay.screens.explore.modelchoice import ModelChoice
+from stplay.screens.shared.matrix import Matrix
 from stplay.sources import minilm
 
 pytestmark = pytest.mark.usefixtures("warm_home")

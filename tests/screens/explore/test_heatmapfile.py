@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from stplay.screens.explore import heatmapfile
-from stplay.screens.explore.grid import Grid, grids_of
+from stplay.screens.explore.grids import grids_of
 from stplay.screens.explore.perspective import Perspective
 from stplay.screens.explore.sentenceeditor import Sentence
 from stplay.screens.shared import ramp
+from stplay.screens.shared.grid import Grid
 
 
 def grid_of(*texts: str) -> Grid:

@@ -14,9 +14,10 @@ from terminal import Terminal
 from textual.pilot import Pilot
 
 from stplay import home
+from stplay.runs.probesentences import CARD_SENTENCES
 from stplay.screens.app import StplayApp
 from stplay.screens.explore import kepttext
-from stplay.screens.explore.explorescreen import CARD_SENTENCES, ExploreScreen
+from stplay.screens.explore.explorescreen import ExploreScreen
 from stplay.screens.explore.kepttext import KeptText
 from stplay.screens.explore.sentenceeditor import SentenceEditor
 

@@ -17,13 +17,13 @@ from stplay.encoding.encoded import Encoded
 from stplay.encoding.protocol import ModelFacts
 from stplay.screens.explore import heatmapfile
 from stplay.screens.explore.arrangement import Arrangement
-from stplay.screens.explore.grid import ramp_ends
 from stplay.screens.explore.mapview import MapView
 from stplay.screens.explore.matrices import Matrices
-from stplay.screens.explore.matrix import Matrix
 from stplay.screens.explore.perspective import ORDERS, Perspective
 from stplay.screens.explore.selection import Selection
 from stplay.screens.explore.sentenceeditor import Sentence
+from stplay.screens.shared.grid import ramp_ends
+from stplay.screens.shared.matrix import Matrix
 from stplay.similarities import SIMILARITIES
 
 

@@ -36,7 +36,6 @@ from stplay.screens.explore.corpusview import CorpusView
 from stplay.screens.explore.explorescreen import ExploreScreen
 from stplay.screens.explore.mapview import MapView
 from stplay.screens.explore.matrices import Matrices
-from stplay.screens.explore.matrix import Matrix
 from stplay.screens.explore.matrixpane import MatrixPane
 from stplay.screens.explore.modelchoice import ModelChoice
 from stplay.screens.explore.modelline import ModelLine
@@ -50,6 +49,7 @@ from stplay.screens.explore.vectornumbers import VectorNumbers
 from stplay.screens.explore.vectorview import SentenceVector, VectorStrip, VectorView
 from stplay.screens.shared.brokenscreen import BreakageDialog, BrokenScreen
 from stplay.screens.shared.dialog import Choice, Dialog, Question
+from stplay.screens.shared.matrix import Matrix
 from stplay.screens.shared.palette import Palette
 from stplay.screens.shared.prompt import Prompt
 from stplay.screens.shared.topbar import TopBar

@@ -18,8 +18,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from stplay.screens.explore.grid import CUT, Grid, decimal_places, longest_number, written
 from stplay.screens.shared import ramp
+from stplay.screens.shared.grid import CUT, Grid, decimal_places, longest_number, written
 
 TALLEST = 5
 SHADE_WIDTH = 2
