@@ -75,6 +75,7 @@ class Chart(Vertical):
         plot = self.plot
         legend = [Content.styled(printable(self.title), "bold")]
         plot.clear()
+        self._ends: list[float] = []  # of what is drawn, the lowest and the highest values
         plot.span(0, ROOM * max(log.step, 1))
         if behind is not None and not self._lay_behind(behind, cells):
             behind = None
@@ -87,6 +88,7 @@ class Chart(Vertical):
             for line, colour in reversed(lines):  # the first is seen where they meet
                 colour = colour if weight == smoothing else QUIET
                 self._draw(curves(log[line.series], "step", cells, weight), colour)
+        plot.rise(self._ends)
         for line, colour in lines:
             last = log[line.series].last
             words = "not finite" if last is None else self.words(last)
@@ -100,6 +102,7 @@ class Chart(Vertical):
 
     def _draw(self, found: list[Curve], colour: str) -> None:
         for x, y in found:
+            self._ends += [float(y.min()), float(y.max())]
             if len(x) == 1:  # which no line is drawn of
                 self.plot.scatter(x, y, "", colour, HiResMode.BRAILLE)
             else:

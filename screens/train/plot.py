@@ -19,6 +19,7 @@ from stplay.screens.shared.linecanvas import LineCanvas
 from stplay.text import count
 
 LABEL_CELLS = 9  # of a number beside the axis, and the blank after it
+LEVEL_SHARE = 0.01  # of a value that does not change, above and below it
 STEP_CELLS = 10  # of a number below the axis, and those that part it from the next
 
 Told = Callable[[float], str]
@@ -74,6 +75,18 @@ class Plot(PlotWidget, inherit_bindings=False):
             self._user_x_min, self._user_x_max = low, high  # for when all of it is wanted
         else:
             self.set_xlimits(low, high)
+
+    def rise(self, values: Sequence[float]) -> None:
+        """Show what is from the lowest to the highest of ``values``.
+
+        Where they are one, the library would leave room for a millionth beside it, which of bytes
+        and the like is none.
+        """
+        if self.moved:
+            return
+        low, high = min(values, default=0.0), max(values, default=0.0)
+        room = abs(low) * LEVEL_SHARE if low == high else 0.0
+        self.set_ylimits(*((low - room, high + room) if room else (None, None)))
 
     def on_plot_widget_scale_changed(self, event: PlotWidget.ScaleChanged) -> None:
         """Know whether all of it is shown."""

@@ -31,6 +31,7 @@ from stplay.runs.traininglog import (
 from stplay.screens.shared.jobwatch import JobWatch
 from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
+from stplay.screens.train.machinepane import MachinePane
 from stplay.screens.train.pane import Pane
 from stplay.text import count, decimals, duration, printable, size
 
@@ -139,6 +140,7 @@ class RunView(JobWatch[TrainingLog]):
             yield TrainingTable()
             with ContentSwitcher(initial=CHARTS, id="side"):
                 yield ChartGrid(id=CHARTS)
+                yield MachinePane(id="machine")
         yield Static(id="stage")
         yield Static(id="notes")
         yield RichLog(id="worker-log", max_lines=2000, min_width=20, wrap=True, markup=False)

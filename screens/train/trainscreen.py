@@ -44,6 +44,7 @@ class TrainScreen(Screen[None]):
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
         Binding("g", "show_pane('charts')", "Charts"),
+        Binding("k", "show_pane('machine')", "Machine"),
         Binding("l", "toggle_log", "Log"),
         Binding("e", "evaluate", "Evaluate"),
         Binding("delete", "delete", "Delete run", show=False),
