@@ -15,6 +15,7 @@ def _folder(kind: str) -> Path:
     folders = PlatformDirs("stplay", appauthor=False)
     return {
         "data": folders.user_data_path,
+        "config": folders.user_config_path,
         "cache": folders.user_cache_path,
         "runtime": folders.user_runtime_path,
     }[kind]
@@ -37,6 +38,11 @@ def runs_folder() -> Path:
 def evaluations_folder() -> Path:
     """The folder that holds one folder an evaluation; it may not exist yet."""
     return _folder("data") / "evaluations"
+
+
+def settings_file() -> Path:
+    """The file of the user's settings; it may not exist."""
+    return _folder("config") / "settings.toml"
 
 
 def app_log() -> Path:

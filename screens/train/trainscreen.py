@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from stplay.errors import UserError
-from stplay.runs.traininglog import device_words
+from stplay.runs.traininglog import device_words, ending_words
 from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.latecontent import call_once_imported, mount_into
 from stplay.screens.shared.topbar import TopBar
@@ -157,6 +157,13 @@ class TrainScreen(Screen[None]):
             parts += [device_words(started), started.precision]
         self.topbar.place = " · ".join(parts)
         self.refresh_bindings()
+
+    def on_job_watch_ended(self) -> None:
+        """Tell whoever looks elsewhere."""
+        from stplay.screens.shared.outside import tell_outside
+
+        if self._view is not None and self._view.run is not None:
+            tell_outside(self.app, ending_words(self._view.run.id, self._view.job_log))
 
     def action_toggle_data(self) -> None:
         """Where there is no room for both, swap the form and the data's first rows."""

@@ -261,3 +261,12 @@ class TrainingLog(WorkLog):
         self.checkpoints = {at: event for at, event in self.checkpoints.items() if at <= step}
         if self.train is not None and self.train.step > step:
             self.train = None
+
+
+def ending_words(run: str, log: TrainingLog) -> str:
+    """How a run has ended: ``sample-7 ✓ finished, dev 0.849``."""
+    words = f"{printable(run)} {log.state}"
+    if log.error:
+        return f"{words}: {printable(log.error)}"
+    accuracy = log.last_dev_accuracy()
+    return words if accuracy is None else f"{words}, dev {decimals(accuracy, 3)}"

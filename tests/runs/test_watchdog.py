@@ -29,6 +29,7 @@ from stplay.jobs.events import (
 )
 from stplay.runs.recipe import Recipe
 from stplay.runs.watchdog import PATIENCE, Watchdog
+from stplay.text import printable
 
 
 def said(events: Iterable[Event], watchdog: Watchdog | None = None) -> list[str]:
@@ -270,4 +271,4 @@ def test_whatever_stands_in_a_log_is_taken_and_what_is_said_is_safe(log: bytes) 
     for event in decode_events(log)[0]:
         for noted in watchdog.apply(event):
             assert isinstance(noted, Noted)
-            assert noted.text.isprintable()
+            assert printable(noted.text) == noted.text
