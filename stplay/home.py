@@ -12,13 +12,8 @@ def _folder(kind: str) -> Path:
     home = os.environ.get("STPLAY_HOME")
     if home:
         return Path(home).expanduser().absolute() / kind
-    folders = PlatformDirs("stplay", appauthor=False)
-    return {
-        "data": folders.user_data_path,
-        "config": folders.user_config_path,
-        "cache": folders.user_cache_path,
-        "runtime": folders.user_runtime_path,
-    }[kind]
+    # Only the one that is asked for: to look for another can be a warning.
+    return getattr(PlatformDirs("stplay", appauthor=False), f"user_{kind}_path")
 
 
 def environment() -> dict[str, str]:

@@ -12,6 +12,7 @@ from stplay.cli import (
     deletion,
     encodercommands,
     evaluationcommands,
+    machinecommand,
     output,
     runcommands,
 )
@@ -66,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    for subject in (runcommands, deletion, evaluationcommands, appcommands, encodercommands):
+    subjects = (runcommands, deletion, evaluationcommands, appcommands, encodercommands)
+    for subject in (*subjects, machinecommand):
         subject.add_to(add)
     return top

@@ -212,8 +212,10 @@ def gauge_lines(gauges: Iterable[Gauge], width: int) -> Iterator[PartLine]:
             bar = min(MOST_BAR, room // 2)
             line += [Part("  "), *_bar(gauge.share, bar)]
             room -= bar + 2
-        if gauge.history and room > 0:
+        if sum(share is not None for share in gauge.history) > 1 and room > 0:
             line += [Part("  "), Part(_curve(gauge.history, min(room, MOST_CELLS)), "curve")]
+        while not line[-1].text.strip():  # where there is no bar and no curve
+            line.pop()
         yield line
 
 
