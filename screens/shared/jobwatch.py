@@ -25,7 +25,7 @@ class JobWatch(Vertical, Generic[Log]):
     class StatusChanged(Message):
         """The job that is followed has another status now, or is over."""
 
-    class Ended(Message):
+    class JobEnded(Message):
         """The job that is followed was seen at work, and has ended."""
 
     def __init__(self, job_log: Log) -> None:
@@ -36,7 +36,7 @@ class JobWatch(Vertical, Generic[Log]):
         self._unshown: list[Event] = []
         self._shown_at = 0.0
         self._caught_up = False
-        self._at_work = False
+        self.is_live = False  # seen at work, and not only read of
 
     def on_mount(self) -> None:
         """Look for news a few times a second."""
@@ -52,7 +52,7 @@ class JobWatch(Vertical, Generic[Log]):
         self.follower = Follower(source)
         self.job_log = self.follower.log
         self._shown, self._unshown, self._shown_at, self._caught_up = None, [], 0.0, False
-        self._at_work = False
+        self.is_live = False
         self._advance(self.follower)
 
     def leave(self) -> None:
@@ -62,7 +62,7 @@ class JobWatch(Vertical, Generic[Log]):
     def look(self) -> None:
         """Look for news, unless the next piece is on its way."""
         if self.follower is not None and self.follower.caught_up:
-            self._at_work |= self.follower.log.active
+            self.is_live |= self.follower.log.active
             self._advance(self.follower)
 
     def _advance(self, follower: Follower[Log]) -> None:
@@ -81,9 +81,9 @@ class JobWatch(Vertical, Generic[Log]):
             self.show_events(events)
         if changed:
             self.post_message(self.StatusChanged())
-        if self._at_work and follower.over:
-            self._at_work = False
-            self.post_message(self.Ended())
+        if self.is_live and follower.over:
+            self.is_live = False
+            self.post_message(self.JobEnded())
         if not follower.caught_up:
             self.call_later(self._advance, follower)
 

@@ -12,10 +12,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, DataTable, ProgressBar, RichLog, Static
 
-from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
+from stplay.jobs.events import Evaluated, Event, Noted, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
 from stplay.runs.referencelog import reference_of
 from stplay.runs.run import Run
@@ -39,6 +40,11 @@ OUTPUT_SECONDS = 1.0
 CHARTS = "charts"
 WIDTHS = dict(zip(HEADINGS, (8, 9, 14, 10, 10, 10), strict=True))
 AGAINST_WIDTH = 9
+SEVERITIES: dict[str, SeverityLevel] = {
+    "info": "information",
+    "warning": "warning",
+    "error": "error",
+}
 
 
 class TrainingTable(DataTable[Text]):
@@ -182,7 +188,17 @@ class RunView(JobWatch[TrainingLog]):
             self.charts.behind = self.table.behind
             for pane in self.panes.query_children(Pane):
                 pane.show(events, self.job_log)
+        self._tell_elsewhere(events)
         self.refresh_view()
+
+    def _tell_elsewhere(self, events: list[Event]) -> None:
+        """Tell what comes to note while people look at another screen."""
+        if self.run is None or not self.is_live or self.app.screen is self.screen:
+            return
+        for event in events:
+            if isinstance(event, Noted):
+                title, words = printable(self.run.id), printable(event.text)
+                self.notify(words, title=title, severity=SEVERITIES[event.level], markup=False)
 
     def _behind(self) -> Behind | None:
         """What lies behind the run, once it is known what it trains."""

@@ -158,7 +158,7 @@ class TrainScreen(Screen[None]):
         self.topbar.place = " · ".join(parts)
         self.refresh_bindings()
 
-    def on_job_watch_ended(self) -> None:
+    def on_job_watch_job_ended(self) -> None:
         """Tell whoever looks elsewhere."""
         from stplay.screens.shared.outside import tell_outside
 

@@ -12,9 +12,11 @@ from runsondisk import COMPLETED, STARTED, create, start_worker, write
 from samplerun import finished_run
 from terminal import Terminal
 
+from stplay.jobs.events import Noted
 from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
 from stplay.screens.shared.jobwatch import JobWatch
+from stplay.screens.train.runview import RunView
 from stplay.screens.train.trainscreen import TrainScreen
 
 NOTIFIED = b"\a\x1b]9;stplay: watched \xe2\x96\xa0 stopped\a\x1b]777;notify;stplay;watched"
@@ -75,6 +77,25 @@ def test_settings_that_cannot_be_read_are_told_where_they_are_needed(home: Path,
         assert b"]9;" not in terminal.output
 
 
+async def test_what_is_noted_while_another_screen_is_looked_at_is_told_there(run: Run) -> None:
+    write(run, Noted(level="warning", text="Said before."))
+    async with StplayApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        view = pilot.app.screen.query_one(RunView)
+        await eventually(pilot, lambda: view.is_live)
+        write(run, Noted(level="warning", text="Seen on the \x1b[31mscreen."))
+        await eventually(pilot, lambda: len(view.job_log.notes) == 2 and view.shows_all)
+        await pilot.press("2")
+        write(run, Noted(level="info", text="dev is \x1b[31mno better."))
+        await eventually(pilot, lambda: bool(pilot.app._notifications))
+        (told,) = pilot.app._notifications
+        assert (told.title, told.message) == (
+            "watched",
+            "dev is \N{REPLACEMENT CHARACTER}[31mno better.",
+        )
+        assert told.severity == "information"
+
+
 async def test_a_run_that_is_over_when_it_is_opened_has_not_ended_now(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +116,7 @@ async def test_a_run_that_is_over_when_it_is_opened_has_not_ended_now(
                 view = screen.query_one(JobWatch)
                 await eventually(pilot, lambda view=view: view.shows_all)
             assert told == []
-            await eventually(pilot, lambda: view._at_work)
+            await eventually(pilot, lambda: view.is_live)
             write(live, COMPLETED)
             await eventually(pilot, lambda: bool(told))
             assert told == ["live ✓ finished"]
