@@ -12,12 +12,8 @@ def _folder(kind: str) -> Path:
     home = os.environ.get("STPLAY_HOME")
     if home:
         return Path(home).expanduser().absolute() / kind
-    folders = PlatformDirs("stplay", appauthor=False)
-    return {
-        "data": folders.user_data_path,
-        "cache": folders.user_cache_path,
-        "runtime": folders.user_runtime_path,
-    }[kind]
+    # Only the one that is asked for: to look for another can be a warning.
+    return getattr(PlatformDirs("stplay", appauthor=False), f"user_{kind}_path")
 
 
 def environment() -> dict[str, str]:
@@ -37,6 +33,11 @@ def runs_folder() -> Path:
 def evaluations_folder() -> Path:
     """The folder that holds one folder an evaluation; it may not exist yet."""
     return _folder("data") / "evaluations"
+
+
+def settings_file() -> Path:
+    """The file of the user's settings; it may not exist."""
+    return _folder("config") / "settings.toml"
 
 
 def app_log() -> Path:

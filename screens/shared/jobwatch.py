@@ -27,6 +27,9 @@ class JobWatch(Vertical, Generic[Log]):
     class StatusChanged(Message):
         """The job that is followed has another status now, or is over."""
 
+    class JobEnded(Message):
+        """The job that is followed was seen at work, and has ended."""
+
     def __init__(self, job_log: Log) -> None:
         super().__init__()
         self.follower: Follower[Log] | None = None
@@ -36,6 +39,7 @@ class JobWatch(Vertical, Generic[Log]):
         self._is_news = False
         self._shown_at = 0.0
         self._caught_up = False
+        self.is_live = False  # seen at work, and not only read of
 
     def on_mount(self) -> None:
         """Look for news a few times a second."""
@@ -52,6 +56,7 @@ class JobWatch(Vertical, Generic[Log]):
         self.job_log = self.follower.log
         self._shown, self._unshown, self._shown_at, self._caught_up = None, [], 0.0, False
         self._is_news = False
+        self.is_live = False
         self._advance(self.follower)
 
     def leave(self) -> None:
@@ -61,6 +66,7 @@ class JobWatch(Vertical, Generic[Log]):
     def look(self) -> None:
         """Look for news, unless the next piece is on its way."""
         if self.follower is not None and self.follower.caught_up:
+            self.is_live |= self.follower.log.active
             self._advance(self.follower)
 
     def _advance(self, follower: Follower[Log]) -> None:
@@ -82,6 +88,9 @@ class JobWatch(Vertical, Generic[Log]):
             self.show_events(events)
         if changed:
             self.post_message(self.StatusChanged())
+        if self.is_live and follower.over:
+            self.is_live = False
+            self.post_message(self.JobEnded())
         if not follower.caught_up:
             self.call_later(self._go_on, follower)
 

@@ -11,7 +11,10 @@ TEXT, QUIET, INK = "#d8dee4", "#9aa4ad", "#0b0f12"  # INK stands on what is ligh
 BACKGROUND, PANEL = "#12161a", "#1c2329"
 FAINT = "#58626b"  # of what lies behind
 # Of the lines of a chart, in their order: as far apart in lightness as in hue.
-CURVES = (ACCENT, "#e0b050", "#b58ad8", "#8cc265", "#e5707a", "#7aa2d8")
+CURVES = (
+    *(ACCENT, "#e0b050", "#b58ad8", "#8cc265"),
+    *("#e5707a", "#7aa2d8", "#d8d2b8", "#d68cb8"),
+)
 
 
 class Drawn(NamedTuple):

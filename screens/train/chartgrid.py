@@ -16,6 +16,7 @@ from stplay.runs.axis import ACROSS, Across, Axis
 from stplay.runs.run import Run
 from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import TrainingLog
+from stplay.screens.shared.theme import CURVES
 from stplay.screens.train.chart import Behind, Chart, Line, Manner
 from stplay.screens.train.pane import Pane
 from stplay.screens.train.plot import Plot
@@ -37,6 +38,11 @@ def tiny(value: float) -> str:
     return f"{value:.1e}" if value else "0"
 
 
+def gpu_lines(figure: str) -> list[Line]:
+    """A line for each GPU that a machine may have, by its number."""
+    return [Line(f"system/gpu{number}_{figure}", f"{number}") for number in range(len(CURVES))]
+
+
 def charts() -> list[Chart]:
     """The charts of a run of ours, those first that people look at first."""
     return [
@@ -55,6 +61,23 @@ def charts() -> list[Chart]:
             "use",
             [Line("system/cpu_percent", "processor"), Line("system/gpu_percent", "GPU")],
             "{:.0f} %".format,
+        ),
+        Chart("GPU use", gpu_lines("use"), "{:.0f} %".format),
+        Chart("GPU memory", gpu_lines("memory"), size),
+        Chart("GPU power", gpu_lines("power"), "{:.0f} W".format),
+        Chart("GPU temperature", gpu_lines("temperature"), "{:.0f} °C".format),
+        Chart("processors of the machine", [Line("system/processors")], "{:.0f} %".format),
+        Chart("memory of the machine", [Line("system/memory_used")], size),
+        Chart("disk left", [Line("system/disk_left")], size),
+        Chart(
+            "disk, a second",
+            [Line("system/disk_read", "read"), Line("system/disk_written", "written")],
+            size,
+        ),
+        Chart(
+            "network, a second",
+            [Line("system/network_received", "in"), Line("system/network_sent", "out")],
+            size,
         ),
     ]
 

@@ -103,8 +103,7 @@ class ProbesPane(Pane, can_focus=True):
         """Show what has come with ``events`` too."""
         self.training = log
         before = [*self.probes.matrices], self.probes.sentences
-        for event in events:
-            self.probes.apply(event)
+        self.probes.fold(events)
         if self.step not in self.probes.matrices:  # a resume has dropped it
             self.step = None
         if before != ([*self.probes.matrices], self.probes.sentences):

@@ -10,10 +10,11 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, ProgressBar, RichLog, Static
 
-from stplay.jobs.events import Event, TrainLogged
+from stplay.jobs.events import Event, Noted, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
 from stplay.runs.referencelog import Reference, reference_of
 from stplay.runs.run import Run
@@ -27,6 +28,7 @@ from stplay.runs.traininglog import (
 from stplay.screens.shared.jobwatch import JobWatch
 from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
+from stplay.screens.train.machinepane import MachinePane
 from stplay.screens.train.overviewpane import OverviewPane
 from stplay.screens.train.pane import Pane
 from stplay.screens.train.probespane import ProbesPane
@@ -35,6 +37,11 @@ from stplay.text import count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
 CHARTS = "charts"
+SEVERITIES: dict[str, SeverityLevel] = {
+    "info": "information",
+    "warning": "warning",
+    "error": "error",
+}
 
 
 def packed(facts: Iterable[str], width: int) -> list[str]:
@@ -84,6 +91,7 @@ class RunView(JobWatch[TrainingLog]):
                 yield ChartGrid(id=CHARTS)
                 yield OverviewPane(id="overview")
                 yield ProbesPane(id="probes")
+                yield MachinePane(id="machine")
         yield Static(id="stage")
         yield Static(id="notes")
         yield RichLog(id="worker-log", max_lines=2000, min_width=20, wrap=True, markup=False)
@@ -119,7 +127,17 @@ class RunView(JobWatch[TrainingLog]):
         self.charts.behind = self.table.behind
         for pane in self.panes.query_children(Pane):
             pane.show(events, self.job_log)
+        self._tell_elsewhere(events)
         self.refresh_view()
+
+    def _tell_elsewhere(self, events: list[Event]) -> None:
+        """Tell what comes to note while people look at another screen."""
+        if self.run is None or not self.is_live or self.app.screen is self.screen:
+            return
+        for event in events:
+            if isinstance(event, Noted):
+                title, words = printable(self.run.id), printable(event.text)
+                self.notify(words, title=title, severity=SEVERITIES[event.level], markup=False)
 
     def _behind(self) -> Behind | None:
         """What lies behind the run, once it is known what it trains."""

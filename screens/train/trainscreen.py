@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from stplay.errors import UserError
-from stplay.runs.traininglog import device_words
+from stplay.runs.traininglog import device_words, ending_words
 from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.latecontent import call_once_imported, mount_into
 from stplay.screens.shared.topbar import TopBar
@@ -49,6 +49,7 @@ class TrainScreen(Screen[None]):
         Binding("i", "show_pane('overview')", "What it is"),
         Binding("b", "lay_behind", "Behind"),
         Binding("p", "show_pane('probes')", "Probes"),
+        Binding("k", "show_pane('machine')", "Machine"),
         Binding("l", "toggle_log", "Log"),
         Binding("e", "evaluate", "Evaluate"),
         Binding("delete", "delete", "Delete run", show=False),
@@ -232,6 +233,13 @@ class TrainScreen(Screen[None]):
             parts += [device_words(started), started.precision]
         self.topbar.place = " · ".join(parts)
         self.refresh_bindings()
+
+    def on_job_watch_job_ended(self) -> None:
+        """Tell whoever looks elsewhere."""
+        from stplay.screens.shared.outside import tell_outside
+
+        if self._view is not None and self._view.run is not None:
+            tell_outside(self.app, ending_words(self._view.run.id, self._view.job_log))
 
     def action_toggle_data(self) -> None:
         """Where there is no room for both, swap the form and the data's first rows."""

@@ -13,6 +13,7 @@ from stplay.cli import (
     deletion,
     encodercommands,
     evaluationcommands,
+    machinecommand,
     output,
     runcommands,
     runlisting,
@@ -76,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
         evaluationcommands,
         appcommands,
         encodercommands,
+        machinecommand,
     ):
         subject.add_to(add)
     return top

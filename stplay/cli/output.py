@@ -168,6 +168,24 @@ class Data:
         return len(data)
 
 
+def notify(text: str) -> None:
+    """Tell ``text`` to whoever looks at another window, unless the settings say not to.
+
+    Nothing is told where the output goes to no terminal.
+    """
+    from stplay import settings
+    from stplay.notification import codes
+
+    if not on_terminal():
+        return
+    try:
+        if settings.read().notify:
+            _write(codes(text, os.environ))
+            flush()
+    except UserError as error:
+        remark(f"stplay: {error.sentence}")
+
+
 class StatusLine:
     """One line on a terminal beside the output: what is waited for. It goes away."""
 

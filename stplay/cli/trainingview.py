@@ -34,6 +34,7 @@ from stplay.runs.traininglog import (
     HEADINGS,
     TrainingLog,
     device_words,
+    ending_words,
     engine_words,
     metrics_words,
     started_epoch_words,
@@ -216,6 +217,8 @@ class TerminalView:
         self.live.update(Text(""), refresh=True)
         self.live.stop()
         self.console.print(self._picture(self._log, None))
+        if not self._log.active:
+            output.notify(ending_words(self.run_id, self._log))
 
     def _picture(self, log: TrainingLog, room: int | None) -> RenderableType:
         parts: list[RenderableType] = [self._head(log)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,8 +57,12 @@ class ProbeLog:
             return "This run is not evaluated on dev while it trains: they are encoded then."
         return "No evaluation on dev has told of them."
 
-    def apply(self, event: Event) -> None:
-        """Fold one more event in."""
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold ``events`` in, one after the other."""
+        for event in events:
+            self._apply(event)
+
+    def _apply(self, event: Event) -> None:
         match event:
             case RunStarted():
                 self._begin(event)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stplay.engine.training.watchedevents import WatchedEvents
 from stplay.engine.worker.device import DeviceWish, kind_of_device
 from stplay.engine.worker.eventsink import EventSink, note
 from stplay.engine.worker.lastword import Advice
@@ -62,6 +63,7 @@ def main() -> int:
 
 def work(run: Run, events: EventSink, ranks: Ranks) -> int:
     """Train ``run`` as one of ``ranks``; returns the exit code."""
+    events = WatchedEvents(run, events) if ranks.is_first else events
     advice = Advice(
         disk_full="free some room there, or keep fewer checkpoints (training.save_total_limit), "
         f"and go on with: stplay resume {run.id}",

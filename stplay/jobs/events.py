@@ -177,13 +177,76 @@ class StageProgressed(Event, kw_only=True):
     unit: Words = ""
 
 
+class GpuFound(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A GPU of the machine; ``taken`` is one that the run trains on.
+
+    ``gpu`` is its number in nvidia-smi, of a part of one (MIG) with the part's: ``1:0``. ``memory``
+    is in bytes, ``power_limit`` in watts.
+    """
+
+    gpu: Words
+    name: Words
+    memory: Whole | None = None
+    power_limit: Whole | None = None
+    taken: bool = False
+
+
+class MachineFound(Event, kw_only=True):
+    """What the machine of the first process has: so many ``processors``, and bytes of memory.
+
+    ``disk`` has the bytes of the one that the run lies on.
+    """
+
+    processors: Whole
+    memory: Whole
+    disk: Whole | None = None
+    gpus: list[GpuFound] = []
+
+
+class GpuLoad(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How busy a ``gpu`` is, as all who use it make it; what it cannot tell is absent.
+
+    ``use`` is in percent, ``memory`` in bytes, ``power`` in watts and ``temperature`` in degrees
+    Celsius. ``slowed`` tells by what its clocks are held down.
+    """
+
+    gpu: Words
+    use: Amount | None = None
+    memory: Whole | None = None
+    power: Amount | None = None
+    temperature: Amount | None = None
+    slowed: list[Words] = []
+
+
+class MachineLoad(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How busy a machine is, as all who use it make it; what it cannot tell is absent.
+
+    ``processors`` is in percent of all of them, ``memory_used`` and ``disk_left`` in bytes, and
+    what is read, written, received and sent in bytes a second.
+    """
+
+    processors: Amount | None = None
+    memory_used: Whole | None = None
+    disk_left: Whole | None = None
+    disk_read: Whole | None = None
+    disk_written: Whole | None = None
+    network_received: Whole | None = None
+    network_sent: Whole | None = None
+    gpus: list[GpuLoad] = []
+
+
 class SystemSampled(Event, kw_only=True):
-    """What the training process uses of its machine; also the heartbeat."""
+    """What the training process uses of its machine, and the load of it; also the heartbeat.
+
+    Of several processes it is the first. ``memory_bytes`` has those of its children too, and
+    ``gpu_memory_bytes`` is what torch holds.
+    """
 
     cpu_percent: Amount
     memory_bytes: Whole
     gpu_percent: Amount | None = None
     gpu_memory_bytes: Whole | None = None
+    machine: MachineLoad | None = None
 
 
 class CheckpointSaved(Event, kw_only=True):
@@ -256,6 +319,7 @@ KnownEvent = (
     | ProbesEncoded
     | MetricsLogged
     | StageProgressed
+    | MachineFound
     | SystemSampled
     | CheckpointSaved
     | Noted

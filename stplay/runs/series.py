@@ -15,6 +15,7 @@ from stplay.jobs.events import (
     CheckpointSaved,
     Evaluated,
     Event,
+    MachineLoad,
     MetricsLogged,
     Replaced,
     RunResumed,
@@ -30,11 +31,13 @@ NOT_MEASURED = math.nan
 NOT_FINITE = math.inf  # which of those that are not, nobody told
 
 # What tells when and of what something was measured is no figure.
-_NO_FIGURES = {"time", "step", "epoch", "split", "data", "rows", "path", "finite"}
+_NO_FIGURES = {"time", "step", "epoch", "split", "data", "rows", "path", "finite", "machine"}
 _FIGURES: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(name for name in kind.__struct_fields__ if name not in _NO_FIGURES)
     for kind in (TrainLogged, Evaluated, SystemSampled, CheckpointSaved)
 }
+_OF_MACHINE = tuple(name for name in MachineLoad.__struct_fields__ if name != "gpus")
+_OF_GPU = ("use", "memory", "power", "temperature")
 
 
 class Point(NamedTuple):
@@ -152,8 +155,8 @@ class SeriesLog:
     """What a run's events have measured so far, by name.
 
     Figures of the training are called ``train/loss`` and so on, those of evaluations ``dev/...``
-    and ``test/...``, those of the machine ``system/...``, of the checkpoints ``checkpoints/...``;
-    what another tool has measured is called as it calls it.
+    and ``test/...``, those of the machine ``system/...`` (of a GPU ``system/gpu0_memory``), of the
+    checkpoints ``checkpoints/...``; what another tool has measured is called as it calls it.
     """
 
     def __init__(self) -> None:
@@ -211,7 +214,7 @@ class SeriesLog:
                 values = _values(event.split, event)
                 self._add(event.split, event.step, event.epoch, event.time, values)
             case SystemSampled():
-                values = _values("system", event)
+                values = _values("system", event) | _load(event.machine)
                 self.track("system").add(self.step, self._epoch, event.time, values)
             case CheckpointSaved():
                 values = _values("checkpoints", event)
@@ -266,3 +269,13 @@ def _column(name: str, events: Sequence[Event]) -> array[float] | None:
         if name != "loss" and all(value is None for value in values):
             return None
         return array("d", [absent if value is None else value for value in values])
+
+
+def _load(machine: MachineLoad | None) -> dict[str, float]:
+    """How busy the machine is, and each GPU of it: ``system/gpu0_memory``."""
+    if machine is None:
+        return {}
+    figures = [(name, getattr(machine, name)) for name in _OF_MACHINE]
+    for gpu in machine.gpus:
+        figures += [(f"gpu{gpu.gpu}_{name}", getattr(gpu, name)) for name in _OF_GPU]
+    return {f"system/{name}": value for name, value in figures if value is not None}

@@ -137,3 +137,13 @@ class TrainingLog(TrainingProgress):
                 self.rows.drop_after(event.step)
                 for key in [key for key in self.evaluations if key[1] > event.step]:
                     del self.evaluations[key]
+
+
+def ending_words(run: str, log: TrainingLog) -> str:
+    """How a run has ended: ``sample-7 ✓ finished, dev 0.849``."""
+    words, accuracy = f"{printable(run)} {log.state}", "dev/max_accuracy"
+    if log.error:
+        return f"{words}: {printable(log.error)}"
+    if accuracy not in log.series:
+        return words
+    return f"{words}, dev {decimals(log.series[accuracy].last, 3)}"

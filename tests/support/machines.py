@@ -21,6 +21,13 @@ def card(
     return {"uuid": uuid, "name": name, "free": free, "capability": capability, **more}
 
 
+def busy(letter: str, **more: Any) -> dict[str, Any]:
+    """A card of 80 GiB at work, that tells all it can."""
+    plain = card(letter, 68.75, "NVIDIA H100 80GB HBM3")
+    power = {"milliwatts": 612_400, "most_milliwatts": 700_000}
+    return plain | power | {"use": 97, "total": 80 << 30, "temperature": 64, "reasons": 0} | more
+
+
 def part(letter: str, free_gib: float) -> dict[str, Any]:
     """A part (MIG) of a card."""
     return card(letter, free_gib, "NVIDIA H100 PCIe MIG 1g.10gb") | {

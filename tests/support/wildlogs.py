@@ -58,6 +58,8 @@ def allowed(kind: inspect.Type) -> st.SearchStrategy[str]:
             return st.lists(
                 st.tuples(st.sampled_from(["train", "", "\x1b"]), allowed(of)), max_size=2
             ).map(_object)
+        case inspect.ListType(item_type=of):
+            return st.lists(allowed(of), max_size=2).map(lambda items: f"[{','.join(items)}]")
         case inspect.StructType(cls=cls):
             return struct(cls)
         case inspect.AnyType():

@@ -16,7 +16,6 @@ from stplay.engine.evaluation.evaluators import evaluated
 from stplay.engine.training.checkpointfiles import thin_out
 from stplay.engine.training.probes import Probes
 from stplay.engine.training.trainer import CountingTrainer
-from stplay.engine.worker.eventsink import note
 from stplay.engine.worker.stages import Stages
 from stplay.engine.worker.stopsignal import StopSignal
 from stplay.jobs import manifest
@@ -128,10 +127,6 @@ class EventCallback(TrainerCallback, ExportableState):
                 tokens_per_second=(tokens - tokens_then) / seconds,
             )
         )
-        if gradient_norm is not None and _finite(gradient_norm) is None and not trainer.scales:
-            note(self.events, f"The gradient of step {state.global_step} is not finite.")
-        elif loss is None:
-            note(self.events, f"A loss up to step {state.global_step} is not finite.")
 
     def on_prediction_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from stplay.engine.worker.gpus import Gpu, amd_architecture, named_gpu, nvidia_driver, visible_gpus
 from stplay.engine.worker.gpuverdict import GpuFacts, why_unusable
 from stplay.engine.worker.place import NO_OTHERS, Place
 from stplay.errors import UserError
+from stplay.gpus import Gpu, amd_architecture, named_gpu, nvidia_driver, visible_gpus
 from stplay.text import printable
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ BY_NVML = "PYTORCH_NVML_BASED_CUDA_CHECK"
 class DeviceWish(NamedTuple):
     """What the work is to be done on: the CPU, or a GPU.
 
-    ``gpu`` is the UUID of the one that is to be taken, its beginning, or nvidia-smi's number. What
-    ``wants_gpu`` is not done by a CPU while a GPU is there, unless it is to ``use_cpu``. Of several
-    processes on a machine, each has one of its own, by its ``place``.
+    ``gpus`` names the one that is to be taken, by its UUID, the beginning of that, or nvidia-smi's
+    number; of several processes on a machine, one for each, by its ``place``. What ``wants_gpu`` is
+    not done by a CPU while a GPU is there, unless it is to ``use_cpu``.
     """
 
     use_cpu: bool = False
-    gpu: str | int | None = None
+    gpus: Sequence[str | int] = ()
     wants_gpu: bool = False
     place: Place = NO_OTHERS
 
@@ -43,18 +43,19 @@ class DeviceWish(NamedTuple):
         Raises:
             UserError: it names more GPUs than there are processes on this machine, or fewer.
         """
-        gpus, half = training.gpus, training.bf16 or training.fp16
+        gpus, half = training.gpus or (), training.bf16 or training.fp16
         if gpus and len(gpus) != place.local_size:
             raise UserError(
                 f"training.gpus names {len(gpus)}, where {place.local_size} can be used: each "
                 "process trains on one (--nproc-per-node); name as many as there are processes."
             )
-        gpu = gpus[place.local_rank] if gpus else None
-        return cls(training.use_cpu, gpu, half or gpu is not None, place)
+        return cls(training.use_cpu, gpus, half or bool(gpus), place)
 
 
-def choose_gpu(wish: DeviceWish) -> None:
+def choose_gpu(wish: DeviceWish) -> list[str]:
     """Show the libraries one GPU, or none; to be called before torch is imported.
+
+    Returns the UUIDs of those that all processes of this machine take, as far as they are known.
 
     It is the one that is wished for, or else, of those that CUDA_VISIBLE_DEVICES shows, the one
     with the most free memory; of several processes, each takes the next. With several GPUs, the
@@ -67,22 +68,26 @@ def choose_gpu(wish: DeviceWish) -> None:
     """
     if wish.use_cpu:
         _hide_gpus()
-        return
+        return []
     driver = nvidia_driver()
     gpus = driver.gpus if driver else ()
     visible = _visible(gpus)
-    if wish.gpu is not None:
-        os.environ[VISIBLE] = named_gpu(gpus if visible is None else visible, wish.gpu).uuid
-    elif visible:  # by UUID: NVML counts in another order than CUDA
-        os.environ[VISIBLE] = _own(visible, wish.place).uuid
+    taken: list[Gpu] = []
+    if wish.gpus:
+        taken = [named_gpu(gpus if visible is None else visible, name) for name in wish.gpus]
+    elif visible:
+        taken = _taken(visible, wish.place)
+    if taken:  # by UUID: NVML counts in another order than CUDA
+        os.environ[VISIBLE] = taken[wish.place.local_rank].uuid
     elif visible is None or not gpus:  # nothing is known of them but their order
         os.environ[VISIBLE] = _called(os.environ.get(VISIBLE), wish.place)
         if AMD_VISIBLE in os.environ:
             os.environ[AMD_VISIBLE] = _called(os.environ[AMD_VISIBLE], wish.place)
+    return [gpu.uuid for gpu in taken]
 
 
-def _own(visible: Sequence[Gpu], place: Place) -> Gpu:
-    """The one of the ``visible`` GPUs that the process at ``place`` takes.
+def _taken(visible: Sequence[Gpu], place: Place) -> list[Gpu]:
+    """Those of the ``visible`` GPUs that the processes beside the one at ``place`` take, and it.
 
     Alone it looks which is idle; several, which look at the same time, would find the same one.
 
@@ -90,13 +95,13 @@ def _own(visible: Sequence[Gpu], place: Place) -> Gpu:
         UserError: there are fewer than processes.
     """
     if place.local_size == 1:
-        return max(visible, key=lambda gpu: gpu.free_bytes)
+        return [max(visible, key=lambda gpu: gpu.free_bytes)]
     if place.local_size > len(visible):
         raise UserError(
             f"{place.local_size} processes want a GPU each, and {len(visible)} can be seen here; "
             f"take --nproc-per-node {len(visible)}, or gpu, which is as many as there are."
         )
-    return visible[place.local_rank]
+    return [*visible[: place.local_size]]
 
 
 def _called(variable: str | None, place: Place) -> str:

@@ -42,15 +42,15 @@ def perform(
     called before the last word.
     """
     stop = StopSignal()
-    heartbeat = Heartbeat(events)
+    heartbeat = Heartbeat(events, folder)
     error: BaseException | None = None
     try:
         try:
             events.write(worker_started())
-            heartbeat.start()
             quiet_libraries()
             wish = device()
-            choose_gpu(wish)
+            heartbeat.gpus = choose_gpu(wish)
+            heartbeat.start()
             stop.deferred = False
             stop.check()
             found = read(Stages(events))

@@ -157,8 +157,7 @@ def test_what_is_not_finite_is_told_as_such(tmp_path: Path) -> None:
         transformer_of(model).get_input_embeddings().weight[[*ids]] = torch.nan
     log = ProbeLog()
     recipe = {"evaluation": {"probes": SENTENCES}, "data": {"dev": "a"}}
-    log.apply(started(recipe))
-    log.apply(encoded(probes))
+    log.fold([started(recipe), encoded(probes)])
     found = np.isfinite(log.matrices[0].cosines)
     assert not found[2].any()
     assert found[0, 0]

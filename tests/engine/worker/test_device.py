@@ -97,7 +97,7 @@ def test_the_gpu_that_a_recipe_names_is_taken(monkeypatch: pytest.MonkeyPatch) -
         wish = DeviceWish.of_recipe(TrainingSection(gpus=[name]))
         assert shown(monkeypatch, [BUSY, IDLE], "1,0", wish) == "GPU-a"
     with pytest.raises(UserError, match=r"names 0, .* \(GPU 1, GPU-bbbbbbbb\)"):
-        shown(monkeypatch, [BUSY, IDLE], "1", DeviceWish(gpu=0))
+        shown(monkeypatch, [BUSY, IDLE], "1", DeviceWish(gpus=[0]))
 
 
 def test_a_cpu_sees_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_each_of_several_processes_takes_a_gpu_of_its_own(monkeypatch: pytest.Mo
 def test_a_recipe_names_as_many_gpus_as_there_are_processes() -> None:
     named = TrainingSection(gpus=["GPU-b", 0])
     wishes = [DeviceWish.of_recipe(named, Place(rank, 2, rank, 2)) for rank in (0, 1)]
-    assert [wish.gpu for wish in wishes] == ["GPU-b", 0]
+    assert [wish.gpus[wish.place.local_rank] for wish in wishes] == ["GPU-b", 0]
     with pytest.raises(UserError, match=r"names 2, where 1 can be used: .* \(--nproc-per-node\)"):
         DeviceWish.of_recipe(named)
     with pytest.raises(UserError, match="names 1, where 2 can be used"):

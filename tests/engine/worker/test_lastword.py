@@ -117,9 +117,9 @@ def test_a_heartbeat_that_cannot_measure_beats_on(run: Run) -> None:
     before = (
         "heartbeat.HEARTBEAT_SECONDS = 0.01\n"
         "sample, count = heartbeat.Heartbeat._sample, iter(range(10**9))\n"
-        "def fail_at_first(self, process):\n"
+        "def fail_at_first(self, *known):\n"
         "    if next(count) == 0: raise ZeroDivisionError\n"
-        "    return sample(self, process)\n"
+        "    return sample(self, *known)\n"
         "heartbeat.Heartbeat._sample = fail_at_first"
     )
     done = "while b'SystemSampled' not in (folder / 'events.jsonl').read_bytes(): time.sleep(0.01)"

@@ -1,6 +1,7 @@
 """NVML as the tests have it: it finds the GPUs that ``STPLAY_TESTS_GPUS`` tells of, or no driver.
 
-It is JSON, as machines.py makes it. So no test depends on the GPUs of the machine.
+It is JSON, as machines.py makes it. So no test depends on the GPUs of the machine. As NVML, it is
+open until it was shut down as often as it was opened.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
+NVML_ERROR_UNINITIALIZED = 1
 NVML_ERROR_NOT_SUPPORTED = 3
 NVML_ERROR_NOT_FOUND = 6
 NVML_ERROR_DRIVER_NOT_LOADED = 9
@@ -25,11 +27,21 @@ class NVMLError(Exception):
         self.value = value
 
 
+NVML_TEMPERATURE_GPU = 0
+
+
 class Memory(NamedTuple):
+    total: int
+    used: int
     free: int
 
 
-_found: dict[str, Any] = {}
+class Utilization(NamedTuple):
+    gpu: int
+    memory: int
+
+
+_found: dict[str, Any] = {"users": 0}
 
 
 def nvmlInit() -> None:  # noqa: N802
@@ -39,10 +51,14 @@ def nvmlInit() -> None:  # noqa: N802
     _found.update(json.loads(told))
     if _found["error"] is not None:
         raise NVMLError(*_found["error"])
+    _found["users"] += 1
 
 
 def nvmlShutdown() -> None:  # noqa: N802
-    _found.clear()
+    _found["users"] -= 1
+    if not _found["users"]:
+        _found.clear()
+        _found["users"] = 0
 
 
 def nvmlSystemGetDriverVersion() -> str:  # noqa: N802
@@ -73,9 +89,38 @@ def nvmlDeviceGetName(handle: Handle) -> str:  # noqa: N802
 
 
 def nvmlDeviceGetMemoryInfo(handle: Handle) -> Memory:  # noqa: N802
-    if handle["free"] is None:
+    free = _told(handle, "free")
+    total = handle.get("total", free)
+    return Memory(total, total - free, free)
+
+
+def _told(handle: Handle, name: str) -> int:
+    if not _found["users"]:
+        raise NVMLError(NVML_ERROR_UNINITIALIZED, "Uninitialized")
+    if handle.get(name) is None:
         raise NVMLError(NVML_ERROR_NOT_SUPPORTED, "Not Supported")
-    return Memory(handle["free"])
+    return handle[name]
+
+
+def nvmlDeviceGetUtilizationRates(handle: Handle) -> Utilization:  # noqa: N802
+    return Utilization(_told(handle, "use"), 0)
+
+
+def nvmlDeviceGetPowerUsage(handle: Handle) -> int:  # noqa: N802
+    return _told(handle, "milliwatts")
+
+
+def nvmlDeviceGetEnforcedPowerLimit(handle: Handle) -> int:  # noqa: N802
+    return _told(handle, "most_milliwatts")
+
+
+def nvmlDeviceGetTemperature(handle: Handle, sensor: int) -> int:  # noqa: N802
+    assert sensor == NVML_TEMPERATURE_GPU
+    return _told(handle, "temperature")
+
+
+def nvmlDeviceGetCurrentClocksThrottleReasons(handle: Handle) -> int:  # noqa: N802
+    return _told(handle, "reasons")
 
 
 def nvmlDeviceGetCudaComputeCapability(handle: Handle) -> tuple[int, int]:  # noqa: N802

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from machines import GPUS, card, machine, part
 
-from stplay.engine.worker import gpus
-from stplay.engine.worker.gpus import (
+from stplay import gpus
+from stplay.errors import UserError
+from stplay.gpus import (
     Gpu,
     NvidiaDriver,
     amd_architecture,
@@ -16,7 +17,6 @@ from stplay.engine.worker.gpus import (
     nvidia_driver,
     visible_gpus,
 )
-from stplay.errors import UserError
 
 PARTED = card("c", 60, parts=[part("1", 9), part("2", 20)])
 

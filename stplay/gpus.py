@@ -62,11 +62,7 @@ def nvidia_driver() -> NvidiaDriver | None:
         return NvidiaDriver(
             nvml.nvmlSystemGetDriverVersion(),
             (cuda // 1000, cuda % 1000 // 10),
-            [
-                gpu
-                for number in range(nvml.nvmlDeviceGetCount())
-                for gpu in _gpus_of_card(nvml, number)
-            ],
+            [gpu for gpu, _ in gpus_and_handles(nvml)],
         )
     except nvml.NVMLError as error:
         return NvidiaDriver(trouble=str(error))
@@ -74,7 +70,13 @@ def nvidia_driver() -> NvidiaDriver | None:
         nvml.nvmlShutdown()
 
 
-def _gpus_of_card(nvml: Any, number: int) -> Iterator[Gpu]:
+def gpus_and_handles(nvml: Any) -> Iterator[tuple[Gpu, Any]]:
+    """All GPUs, each with what NVML, which is at work, knows it by."""
+    for number in range(nvml.nvmlDeviceGetCount()):
+        yield from _gpus_of_card(nvml, number)
+
+
+def _gpus_of_card(nvml: Any, number: int) -> Iterator[tuple[Gpu, Any]]:
     """The card itself, or the parts that it is in."""
     try:
         card = nvml.nvmlDeviceGetHandleByIndex(number)
@@ -85,7 +87,7 @@ def _gpus_of_card(nvml: Any, number: int) -> Iterator[Gpu]:
     for handle in [*_parts(nvml, card)] or [card]:
         with suppress(nvml.NVMLError):
             uuid, name = nvml.nvmlDeviceGetUUID(handle), nvml.nvmlDeviceGetName(handle)
-            yield Gpu(number, board, uuid, name, _free_bytes(nvml, handle), capability)
+            yield Gpu(number, board, uuid, name, _free_bytes(nvml, handle), capability), handle
 
 
 def _parts(nvml: Any, card: Any) -> Iterator[Any]:
