@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from stplay import __version__
 from stplay.cli import (
     appcommands,
+    controlcommands,
     deletion,
     encodercommands,
     evaluationcommands,
@@ -66,6 +67,13 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    for subject in (runcommands, deletion, evaluationcommands, appcommands, encodercommands):
+    for subject in (
+        runcommands,
+        controlcommands,
+        deletion,
+        evaluationcommands,
+        appcommands,
+        encodercommands,
+    ):
         subject.add_to(add)
     return top

@@ -41,6 +41,9 @@ def add_to(add: AddCommand) -> None:
 
     stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
     stop_.add_argument("run", metavar="RUN")
+    stop_.add_argument(
+        "--after-epoch", action="store_true", help="not now, but at the end of the epoch it is in"
+    )
 
     resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
     resume_.add_argument("run", metavar="RUN")
@@ -186,11 +189,14 @@ def stop(options: argparse.Namespace) -> int:
     from stplay.runs.run import Run
 
     run = Run.find(options.run)
-    if not run.request_stop():
+    if options.after_epoch:
+        run.check_askable("stop after epoch")
+    if not (run.ask("stop after epoch") if options.after_epoch else run.request_stop()):
         if run.read_log().active:
             raise UserError(f"The run {run.id} is only about to start; stop it in a moment.")
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")
-    output.say(f"{run.id}: {run.stopping_words(run.read_log())}")
+    later = "Stopping at the end of this epoch, with a checkpoint."
+    output.say(f"{run.id}: {later if options.after_epoch else run.stopping_words(run.read_log())}")
     log = Follower(run).await_end()
     output.say(f"{run.id}: {log.state}" + (f": {log.error}" if log.error else ""))
     return FINISHED if log.status in ("stopped", "completed") else FAILED

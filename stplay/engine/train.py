@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stplay.engine.worker.controls import Controls
 from stplay.engine.worker.device import DeviceWish, kind_of_device
 from stplay.engine.worker.eventsink import EventSink, note
 from stplay.engine.worker.lastword import Advice
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from stplay.engine.training.trainingdata import TrainingData
 
 PARTIAL = ".partial"
+ALL_STEPS_TAKEN = "What was asked for came too late: all steps were taken."
 
 
 def main() -> int:
@@ -107,8 +109,10 @@ def train(
     """
     stages = Stages(events)
     training = prepare(run, stages, data, ranks)
-    fit(training, stages, stop)
+    controls = Controls(run, events, hears=ranks.is_first)
+    fit(training, stages, stop, controls)
     finish(training, stages)
+    controls.refuse_rest(training.trainer.state.global_step, ALL_STEPS_TAKEN)
     ranks.part()
 
 
@@ -179,6 +183,8 @@ def prepare(run: Run, stages: Stages, data: TrainingData, ranks: Ranks) -> Prepa
         loss=library_loss(model, recipe.loss),
         evaluator=evaluators.get("dev"),
     )
+    if "dev" in data.splits:  # also where the recipe evaluates nothing: it can be asked for
+        trainer.eval_dataset = data.splits["dev"].triplets
     return PreparedTraining(
         run=run,
         recipe=recipe,
@@ -196,12 +202,13 @@ def prepare(run: Run, stages: Stages, data: TrainingData, ranks: Ranks) -> Prepa
     )
 
 
-def fit(training: PreparedTraining, stages: Stages, stop: StopSignal) -> None:
+def fit(training: PreparedTraining, stages: Stages, stop: StopSignal, controls: Controls) -> None:
     """Take the steps that are left, and tell what comes of them."""
     from transformers import TrainerState
 
     from stplay.engine.training.callback import EventCallback
     from stplay.engine.training.checkpointfiles import STATE
+    from stplay.engine.training.controlcallback import ControlCallback
 
     trainer, checkpoint = training.trainer, training.past.checkpoint
     tell_beginning = partial(announce, training, stages.events)
@@ -210,7 +217,8 @@ def fit(training: PreparedTraining, stages: Stages, stop: StopSignal) -> None:
         trainer.state = TrainerState.load_from_json(str(checkpoint / STATE))
         tell_beginning(trainer.state)
         return
-    trainer.add_callback(EventCallback(trainer, stages, stop, tell_beginning))
+    trainer.add_callback(EventCallback(trainer, stages, tell_beginning))
+    trainer.add_callback(ControlCallback(trainer, controls, stop))
     stop.deferred = True  # the callback heeds it after a step
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     stop.requested = training.ranks.any(stop.requested)

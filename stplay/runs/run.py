@@ -15,7 +15,7 @@ from stplay import home
 from stplay.errors import UserError
 from stplay.exitcodes import WRONG_INPUT
 from stplay.jobs import folders
-from stplay.jobs.events import RunFinished, RunResumed, RunStarted
+from stplay.jobs.events import Control, RunFinished, RunResumed, RunStarted
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.jobs.worklog import Status
 from stplay.runs import recipe
@@ -237,6 +237,22 @@ class Run(Job[TrainingLog]):
             diverged=log.diverged,
             synthetic=log.started is not None and log.started.synthetic,
         )
+
+    def check_askable(self, control: Control) -> None:
+        """Make sure that the run can do what it is asked for.
+
+        Raises:
+            UserError: it is not at work, or past that, or never will.
+        """
+        log = self.read_log()
+        if log.active and log.worker is None:
+            raise UserError(f"The run {self.id} is only about to start; ask in a moment.")
+        if not log.active:
+            raise UserError(f"The run {self.id} is not at work; nothing to ask it for.")
+        if log.total_steps is not None and log.step >= log.total_steps:
+            raise UserError(f"The run {self.id} has taken all its steps and is about to end.")
+        if control == "evaluation" and log.started and "dev" not in log.started.rows:
+            raise UserError(f"The run {self.id} has no dev data to evaluate on.")
 
     def check_resumable(self, force: bool = False) -> None:
         """Make sure that the run can go on; ``force`` takes a lost one for dead.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ from stplay.engine.worker.eventsink import EventSink
 from stplay.engine.worker.outofmemory import is_out_of_memory, release
 from stplay.engine.worker.place import NO_OTHERS, Place
 from stplay.engine.worker.ranks import ALONE, Ranks
-from stplay.jobs.events import PackingShrunk
+from stplay.jobs.events import Control, PackingShrunk
 
 Batch = dict[str, Any]
 
@@ -49,7 +49,7 @@ class CountingTrainer(SentenceTransformerTrainer):
 
     evaluator: Evaluator | None
     ranks: Ranks = ALONE
-    is_asked_to_stop = False
+    asked: Collection[Control] = ()  # that the others of the ranks are to know of
     samples_seen = 0
     tokens_seen: Tensor | int = 0
 
@@ -209,7 +209,7 @@ class PackedTrainer(CountingTrainer):
             self.ranks.seed(self.args.seed, self.state.global_step)
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self.accelerator.sync_gradients:
-            self.ranks.sum_gradients(model.parameters(), asks_to_stop=self.is_asked_to_stop)
+            self.ranks.sum_gradients(model.parameters(), asked=self.asked)
         return loss
 
     def _take(self, model: Any, inputs: Batch, num_items_in_batch: Any) -> Tensor:

@@ -41,18 +41,21 @@ def gathered(own: Tensor, counts: Sequence[int], rank: int) -> Tensor:
 
 
 class Agreement:
-    """How many asked, ``sum`` (1,), on its way from the device: read late, it is not waited for."""
+    """How many asked for each of some things, on its way from the device.
 
-    def __init__(self, sum: Tensor) -> None:
-        on_cuda = sum.device.type == "cuda"
-        self._sum = sum.clone().to("cpu", non_blocking=on_cuda)
+    Read late, it is not waited for.
+    """
+
+    def __init__(self, sums: Tensor) -> None:
+        on_cuda = sums.device.type == "cuda"
+        self._sums = sums.clone().to("cpu", non_blocking=on_cuda)
         self._copied = torch.cuda.Event() if on_cuda else None
         if self._copied is not None:
             self._copied.record()
 
     @property
-    def is_asked(self) -> bool:
-        """Whether anybody asked."""
+    def counts(self) -> list[float]:
+        """So many asked for each."""
         if self._copied is not None:
             self._copied.synchronize()
-        return bool(self._sum > 0)
+        return self._sums.tolist()
