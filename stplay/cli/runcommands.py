@@ -45,7 +45,7 @@ def add_to(add: AddCommand) -> None:
         "--after-epoch", action="store_true", help="not now, but at the end of the epoch it is in"
     )
 
-    resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
+    resume_ = add("resume", resume, "Go on with a run from its last checkpoint, or make it longer.")
     resume_.add_argument("run", metavar="RUN")
     resume_.add_argument(
         "--set",
@@ -53,7 +53,8 @@ def add_to(add: AddCommand) -> None:
         default=[],
         metavar="SECTION.NAME=VALUE",
         dest="overrides",
-        help="change what may change in a run that goes on, such as loss.mini_batch_size=8",
+        help="change what may change in a run that goes on, such as loss.mini_batch_size=8, or "
+        "make one longer, also one that has finished: training.num_train_epochs=6",
     )
     resume_.add_argument("--detach", action="store_true", help="start it and come back at once")
     resume_.add_argument("--json", action="store_true", help="print the events, one a line")
@@ -67,7 +68,10 @@ def add_to(add: AddCommand) -> None:
 
 def _take_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "recipe", nargs="?", default="sample", help="a preset (sample, all-nli) or a .toml file"
+        "recipe",
+        nargs="?",
+        default="sample",
+        help="a preset (sample, all-nli), a .toml file, or run:NAME for the recipe of a run",
     )
     command.add_argument(
         "--set",
@@ -141,9 +145,9 @@ def resume(options: argparse.Namespace) -> int:
     if torchrun and torchrun.node_rank:
         return machines.take_part(options.run, torchrun, interrupts, options.overrides)
     run = Run.find(options.run)
+    run.overrides, run.torchrun = options.overrides, torchrun
     run.check_resumable(options.force)
     check_changes(run.recipe_path, options.overrides)
-    run.overrides, run.torchrun = options.overrides, torchrun
     try:
         return _launch(run, options, interrupts)
     except LaunchStoppedError:

@@ -29,6 +29,7 @@ from stplay.jobs import folders, manifest
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import RunResumed
 from stplay.runs.run import Run
+from stplay.text import count
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -236,6 +237,13 @@ def announce(training: PreparedTraining, events: EventSink, state: TrainerState)
     if training.past.resumed and training.ranks.is_first:
         events.write(RunResumed(step=state.global_step))
         remove_partial(training.run)
+    if training.past.is_extended:
+        rate = training.trainer._get_learning_rate()
+        note(
+            events,
+            f"The run is longer now: the learning rate goes on at {rate:.2g}, where the schedule "
+            f"of all {count(state.max_steps)} steps stands after {count(state.global_step)}.",
+        )
     for sentence in training.notes():
         note(events, sentence)
 

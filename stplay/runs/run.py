@@ -19,6 +19,7 @@ from stplay.jobs.events import Control, RunFinished, RunResumed, RunStarted
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.jobs.worklog import Status
 from stplay.runs import recipe
+from stplay.runs.changes import length_field
 from stplay.runs.recipe import Recipe
 from stplay.runs.torchrun import Torchrun
 from stplay.runs.traininglog import TrainingLog, run_words
@@ -265,11 +266,18 @@ class Run(Job[TrainingLog]):
             raise UserError(log.error or "")
         if log.active and log.status != "lost":
             raise UserError(f"The run {self.id} is at work already; nothing to resume.")
-        if log.status == "completed":
+        if log.status == "completed" and not self._is_extended():
+            length = length_field(self.recipe())
             raise UserError(
                 f"The run {self.id} has finished; nothing to resume. Its model is in "
-                f"{self.folder / 'model'}"
+                f"{self.folder / 'model'}; to train on, make it longer: stplay resume {self.id} "
+                f"--set {length}=..."
             )
+
+    def _is_extended(self) -> bool:
+        """Whether the overrides make the run longer than it was."""
+        fields = {override.partition("=")[0].strip() for override in self.overrides}
+        return length_field(self.recipe()) in fields
 
     def check_deletable(self, force: bool = False) -> None:
         """Make sure that nobody works on the run; ``force`` takes a lost one for dead.

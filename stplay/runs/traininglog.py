@@ -230,8 +230,8 @@ class TrainingLog(WorkLog):
                 self._drop_after(event.step)
             case PackingShrunk():
                 self._shrink(event)
-            case RunFinished(outcome="failed") if self._stood == "stopped" and not self._trained:
-                self.status = "stopped"  # it could not go on, and stands where it stood
+            case RunFinished() if self._stood in ("stopped", "completed") and not self._trained:
+                self.status = self._stood  # it did not go on, and stands where it stood
 
     def _shrink(self, event: PackingShrunk) -> None:
         words = shrunk_words(event)

@@ -14,6 +14,7 @@ from sentence_transformers.sentence_transformer.data_collator import (
     SentenceTransformerDataCollator,
 )
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import BatchSampler, DataLoader
 from transformers.trainer_utils import EvalLoopOutput
 
@@ -79,6 +80,18 @@ class CountingTrainer(SentenceTransformerTrainer):
         """The scale of the losses so far, where losses are scaled on this machine too."""
         if self.scales:
             super()._load_scaler(checkpoint)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Load them; of a run that is longer now, the rate is where the longer schedule stands."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        scheduler = self.lr_scheduler
+        if checkpoint is None or not isinstance(scheduler, LambdaLR):
+            return
+        scales = [scale(scheduler.last_epoch) for scale in scheduler.lr_lambdas]
+        rates = [rate * scale for rate, scale in zip(scheduler.base_lrs, scales, strict=True)]
+        for group, rate in zip(scheduler.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        scheduler._last_lr = rates
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Tell ``logs``; a loss that was not finite does not spoil the figures after it."""
