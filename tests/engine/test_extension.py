@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import run_stplay
+from conftest import run_stplay, write_triplets
+from fasttraining import FastTraining
 from runner import events_of, small_recipe
+from transformers import TrainerCallback
 
 from stplay.jobs.events import RunStarted, TrainLogged
 from stplay.runs.run import Run
@@ -70,6 +73,31 @@ def test_its_rate_is_that_of_the_longer_schedule_and_said(home: Path, tmp_path: 
     (told,) = (note.text for note in run.read_log().notes if "longer now" in note.text)
     assert told.endswith("where the schedule of all 24 steps stands after 12.")
     assert f"goes on at {long[13]:.2g}" in told
+
+
+class Rates(TrainerCallback):
+    """The learning rates that the steps are taken with."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+
+    def on_step_begin(self, *_: Any, optimizer: Any = None, **kwargs: Any) -> None:
+        self.taken.append(optimizer.param_groups[0]["lr"])
+
+
+def test_the_steps_are_taken_with_the_rate_that_is_told(tmp_path: Path) -> None:
+    write_triplets(tmp_path / "train.jsonl", 80)
+
+    def taken(steps: int, checkpoint: Path | None = None) -> list[float]:
+        trainer = FastTraining(tmp_path, max_steps=steps, lr_scheduler_type="cosine").trainer
+        rates = Rates()
+        trainer.add_callback(rates)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        return rates.taken
+
+    taken(4)
+    longer = taken(8, tmp_path / "checkpoints" / "checkpoint-4")
+    assert longer == pytest.approx(taken(8)[4:], rel=1e-9)
 
 
 def test_what_makes_it_no_longer_is_refused(home: Path, tmp_path: Path) -> None:
