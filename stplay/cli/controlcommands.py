@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from stplay.cli import output
 from stplay.cli.grammar import AddCommand
-from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED
 from stplay.jobs.events import Control, ControlAnswered
 from stplay.text import count, decimals, printable
@@ -44,9 +43,7 @@ def _asked(name: str, control: Control) -> int:
     follower = Follower(run)
     while not follower.caught_up:  # what was answered before is no answer
         follower.advance()
-    run.check_askable(control)
-    if not run.ask(control):
-        raise UserError(f"The run {run.id} has just ended.")
+    run.ask(control, follower.log)
     for piece in follower.pieces():
         for event in piece.events:
             if isinstance(event, ControlAnswered) and event.control == control:

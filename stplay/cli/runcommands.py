@@ -194,8 +194,8 @@ def stop(options: argparse.Namespace) -> int:
 
     run = Run.find(options.run)
     if options.after_epoch:
-        run.check_askable("stop after epoch")
-    if not (run.ask("stop after epoch") if options.after_epoch else run.request_stop()):
+        run.ask("stop after epoch", run.read_log())
+    elif not run.request_stop():
         if run.read_log().active:
             raise UserError(f"The run {run.id} is only about to start; stop it in a moment.")
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")

@@ -256,30 +256,8 @@ class Job(Generic[Log]):
             if folder == self.folder:
                 _await_exit(child)
 
-    def ask(self, control: Control) -> bool:
-        """Ask the process at work for ``control``; false where none is at work.
-
-        It hears it in its event log, and answers there. What was asked for already, and has no
-        answer yet, is not asked for again.
-
-        Raises:
-            UserError: the job is, or may be, at work on another machine, or is another user's.
-        """
-        log = self.read_log()
-        if self._worker_here(log) is None:
-            return False
-        if control in log.asked:
-            return True
-        try:
-            self._write_asked(control)
-        except OSError as error:
-            raise UserError(
-                f"{self.title} cannot be asked for anything: {self.events_path} cannot be "
-                f"written: {error.strerror}."
-            ) from None
-        return self.read_log().active  # what comes after its last word, nobody hears
-
     def _write_asked(self, control: Control) -> None:
+        """Ask the process at work for ``control``: it hears its event log, and answers there."""
         events = EventWriter(self.events_path)
         try:
             events.write(ControlAsked(control=control, by=psutil.Process().username()))

@@ -239,21 +239,31 @@ class Run(Job[TrainingLog]):
             synthetic=log.started is not None and log.started.synthetic,
         )
 
-    def check_askable(self, control: Control) -> None:
-        """Make sure that the run can do what it is asked for.
+    def ask(self, control: Control, log: TrainingLog) -> None:
+        """Ask the process at work for ``control``, where ``log`` is all that is known of the run.
+
+        What was asked for already, and has no answer yet, is not asked for again.
 
         Raises:
-            UserError: it is not at work, or past that, or never will.
+            UserError: no process is at work that can do it, or it cannot be asked.
         """
-        log = self.read_log()
         if log.active and log.worker is None:
             raise UserError(f"The run {self.id} is only about to start; ask in a moment.")
-        if not log.active:
+        if self._worker_here(log) is None:
             raise UserError(f"The run {self.id} is not at work; nothing to ask it for.")
         if log.total_steps is not None and log.step >= log.total_steps:
             raise UserError(f"The run {self.id} has taken all its steps and is about to end.")
         if control == "evaluation" and log.started and "dev" not in log.started.rows:
             raise UserError(f"The run {self.id} has no dev data to evaluate on.")
+        if control in log.asked:
+            return
+        try:
+            self._write_asked(control)
+        except OSError as error:
+            raise UserError(
+                f"The run {self.id} cannot be asked for anything: {self.events_path} cannot be "
+                f"written: {error.strerror}."
+            ) from None
 
     def check_resumable(self, force: bool = False) -> None:
         """Make sure that the run can go on; ``force`` takes a lost one for dead.

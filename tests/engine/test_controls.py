@@ -14,6 +14,8 @@ from conftest import run_stplay
 from livingprocesses import living
 from runner import events_of, figures, logged, small_recipe, start, wait_for, wait_until_over
 
+from stplay.errors import UserError
+from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import (
     CheckpointSaved,
     Control,
@@ -95,7 +97,8 @@ def test_a_checkpoint_and_an_evaluation_change_nothing_of_what_is_trained(
     wait_for(run, logged(4))
     with held(run):
         before = run.read_log().step
-        assert [run.ask(each) for each in ("checkpoint", "evaluation", "checkpoint")] == [True] * 3
+        for control in ("checkpoint", "evaluation", "checkpoint"):
+            run.ask(control, run.read_log())
         assert [*run.read_log().asked] == ["checkpoint", "evaluation"]
     wait_until_over(run)
     told = events_of(run)
@@ -164,11 +167,12 @@ def test_what_a_process_was_asked_for_that_died_the_next_one_does_not_hear(data:
     run = start(small_recipe(data), "died")
     wait_for(run, logged(8))
     with held(run) as training:
-        assert run.ask("evaluation")
-        assert run.ask("stop after epoch")
+        run.ask("evaluation", run.read_log())
+        run.ask("stop after epoch", run.read_log())
         training[0].kill()
     wait_until_over(run)
-    assert not run.ask("checkpoint")
+    with pytest.raises(UserError, match="not at work"):
+        run.ask("checkpoint", run.read_log())
     assert run_stplay("resume", "died").returncode == 0
     log = run.read_log()
     assert (log.status, log.asked, answers(run)) == ("completed", {}, [])
@@ -181,8 +185,9 @@ def test_what_cannot_be_had_is_answered_too(data: Path) -> None:
         refused = run_stplay("evaluate-now", "refused")
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
         assert "has no dev data to evaluate on" in refused.stderr
-        assert run.ask("evaluation")  # as by one who did not look
-        assert run.ask("stop after epoch")  # in the last one
+        writer = EventWriter(run.events_path)
+        writer.write(ControlAsked(control="evaluation", by="jo"))  # who did not look
+        run.ask("stop after epoch", run.read_log())  # in the last one
     wait_until_over(run)
     dev, epoch = answers(run)
     assert dev.refusal == "There is no evaluation now: the run has no dev data."
@@ -200,7 +205,7 @@ def test_several_processes_do_it_after_the_same_step(data: Path) -> None:
         assert len(training) == 2
         before = run.read_log().step
         for control in ("checkpoint", "evaluation", "stop after epoch"):
-            assert run.ask(control)
+            run.ask(control, run.read_log())
     wait_until_over(run)
     log = run.read_log()
     assert log.status == "stopped"
