@@ -25,6 +25,11 @@ ANSWERS: dict[str, Control] = {"now": "stop", "after-epoch": "stop after epoch"}
 class StopQuestion(ModalScreen[Control | None]):
     """Stop now, after the epoch, or, as escape means too, not at all."""
 
+    DEFAULT_CSS = """
+    StopQuestion #now {
+        min-width: 9;
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Keep training", show=False)
     ]

@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from stplay.errors import UserError
+from stplay.jobs.worklog import asked_words
 from stplay.runs.traininglog import device_words
 from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.latecontent import call_once_imported, mount_into
@@ -47,7 +48,7 @@ class TrainScreen(Screen[None]):
         Binding("r", "extend", "Train on"),
         Binding("a", "again", "Again"),
         Binding("c", "ask('checkpoint')", "Checkpoint"),
-        Binding("v", "ask('evaluation')", "Evaluate now"),
+        Binding("v", "ask('evaluation')", "Eval now"),
         Binding("g", "show_pane('charts')", "Charts"),
         Binding("i", "show_pane('overview')", "What it is"),
         Binding("l", "toggle_log", "Log"),
@@ -244,6 +245,8 @@ class TrainScreen(Screen[None]):
             self._view.run.ask(control, self._view.job_log)
         except UserError as error:
             self.notify(error.sentence, severity="error", markup=False)
+            return
+        self.notify(f"{asked_words([control])}.")
 
     async def action_again(self) -> None:
         """Show the form with the recipe of the run that is shown, to start it with changes."""

@@ -39,6 +39,9 @@ COMMANDS: list[tuple[str, ...]] = [
     ("resume", "detached", "--json"),
     ("stop", TEXT),
     ("stop", "detached"),
+    ("checkpoint", TEXT),
+    ("checkpoint", "detached"),
+    ("evaluate-now", TEXT),
     ("delete", TEXT),
     ("delete", "--yes", "detached", "shown", TEXT),
     ("plan", TEXT),
@@ -115,7 +118,15 @@ def main() -> None:
 
 def events():
     """What a training process could have told."""
-    from stplay.jobs.events import Noted, RunFinished, RunStarted, StageProgressed, WorkerStarted
+    from stplay.jobs.events import (
+        ControlAnswered,
+        ControlAsked,
+        Noted,
+        RunFinished,
+        RunStarted,
+        StageProgressed,
+        WorkerStarted,
+    )
 
     yield WorkerStarted(host=TEXT, pid=1, process_started=1.0)
     yield StageProgressed(stage=TEXT, done=1, total=2, unit=TEXT)
@@ -130,6 +141,8 @@ def events():
         parameters=1,
     )
     yield Noted(level="warning", text=TEXT)
+    yield ControlAsked(control="checkpoint", by=TEXT)
+    yield ControlAnswered(control="checkpoint", step=1, refusal=TEXT)
     yield RunFinished(outcome="failed", exit_code=1, error=TEXT, details=TEXT)
 
 
