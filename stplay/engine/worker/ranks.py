@@ -44,6 +44,7 @@ class Ranks:
         self.place = place
         self.rank, self.size = self.place.rank, self.place.size
         self.parted = False
+        self.exchanged = 0  # so often embeddings were
         self._control: Any = None  # the group that carries numbers and words, on CPUs by gloo
         self._used: list[Any] | None = None
         self._agreement: Agreement | None = None
@@ -187,7 +188,7 @@ class Ranks:
         from stplay.engine.worker.exchange import gathered
 
         with self._hearing():
-            return gathered(embeddings, counts, self.rank)
+            return gathered(embeddings, counts, self)
 
     def spread(self, tensors: Iterable[Tensor]) -> None:
         """Have in each of ``tensors`` what the first has in it.
