@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from stplay.cli import output
 from stplay.cli.grammar import AddCommand
 from stplay.exitcodes import FAILED, FINISHED
-from stplay.jobs.events import Control, ControlAnswered
 from stplay.text import count, decimals, printable
 
 if TYPE_CHECKING:
+    from stplay.jobs.events import Control, ControlAnswered
     from stplay.runs.run import Run
 
 
@@ -36,6 +36,7 @@ def evaluate_now(options: argparse.Namespace) -> int:
 
 def _asked(name: str, control: Control) -> int:
     """Ask the run called ``name`` for ``control``, and tell its answer."""
+    from stplay.jobs.events import ControlAnswered
     from stplay.jobs.follower import Follower
     from stplay.runs.run import Run
 
