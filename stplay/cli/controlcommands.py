@@ -42,13 +42,14 @@ def _asked(name: str, control: Control) -> int:
 
     run = Run.find(name)
     follower = Follower(run)
-    while not follower.caught_up:  # what was answered before is no answer
-        follower.advance()
-    run.ask(control, follower.log)
+    asked = False
     for piece in follower.pieces():
-        for event in piece.events:
+        for event in piece.events if asked else ():  # what was answered before is no answer
             if isinstance(event, ControlAnswered) and event.control == control:
                 return _tell(run, event)
+        if follower.caught_up and not asked:
+            run.ask(control, follower.log)
+            asked = True
     output.remark(f"stplay: {run.id} ended before it came to that: {follower.log.state}.")
     return FAILED
 
