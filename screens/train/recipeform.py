@@ -97,7 +97,7 @@ def check_file(path: str) -> None:
         UserError: nothing is typed yet, or it is none.
     """
     if not path:
-        raise UserError("Type the path of a recipe, a .toml file.")
+        raise UserError("Type the path of a recipe, a .toml file, or run:NAME for that of a run.")
     recipe.load(path)
 
 
@@ -150,7 +150,7 @@ class RecipeForm(VerticalScroll):
             Select(choices, value=self.source, allow_blank=False, compact=True, id="source"),
         )
         path = Input(
-            placeholder="path of a .toml recipe",
+            placeholder="a .toml recipe, or run:NAME",
             validators=Checked(check_file),
             compact=True,
             id="file",
@@ -216,6 +216,13 @@ class RecipeForm(VerticalScroll):
             self.show_whether_ready()
         else:
             self._take_source(self.file.value.strip())
+
+    def start_from(self, source: str) -> None:
+        """Begin with the recipe of ``source`` as it stands there, as if its name were typed."""
+        self.source, self.preset_field.value = "", FILE
+        self.file.display = True
+        self.file.value = source
+        self._take_file()
 
     def _take_source(self, source: str) -> None:
         if source != self.source:

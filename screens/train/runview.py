@@ -14,8 +14,8 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, ProgressBar, RichLog, Static
 
-from stplay.jobs.events import Event, Noted, TrainLogged
-from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
+from stplay.jobs.events import Control, Event, Noted, TrainLogged
+from stplay.jobs.worklog import SIGNS, TONES, asked_words, memory_words, stage_words
 from stplay.runs.referencelog import Reference, reference_of
 from stplay.runs.run import Run
 from stplay.runs.series import TRAINING_STAGE
@@ -110,6 +110,13 @@ class RunView(JobWatch[TrainingLog]):
         self.table.open(None)
         self.worker_log.clear()
         self.follow(run)
+
+    def can_do(self, control: Control) -> bool:
+        """Whether the run that is shown is at work, and has what it might be asked for."""
+        started = self.job_log.started
+        if self.job_log.status != "running" or started is None:
+            return False
+        return control != "evaluation" or "dev" in started.rows
 
     def focus_table(self) -> None:
         """Put the focus on the table."""
@@ -270,9 +277,10 @@ class RunView(JobWatch[TrainingLog]):
         if log.stage is None:
             return Content("Starting the training process")
         if log.stage.stage == TRAINING_STAGE:
-            return Content("")
+            return Content(asked_words(log.asked))
         words = stage_words(log.stage)
-        return Content(words[:1].upper() + words[1:])
+        words = words[:1].upper() + words[1:]
+        return Content("   ".join(filter(None, [words, asked_words(log.asked)])))
 
     def _notes(self, log: TrainingLog) -> Content:
         lines = [Content.styled(f"! {printable(note.text)}", "$warning") for note in log.notes[-2:]]

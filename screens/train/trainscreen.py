@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import getters, work
 from textual.app import ComposeResult
@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from stplay.errors import UserError
+from stplay.jobs.worklog import asked_words
 from stplay.runs.traininglog import device_words, ending_words
 from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.latecontent import call_once_imported, mount_into
@@ -25,6 +26,7 @@ from stplay.sources.names import RunName
 from stplay.text import printable
 
 if TYPE_CHECKING:
+    from stplay.jobs.events import Control
     from stplay.runs.run import Run
     from stplay.screens.app import StplayApp
     from stplay.screens.train.comparisonview import ComparisonView
@@ -45,6 +47,10 @@ class TrainScreen(Screen[None]):
         Binding("d", "toggle_data", "Data"),
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
+        Binding("r", "extend", "Train on"),
+        Binding("a", "again", "Again"),
+        Binding("c", "ask('checkpoint')", "Checkpoint"),
+        Binding("v", "ask('evaluation')", "Eval now"),
         Binding("g", "show_pane('charts')", "Charts"),
         Binding("i", "show_pane('overview')", "What it is"),
         Binding("b", "lay_behind", "Behind"),
@@ -200,6 +206,12 @@ class TrainScreen(Screen[None]):
             case "resume":
                 resumable = ("stopped", "failed", "lost")
                 return view is not None and view.job_log.status in resumable
+            case "extend":
+                return view is not None and view.job_log.status == "completed"
+            case "again":
+                return view is not None
+            case "ask":
+                return view is not None and view.can_do(cast("Control", parameters[0]))
             case "delete":
                 return view is not None and not view.job_log.active
             case "evaluate":
@@ -283,22 +295,70 @@ class TrainScreen(Screen[None]):
     @work
     async def action_stop(self) -> None:
         """Stop the run that is shown, once the person has confirmed it."""
-        from stplay.screens.shared.dialog import Question
+        from stplay.screens.train.stopquestion import StopQuestion
 
         run = self._view.run if self._view is not None else None
         if run is None:
             return
-        question = Question(
-            f"Stop {run.id}? It finishes its step and saves a checkpoint; it can go on later.",
-            yes="Stop it",
-            no="Keep training",
-        )
-        if await self.app.push_screen_wait(question):
-            try:
-                if run.request_stop():
-                    self.notify(run.stopping_words(run.read_log()))
-            except UserError as error:
-                self.notify(error.sentence, severity="error", markup=False)
+        match await self.app.push_screen_wait(StopQuestion(run.id)):
+            case "stop":
+                try:
+                    if run.request_stop():
+                        self.notify(run.stopping_words(run.read_log()))
+                except UserError as error:
+                    self.notify(error.sentence, severity="error", markup=False)
+            case "stop after epoch":
+                self.action_ask("stop after epoch")
+
+    def action_ask(self, control: Control) -> None:
+        """Ask the run that is shown for ``control``; what comes of it, its log tells."""
+        if self._view is None or self._view.run is None:
+            return
+        try:
+            self._view.run.ask(control, self._view.job_log)
+        except UserError as error:
+            self.notify(error.sentence, severity="error", markup=False)
+            return
+        self.notify(f"{asked_words([control])}.")
+
+    async def action_again(self) -> None:
+        """Show the form with the recipe of the run that is shown, to start it with changes."""
+        run = self._view.run if self._view is not None else None
+        await self.action_new_run()
+        if run is not None and self._form is not None:
+            self._form.form.start_from(str(RunName(run.id)))
+
+    @work
+    async def action_extend(self) -> None:
+        """Ask how long the run that has finished is to train, and go on with it."""
+        from stplay.runs.changes import check_changes, length_field
+        from stplay.runs.run import Run
+        from stplay.screens.shared.prompt import Prompt
+
+        run = self._view.run if self._view is not None else None
+        if run is None:
+            return
+        try:
+            training = run.recipe().training
+            field = length_field(run.recipe())
+            name = field.partition(".")[2]
+            unit = "steps" if name == "max_steps" else "epochs"
+            prompt = Prompt(
+                f"Train {run.id} on, to how many {unit} in all?",
+                f"It has {getattr(training, name):g}. The learning rate goes on where the schedule "
+                "of all of them stands then.",
+                check=lambda value: check_changes(run.recipe_path, [f"{field}={value}"]),
+            )
+            value = await self.app.push_screen_wait(prompt)
+            if value is None:
+                return
+            longer = Run(run.folder, [f"{field}={value}"])
+            await asyncio.to_thread(longer.check_resumable)
+            await asyncio.to_thread(longer.launch)
+        except UserError as error:
+            self.notify(error.sentence, severity="error", markup=False)
+            return
+        await self.show_run(Run(run.folder))
 
     @work
     async def action_delete(self) -> None:

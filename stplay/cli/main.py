@@ -10,6 +10,7 @@ from stplay import __version__
 from stplay.cli import (
     appcommands,
     comparisonreport,
+    controlcommands,
     deletion,
     encodercommands,
     evaluationcommands,
@@ -73,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
         runcommands,
         runlisting,
         comparisonreport,
+        controlcommands,
         deletion,
         evaluationcommands,
         appcommands,

@@ -30,8 +30,11 @@ def add_to(add: AddCommand) -> None:
 
     stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
     stop_.add_argument("run", metavar="RUN")
+    stop_.add_argument(
+        "--after-epoch", action="store_true", help="not now, but at the end of the epoch it is in"
+    )
 
-    resume_ = add("resume", resume, "Go on with a run from its last checkpoint.")
+    resume_ = add("resume", resume, "Go on with a run from its last checkpoint, or make it longer.")
     resume_.add_argument("run", metavar="RUN")
     resume_.add_argument(
         "--set",
@@ -39,7 +42,8 @@ def add_to(add: AddCommand) -> None:
         default=[],
         metavar="SECTION.NAME=VALUE",
         dest="overrides",
-        help="change what may change in a run that goes on, such as loss.mini_batch_size=8",
+        help="change what may change in a run that goes on, such as loss.mini_batch_size=8, or "
+        "make one longer, also one that has finished: training.num_train_epochs=6",
     )
     resume_.add_argument("--detach", action="store_true", help="start it and come back at once")
     resume_.add_argument("--json", action="store_true", help="print the events, one a line")
@@ -53,7 +57,10 @@ def add_to(add: AddCommand) -> None:
 
 def _take_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "recipe", nargs="?", default="sample", help="a preset (sample, all-nli) or a .toml file"
+        "recipe",
+        nargs="?",
+        default="sample",
+        help="a preset (sample, all-nli), a .toml file, or run:NAME for the recipe of a run",
     )
     command.add_argument(
         "--set",
@@ -127,9 +134,9 @@ def resume(options: argparse.Namespace) -> int:
     if torchrun and torchrun.node_rank:
         return machines.take_part(options.run, torchrun, interrupts, options.overrides)
     run = Run.find(options.run)
+    run.overrides, run.torchrun = options.overrides, torchrun
     run.check_resumable(options.force)
     check_changes(run.recipe_path, options.overrides)
-    run.overrides, run.torchrun = options.overrides, torchrun
     try:
         return _launch(run, options, interrupts)
     except LaunchStoppedError:
@@ -175,11 +182,14 @@ def stop(options: argparse.Namespace) -> int:
     from stplay.runs.run import Run
 
     run = Run.find(options.run)
-    if not run.request_stop():
+    if options.after_epoch:
+        run.ask("stop after epoch", run.read_log())
+    elif not run.request_stop():
         if run.read_log().active:
             raise UserError(f"The run {run.id} is only about to start; stop it in a moment.")
         raise UserError(f"The run {run.id} is not at work; nothing to stop.")
-    output.say(f"{run.id}: {run.stopping_words(run.read_log())}")
+    later = "Stopping at the end of this epoch, with a checkpoint."
+    output.say(f"{run.id}: {later if options.after_epoch else run.stopping_words(run.read_log())}")
     log = Follower(run).await_end()
     output.say(f"{run.id}: {log.state}" + (f": {log.error}" if log.error else ""))
     return FINISHED if log.status in ("stopped", "completed") else FAILED

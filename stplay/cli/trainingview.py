@@ -12,6 +12,8 @@ from stplay.cli import output
 from stplay.cli.console import SafeConsole
 from stplay.jobs.events import (
     CheckpointSaved,
+    ControlAnswered,
+    ControlAsked,
     Damaged,
     Evaluated,
     Event,
@@ -27,7 +29,7 @@ from stplay.jobs.events import (
     WorkerStarted,
 )
 from stplay.jobs.follower import JobView
-from stplay.jobs.worklog import REPLACED, memory_words, stage_words
+from stplay.jobs.worklog import CONTROLS, REPLACED, asked_words, memory_words, stage_words
 from stplay.runs.run import Run
 from stplay.runs.series import TRAINING_STAGE
 from stplay.runs.traininglog import (
@@ -164,6 +166,10 @@ class PlainView:
                 return f"{event.level}: {printable(event.text)}"
             case PackingShrunk():
                 return f"warning: {shrunk_words(event)}"
+            case ControlAsked():
+                return f"{printable(event.by)} asked for {CONTROLS[event.control]}"
+            case ControlAnswered(refusal=str(refusal)):
+                return f"warning: {printable(refusal)}"
             case RunResumed():
                 return f"resumed after step {count(event.step)}"
             case RunFinished():
@@ -240,6 +246,8 @@ class TerminalView:
             parts += [Text(""), table(log, room)]
         if log.stage and log.stage.stage != TRAINING_STAGE and log.active:
             parts.append(Text(stage_words(log.stage), style="dim"))
+        if words := asked_words(log.asked):
+            parts.append(Text(words, style="dim"))
         for noted in log.notes[-2:]:
             parts.append(Text(f"{noted.level}: {printable(noted.text)}", style="yellow"))
         if log.damaged:

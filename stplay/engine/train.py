@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stplay.engine.training.watchedevents import WatchedEvents
+from stplay.engine.worker.controls import Controls
 from stplay.engine.worker.device import DeviceWish, kind_of_device
 from stplay.engine.worker.eventsink import EventSink, note
 from stplay.engine.worker.lastword import Advice
@@ -29,6 +30,7 @@ from stplay.jobs import folders, manifest
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import RunResumed
 from stplay.runs.run import Run
+from stplay.text import count
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from stplay.engine.training.trainingdata import TrainingData
 
 PARTIAL = ".partial"
+ALL_STEPS_TAKEN = "What was asked for came too late: all steps were taken."
 
 
 def main() -> int:
@@ -109,8 +112,10 @@ def train(
     """
     stages = Stages(events)
     training = prepare(run, stages, data, ranks)
-    fit(training, stages, stop)
+    controls = Controls(run, events, hears=ranks.is_first)
+    fit(training, stages, stop, controls)
     finish(training, stages)
+    controls.refuse_rest(training.trainer.state.global_step, ALL_STEPS_TAKEN)
     ranks.part()
 
 
@@ -183,6 +188,8 @@ def prepare(run: Run, stages: Stages, data: TrainingData, ranks: Ranks) -> Prepa
         evaluator=evaluators.get("dev"),
     )
     sentences = recipe.evaluation.probes if evaluates and ranks.is_first else []
+    if "dev" in data.splits:  # also where the recipe evaluates nothing: it can be asked for
+        trainer.eval_dataset = data.splits["dev"].triplets
     return PreparedTraining(
         run=run,
         recipe=recipe,
@@ -201,12 +208,13 @@ def prepare(run: Run, stages: Stages, data: TrainingData, ranks: Ranks) -> Prepa
     )
 
 
-def fit(training: PreparedTraining, stages: Stages, stop: StopSignal) -> None:
+def fit(training: PreparedTraining, stages: Stages, stop: StopSignal, controls: Controls) -> None:
     """Take the steps that are left, and tell what comes of them."""
     from transformers import TrainerState
 
     from stplay.engine.training.callback import EventCallback
     from stplay.engine.training.checkpointfiles import STATE
+    from stplay.engine.training.controlcallback import ControlCallback
 
     trainer, checkpoint = training.trainer, training.past.checkpoint
     tell_beginning = partial(announce, training, stages.events)
@@ -215,7 +223,8 @@ def fit(training: PreparedTraining, stages: Stages, stop: StopSignal) -> None:
         trainer.state = TrainerState.load_from_json(str(checkpoint / STATE))
         tell_beginning(trainer.state)
         return
-    trainer.add_callback(EventCallback(trainer, stages, stop, tell_beginning, training.probes))
+    trainer.add_callback(EventCallback(trainer, stages, tell_beginning, training.probes))
+    trainer.add_callback(ControlCallback(trainer, controls, stop))
     stop.deferred = True  # the callback heeds it after a step
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     stop.requested = training.ranks.any(stop.requested)
@@ -233,6 +242,13 @@ def announce(training: PreparedTraining, events: EventSink, state: TrainerState)
     if training.past.resumed and training.ranks.is_first:
         events.write(RunResumed(step=state.global_step))
         remove_partial(training.run)
+    if training.past.is_extended:
+        rate = training.trainer._get_learning_rate()
+        note(
+            events,
+            f"The run is longer now: the learning rate goes on at {rate:.2g}, where the schedule "
+            f"of all {count(state.max_steps)} steps stands after {count(state.global_step)}.",
+        )
     for sentence in training.notes():
         note(events, sentence)
 

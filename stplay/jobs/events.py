@@ -24,6 +24,7 @@ from stplay.quantities import (
 SCHEMA_VERSION = 1
 
 Outcome = Literal["completed", "stopped", "failed"]
+Control = Literal["checkpoint", "evaluation", "stop", "stop after epoch"]
 
 
 class Event(msgspec.Struct, kw_only=True, tag=True, tag_field="type", omit_defaults=True):
@@ -285,6 +286,24 @@ class PackingShrunk(Event, kw_only=True):
     most_tokens: Whole
 
 
+class ControlAsked(Event, kw_only=True):
+    """The user called ``by`` asked the process at work for ``control``, once or more often."""
+
+    control: Control
+    by: Words
+
+
+class ControlAnswered(Event, kw_only=True):
+    """What was asked for was done after ``step``, or was not: then ``refusal`` tells why.
+
+    Whatever has no answer by then, such as a stop, is answered by ``RunFinished``.
+    """
+
+    control: Control
+    step: Step
+    refusal: Story | None = None
+
+
 class RunFinished(Event, kw_only=True):
     """The end of a training process; ``details`` is the traceback of a failure."""
 
@@ -325,5 +344,7 @@ KnownEvent = (
     | Noted
     | RunResumed
     | PackingShrunk
+    | ControlAsked
+    | ControlAnswered
     | RunFinished
 )

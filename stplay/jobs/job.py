@@ -17,7 +17,7 @@ from stplay.errors import UserError
 from stplay.exitcodes import FAILED
 from stplay.jobs import folders, interrupts, process
 from stplay.jobs.eventlog import EventReader, EventWriter
-from stplay.jobs.events import Event, RunFinished, WorkerStarted
+from stplay.jobs.events import Control, ControlAsked, Event, RunFinished, WorkerStarted
 from stplay.jobs.follower import Follower
 from stplay.jobs.worklog import WorkLog
 from stplay.text import duration, printable
@@ -259,23 +259,45 @@ class Job(Generic[Log]):
             if folder == self.folder:
                 _await_exit(child)
 
-    def request_stop(self) -> bool:
-        """Ask the process to save what is worth it and end; false where none is at work.
+    def _write_asked(self, control: Control) -> None:
+        """Ask the process at work for ``control``: it hears its event log, and answers there."""
+        events = EventWriter(self.events_path)
+        try:
+            events.write(ControlAsked(control=control, by=psutil.Process().username()))
+        finally:
+            events.close()
+
+    def _worker_here(self, log: Log) -> WorkerStarted | None:
+        """The process at work on this machine, where ``log`` is all that is known of the job.
 
         Raises:
-            UserError: the job is, or may be, at work on another machine.
+            UserError: it is, or may be, at work on another machine.
         """
-        log = self.read_log()
         if not log.active or log.worker is None:
-            return False
+            return None
         if log.status == "lost":
             raise UserError(log.error or "")
         if log.worker.host != platform.node():
             raise UserError(
                 f"{self.title} is at work on {printable(log.worker.host)}; stop it there."
             )
+        return log.worker
+
+    def request_stop(self) -> bool:
+        """Ask the process to save what is worth it and end; false where none is at work.
+
+        Raises:
+            UserError: the job is, or may be, at work on another machine, or is another user's.
+        """
+        log = self.read_log()
+        worker = self._worker_here(log)
+        if worker is None:
+            return False
+        if "stop" not in log.asked:
+            with suppress(OSError):  # a disk that is full hinders no stop
+                self._write_asked("stop")
         try:
-            os.kill(log.worker.pid, signal.SIGTERM)
+            os.kill(worker.pid, signal.SIGTERM)
         except ProcessLookupError:  # it has just ended
             return False
         except PermissionError:

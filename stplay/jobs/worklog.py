@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +10,9 @@ from msgspec.structs import replace
 
 from stplay.exitcodes import FAILED
 from stplay.jobs.events import (
+    Control,
+    ControlAnswered,
+    ControlAsked,
     Damaged,
     Event,
     Noted,
@@ -39,12 +42,21 @@ TONES: dict[Status, Literal["success", "warning", "error"]] = {
     "stopped": "warning",
     "failed": "error",
 }
+CONTROLS: dict[Control, str] = {
+    "checkpoint": "a checkpoint now",
+    "evaluation": "an evaluation now",
+    "stop": "a stop",
+    "stop after epoch": "a stop after this epoch",
+}
 REPLACED = "The event log was replaced by another one, which is read from its start."
 
 
 @dataclass
 class WorkLog:
-    """What is known of a job from its events, and from nothing else."""
+    """What is known of a job from its events, and from nothing else.
+
+    ``asked`` is what was asked of the process at work and has no answer yet.
+    """
 
     status: Status = "starting"
     worker: WorkerStarted | None = None
@@ -52,6 +64,7 @@ class WorkLog:
     system: SystemSampled | None = None
     finished: RunFinished | None = None
     notes: list[Noted] = field(default_factory=list)
+    asked: dict[Control, ControlAsked] = field(default_factory=dict)
     begun: float | None = None
     damaged: int = 0
     _silence: str | None = None
@@ -78,6 +91,7 @@ class WorkLog:
     def begin_again(self) -> None:
         """A process was started, for the first time or once more."""
         self.worker = self.finished = self.stage = None
+        self.asked = {}
         self.status = "starting"
 
     def lose_worker(self, sentence: str) -> None:
@@ -103,7 +117,8 @@ class WorkLog:
 
     def apply(self, event: Event) -> None:
         """Fold one more event in."""
-        self._hear()
+        if not isinstance(event, ControlAsked):  # which is no sign of life
+            self._hear()
         match event:
             case StageProgressed():
                 self.stage = event
@@ -115,6 +130,14 @@ class WorkLog:
                 self.begun = self.begun or event.time
             case RunFinished():
                 self.finished, self.status, self.stage = event, event.outcome, None
+                self.asked = {}
+            case ControlAsked() if self.active:
+                self.asked.setdefault(event.control, event)
+            case ControlAnswered():
+                self.asked.pop(event.control, None)
+                if event.refusal is not None:
+                    told = Noted(time=event.time, level="warning", text=clipped(event.refusal))
+                    self.notes.append(told)
             case Noted():
                 self.notes.append(replace(event, text=clipped(event.text)))
             case Damaged():
@@ -122,6 +145,12 @@ class WorkLog:
             case Replaced():
                 self.__dict__ = dict(type(self)().__dict__)
                 self.notes.append(Noted(time=event.time, level="warning", text=REPLACED))
+
+
+def asked_words(asked: Iterable[Control]) -> str:
+    """What was asked for, as people say it; nothing where nothing was."""
+    words = " and ".join(CONTROLS[control] for control in asked)
+    return f"Asked for {words}" if words else ""
 
 
 def status_words(status: Status) -> str:

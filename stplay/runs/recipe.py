@@ -8,6 +8,7 @@ the defaults, but that duplicates are kept out of a batch and dev is evaluated; 
 from __future__ import annotations
 
 import math
+import re
 import sys
 import types
 from collections.abc import Sequence
@@ -20,11 +21,12 @@ import tomli_w
 from msgspec import Meta
 
 from stplay.errors import UserError
+from stplay.jobs import folders
 from stplay.runs.probesentences import CARD_SENTENCES, ProbeSentences
 from stplay.sources.datasources import Column, data_source
 from stplay.sources.modelfolders import check_model_folder
 from stplay.sources.modelsources import model_source
-from stplay.sources.names import SAMPLE, TINY, absolute
+from stplay.sources.names import SAMPLE, TINY, RunName, absolute
 from stplay.sources.paths import expanded, holds
 from stplay.text import clipped, printable
 
@@ -313,7 +315,7 @@ def parse_value(field: str, text: str) -> Any:
 
 
 def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe of a preset's name or a TOML file, with ``section.name=value`` overrides.
+    """The recipe of a preset, a TOML file or a run, with ``section.name=value`` overrides.
 
     Relative paths in a file start at its folder, those in overrides at the working folder.
 
@@ -381,8 +383,11 @@ def _make_absolute(values: dict[str, Any], folder: Path) -> None:
 
 
 def stem(source: str) -> str:
-    """What runs of the preset or recipe file ``source`` are called, before the number."""
-    return source if source in presets() else Path(source).stem
+    """What runs of the preset, recipe file or run ``source`` are called, before the number."""
+    if source in presets():
+        return source
+    run = RunName.of(source)
+    return re.sub(r"-\d+$", "", run.run) if run else Path(source).stem
 
 
 def presets() -> list[str]:
@@ -399,12 +404,14 @@ def _read(source: str) -> tuple[dict[str, Any], str]:
             encoding="utf-8"
         )
         return tomllib.loads(text), f"preset {source}"
+    if (run := RunName.of(source)) and run.step is None:
+        return _read(str(folders.find(run.run) / "recipe.toml"))
     path = expanded(source)
     shown = printable(source)
     if path.suffix != ".toml" and not holds(path.is_file):
         raise UserError(
             f"There is no preset or recipe file {shown!r}; presets are "
-            f"{', '.join(presets())}, and a recipe is a .toml file."
+            f"{', '.join(presets())}, and a recipe is a .toml file, or run:NAME for that of a run."
         )
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

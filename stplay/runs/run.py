@@ -13,9 +13,10 @@ from stplay import home
 from stplay.errors import UserError
 from stplay.exitcodes import WRONG_INPUT
 from stplay.jobs import folders
-from stplay.jobs.events import RunFinished, RunResumed, RunStarted
+from stplay.jobs.events import Control, RunFinished, RunResumed, RunStarted
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
 from stplay.runs import recipe
+from stplay.runs.changes import length_field
 from stplay.runs.recipe import Recipe
 from stplay.runs.torchrun import Torchrun
 from stplay.runs.traininglog import TrainingLog
@@ -188,6 +189,32 @@ class Run(Job[TrainingLog]):
             partial.replace(self.recipe_path)
             self.overrides = ()
 
+    def ask(self, control: Control, log: TrainingLog) -> None:
+        """Ask the process at work for ``control``, where ``log`` is all that is known of the run.
+
+        What was asked for already, and has no answer yet, is not asked for again.
+
+        Raises:
+            UserError: no process is at work that can do it, or it cannot be asked.
+        """
+        if log.active and log.worker is None:
+            raise UserError(f"The run {self.id} is only about to start; ask in a moment.")
+        if self._worker_here(log) is None:
+            raise UserError(f"The run {self.id} is not at work; nothing to ask it for.")
+        if log.total_steps is not None and log.step >= log.total_steps:
+            raise UserError(f"The run {self.id} has taken all its steps and is about to end.")
+        if control == "evaluation" and log.started and "dev" not in log.started.rows:
+            raise UserError(f"The run {self.id} has no dev data to evaluate on.")
+        if control in log.asked:
+            return
+        try:
+            self._write_asked(control)
+        except OSError as error:
+            raise UserError(
+                f"The run {self.id} cannot be asked for anything: {self.events_path} cannot be "
+                f"written: {error.strerror}."
+            ) from None
+
     def check_resumable(self, force: bool = False) -> None:
         """Make sure that the run can go on; ``force`` takes a lost one for dead.
 
@@ -199,11 +226,18 @@ class Run(Job[TrainingLog]):
             raise UserError(log.error or "")
         if log.active and log.status != "lost":
             raise UserError(f"The run {self.id} is at work already; nothing to resume.")
-        if log.status == "completed":
+        if log.status == "completed" and not self._is_extended():
+            length = length_field(self.recipe())
             raise UserError(
                 f"The run {self.id} has finished; nothing to resume. Its model is in "
-                f"{self.folder / 'model'}"
+                f"{self.folder / 'model'}; to train on, make it longer: stplay resume {self.id} "
+                f"--set {length}=..."
             )
+
+    def _is_extended(self) -> bool:
+        """Whether the overrides make the run longer than it was."""
+        fields = {override.partition("=")[0].strip() for override in self.overrides}
+        return length_field(self.recipe()) in fields
 
     def check_deletable(self, force: bool = False) -> None:
         """Make sure that nobody works on the run; ``force`` takes a lost one for dead.

@@ -112,8 +112,8 @@ class TrainingProgress(WorkLog):
                 self._resume(event.step)
             case PackingShrunk():
                 self._shrink(event)
-            case RunFinished(outcome="failed") if self._stood == "stopped" and not self._trained:
-                self.status = "stopped"  # it could not go on, and stands where it stood
+            case RunFinished() if self._stood in ("stopped", "completed") and not self._trained:
+                self.status = self._stood  # it did not go on, and stands where it stood
 
     def _log(self, event: TrainLogged) -> None:
         self.train = event

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from stplay.jobs.events import (
     CheckpointSaved,
+    ControlAnswered,
+    ControlAsked,
     Evaluated,
     Event,
     GpuFound,
@@ -100,6 +102,9 @@ EVENTS: list[Event] = [
     Noted(level="warning", text='two\nlines, "quotes", \x1b[31mred\x1b[0m, 日本語, \u2028'),
     RunResumed(step=500),
     PackingShrunk(step=500, most_tokens=888),
+    ControlAsked(control="stop after epoch", by="jo"),
+    ControlAnswered(control="checkpoint", step=500),
+    ControlAnswered(control="evaluation", step=500, refusal="There is no dev data."),
     RunFinished(outcome="completed", exit_code=0),
     RunFinished(outcome="failed", exit_code=1, error="no", details="Traceback\n  line"),
 ]

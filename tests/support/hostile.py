@@ -49,6 +49,9 @@ COMMANDS: list[tuple[str, ...]] = [
     ("note", "detached", TEXT),
     ("rename", TEXT, "another"),
     ("rename", "detached", TEXT),
+    ("checkpoint", TEXT),
+    ("checkpoint", "detached"),
+    ("evaluate-now", TEXT),
     ("delete", TEXT),
     ("delete", "--yes", "detached", "shown", TEXT),
     ("plan", TEXT),
@@ -125,7 +128,15 @@ def main() -> None:
 
 def events():
     """What a training process could have told."""
-    from stplay.jobs.events import Noted, RunFinished, RunStarted, StageProgressed, WorkerStarted
+    from stplay.jobs.events import (
+        ControlAnswered,
+        ControlAsked,
+        Noted,
+        RunFinished,
+        RunStarted,
+        StageProgressed,
+        WorkerStarted,
+    )
 
     yield WorkerStarted(host=TEXT, pid=1, process_started=1.0)
     yield StageProgressed(stage=TEXT, done=1, total=2, unit=TEXT)
@@ -140,6 +151,8 @@ def events():
         parameters=1,
     )
     yield Noted(level="warning", text=TEXT)
+    yield ControlAsked(control="checkpoint", by=TEXT)
+    yield ControlAnswered(control="checkpoint", step=1, refusal=TEXT)
     yield RunFinished(outcome="failed", exit_code=1, error=TEXT, details=TEXT)
 
 

@@ -17,7 +17,6 @@ from stplay.engine.training.checkpointfiles import thin_out
 from stplay.engine.training.probes import Probes
 from stplay.engine.training.trainer import CountingTrainer
 from stplay.engine.worker.stages import Stages
-from stplay.engine.worker.stopsignal import StopSignal
 from stplay.jobs import manifest
 from stplay.jobs.events import CheckpointSaved, TrainLogged
 from stplay.runs.series import TRAINING_STAGE
@@ -26,7 +25,7 @@ TRAINING_SECONDS_BETWEEN = 1.0
 
 
 class EventCallback(TrainerCallback, ExportableState):
-    """Writes the trainer's progress as events, keeps checkpoints in bounds, and heeds a stop.
+    """Writes the trainer's progress as events, and keeps checkpoints in bounds.
 
     Its state goes into every checkpoint: the loss summed up since the last log line, without
     which the first line after a resume would be the mean of fewer steps than it should be.
@@ -36,7 +35,6 @@ class EventCallback(TrainerCallback, ExportableState):
         self,
         trainer: CountingTrainer,
         stages: Stages,
-        stop: StopSignal,
         on_begin: Callable[[TrainerState], None],
         probes: Probes | None = None,
     ) -> None:
@@ -44,7 +42,6 @@ class EventCallback(TrainerCallback, ExportableState):
         self.trainer = trainer
         self.stages = stages
         self.events = stages.events
-        self.stop = stop
         self.on_begin = on_begin
         self.probes = probes
         self.dev = trainer.evaluator
@@ -83,21 +80,14 @@ class EventCallback(TrainerCallback, ExportableState):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Tell where the training stands; the first call tells that it has begun."""
-        self.trainer.is_asked_to_stop = self.stop.requested
         self.steps.progress(TRAINING_STAGE, state.global_step, state.max_steps, "steps")
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Save a checkpoint and end after this step where a stop was asked for."""
+        """Tell that the last step is taken."""
         if state.global_step == state.max_steps:
             self.steps.progress(TRAINING_STAGE, state.global_step, state.max_steps, "steps")
-        self._heed_stop(control)
-
-    def _heed_stop(self, control: TrainerControl) -> None:
-        if self.trainer.ranks.heeds_stop(self.stop.requested):
-            control.should_save = True
-            control.should_training_stop = True
 
     def on_log(
         self,
@@ -155,8 +145,6 @@ class EventCallback(TrainerCallback, ExportableState):
             self.events.write(encoded)
         trainer = self.trainer
         self._counted = (time.monotonic(), trainer.samples_seen, float(trainer.tokens_seen))
-        if state.global_step:
-            self._heed_stop(control)
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -23,10 +23,13 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def is_last(checkpoint: Path) -> bool:
-    """Whether the training has no step to take after ``checkpoint``."""
+def is_last(checkpoint: Path, total_steps: int | None) -> bool:
+    """Whether the training has no step to take after ``checkpoint``.
+
+    Without ``total_steps``, it has as many as when that was saved.
+    """
     state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    return state["global_step"] >= state["max_steps"]
+    return state["global_step"] >= (total_steps or state["max_steps"])
 
 
 def is_to_be_whole(checkpoint: Path, age: int) -> bool:

@@ -102,6 +102,13 @@ class PackedRankingLoss(losses.CachedMultipleNegativesRankingLoss):
             dimensions = self.model.get_embedding_dimension()
         return torch.empty(0, dimensions, device=self.model.device, requires_grad=True)
 
+    def exchange_nothing(self, counts: Sequence[int]) -> None:
+        """Give the other ranks what they wait for, where the own share could not be embedded."""
+        with torch.no_grad():
+            nothing = self._nothing()
+            own = nothing.new_zeros(counts[self.ranks.rank], nothing.shape[1])
+            self.ranks.gathered(own, counts)
+
     def embed_minibatch(
         self,
         sentence_feature: dict[str, Any],

@@ -12,7 +12,7 @@ from stplay.engine.worker.libraries import versions
 from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.jobs.events import RunStarted
-from stplay.runs.changes import MAY_CHANGE
+from stplay.runs.changes import MAY_CHANGE, extends
 from stplay.runs.recipe import SECTIONS, ModelSection, Recipe
 from stplay.runs.run import Run
 from stplay.text import count, printable
@@ -24,8 +24,8 @@ MAY_MOVE = ("data.train", "data.dev", "data.test", "model.base")
 class Resumption:
     """What a run goes on from: ``checkpoint``, or ``None`` where there is no step to go on from.
 
-    ``begun`` tells what the run began with, ``None`` where it has not begun, and ``notes`` are the
-    sentences to be told once it goes on.
+    ``begun`` tells what the run began with, ``None`` where it has not begun. Where it
+    ``is_extended``, it is to take more steps than then. ``notes`` are to be told once it goes on.
     """
 
     def __init__(self, run: Run, recipe: Recipe) -> None:
@@ -36,6 +36,7 @@ class Resumption:
         """
         self.begun = run.read_log().started
         self.notes: list[str] = []
+        self.is_extended = False
         if self.begun is not None:
             self._check_recipe(self.begun, recipe, run.recipe_path)
             self._compare_versions(self.begun)
@@ -59,7 +60,9 @@ class Resumption:
     @property
     def is_over(self) -> bool:
         """Whether the training has no step left to take."""
-        return self.checkpoint is not None and is_last(self.checkpoint)
+        if self.checkpoint is None or self.is_extended:
+            return False
+        return is_last(self.checkpoint, self.begun.total_steps if self.begun else None)
 
     def base_name(self, loaded: str) -> str:
         """The full name of the run's base model, where ``loaded`` is that of what was loaded."""
@@ -70,7 +73,9 @@ class Resumption:
         for field, then, now in _changes(begun.recipe, recipe):
             told.append(f"{field}: {_value(then)} then, {_value(now)} now")
             moved = field in MAY_MOVE and begun.fingerprints and None not in (then, now)
-            if not moved and field not in MAY_CHANGE:
+            longer = extends(recipe, field, then, now)
+            self.is_extended |= longer
+            if not moved and not longer and field not in MAY_CHANGE:
                 wrong.append(told[-1])
         if wrong:
             raise UserError(

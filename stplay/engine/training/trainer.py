@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from sentence_transformers.sentence_transformer.data_collator import (
     SentenceTransformerDataCollator,
 )
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import BatchSampler, DataLoader
 from transformers.trainer_utils import EvalLoopOutput
 
@@ -36,7 +37,7 @@ from stplay.engine.worker.eventsink import EventSink
 from stplay.engine.worker.outofmemory import is_out_of_memory, release
 from stplay.engine.worker.place import NO_OTHERS, Place
 from stplay.engine.worker.ranks import ALONE, Ranks
-from stplay.jobs.events import PackingShrunk
+from stplay.jobs.events import Control, PackingShrunk
 
 Batch = dict[str, Any]
 
@@ -49,7 +50,7 @@ class CountingTrainer(SentenceTransformerTrainer):
 
     evaluator: Evaluator | None
     ranks: Ranks = ALONE
-    is_asked_to_stop = False
+    asked: Collection[Control] = ()  # that the others of the ranks are to know of
     samples_seen = 0
     tokens_seen: Tensor | int = 0
 
@@ -79,6 +80,18 @@ class CountingTrainer(SentenceTransformerTrainer):
         """The scale of the losses so far, where losses are scaled on this machine too."""
         if self.scales:
             super()._load_scaler(checkpoint)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Load them; of a run that is longer now, the rate is where the longer schedule stands."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        scheduler = self.lr_scheduler
+        if checkpoint is None or not isinstance(scheduler, LambdaLR):
+            return
+        scales = [scale(scheduler.last_epoch) for scale in scheduler.lr_lambdas]
+        rates = [rate * scale for rate, scale in zip(scheduler.base_lrs, scales, strict=True)]
+        for group, rate in zip(scheduler.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        scheduler._last_lr = rates
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Tell ``logs``; a loss that was not finite does not spoil the figures after it."""
@@ -161,8 +174,8 @@ class PackedTrainer(CountingTrainer):
     again in smaller packings, which gradient caching makes exact, but for what dropout draws.
 
     Each of several processes sees all batches and takes its share of each: the gradients of all
-    are summed before they are clipped, so that each takes the same step, that of one alone. There,
-    memory that runs out ends the training, as all would have to take the step again.
+    are summed before they are clipped, so that each takes the same step, that of one alone. Where
+    memory runs out for one of them, all take the step again, in packings of the same size.
     """
 
     def __init__(
@@ -209,7 +222,7 @@ class PackedTrainer(CountingTrainer):
             self.ranks.seed(self.args.seed, self.state.global_step)
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self.accelerator.sync_gradients:
-            self.ranks.sum_gradients(model.parameters(), asks_to_stop=self.is_asked_to_stop)
+            self.ranks.sum_gradients(model.parameters(), asked=self.asked)
         return loss
 
     def _take(self, model: Any, inputs: Batch, num_items_in_batch: Any) -> Tensor:
@@ -232,32 +245,56 @@ class PackedTrainer(CountingTrainer):
 
         ``None`` where memory ran out; all is then as before the step, but in smaller packings.
         """
-        take = super()._take
+        losses: list[Tensor] = []
+        for batch in batches:
+            loss = self._try_one(model, batch, num_items_in_batch)
+            if self.ranks.any(loss is None):
+                self._let_go(model)
+                self._random_state.put_back()
+                self._shrink()
+                self._pack_again(self._taken)
+                return None
+            assert loss is not None
+            losses.append(loss)
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def _try_one(self, model: Any, batch: Batch, num_items_in_batch: Any) -> Tensor | None:
+        """The loss of ``batch``; ``None`` where memory ran out here, which the others do not know.
+
+        They wait for what this one has of the batch, or have it already.
+        """
+        exchanged = self.ranks.exchanged
         try:
-            losses = [take(model, batch, num_items_in_batch) for batch in batches]
-            return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+            return super()._take(model, batch, num_items_in_batch)
         except Exception as error:
-            if self.ranks.size > 1 or not is_out_of_memory(error) or not self._shrink():
+            if not is_out_of_memory(error) or self._smaller() is None:
                 raise
         # Only now: the error and its frames hold what the step took.
+        self._let_go(model)
+        if self.ranks.exchanged == exchanged:
+            self.loss.exchange_nothing(batch["counts"])
+        return None
+
+    def _let_go(self, model: Any) -> None:
+        """Free what the step took."""
         model.zero_grad()
         if self.loss.capture is not None:
             self.loss.capture.forget()
         release(self.args.device)
-        self._random_state.put_back()
-        self._pack_again(self._taken)
-        return None
 
-    def _shrink(self) -> bool:
-        """Halve what goes through together; ``False`` where each sentence is alone already."""
+    def _smaller(self) -> int | None:
+        """Half of what goes through together; nothing where each sentence is alone already."""
         packings = [each for batch in self._taken for each in batch["packings"] if len(each) > 1]
         if not packings:
-            return False
-        before = self.collator.most_tokens
+            return None
         largest = max(sum(packing.lengths) for packing in packings)
-        self.collator.most_tokens = min(before, largest) // 2
+        return min(self.collator.most_tokens, largest) // 2
+
+    def _shrink(self) -> None:
+        """Let less go through together, in all processes as much as in the one with the least."""
+        before = self.collator.most_tokens
+        self.collator.most_tokens = self.ranks.least(self._smaller() or before)
         self.loss.most_recalled = self.loss.most_recalled * self.collator.most_tokens // before
-        return True
 
     def _pack_again(self, batches: list[Batch]) -> None:
         """Pack those ``batches`` anew of which more goes through together than may now."""

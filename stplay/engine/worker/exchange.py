@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, distributed
+
+if TYPE_CHECKING:
+    from stplay.engine.worker.ranks import Ranks
 
 
 class _Gathering(torch.autograd.Function):
@@ -18,13 +21,14 @@ class _Gathering(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, own: Tensor, counts: Sequence[int], rank: int) -> Tensor:
-        ctx.first, ctx.rows = sum(counts[:rank]), counts[rank]
+    def forward(ctx: Any, own: Tensor, counts: Sequence[int], ranks: Ranks) -> Tensor:
+        ctx.first, ctx.rows = sum(counts[: ranks.rank]), counts[ranks.rank]
         most = max(counts)
         padded = own.new_zeros(most, own.shape[1])
         padded[: len(own)] = own
         parts = own.new_empty(len(counts), most, own.shape[1])
         distributed.all_gather([*parts], padded)
+        ranks.exchanged += 1
         return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
     @staticmethod
@@ -32,27 +36,30 @@ class _Gathering(torch.autograd.Function):
         return gradients[0][ctx.first : ctx.first + ctx.rows], None, None
 
 
-def gathered(own: Tensor, counts: Sequence[int], rank: int) -> Tensor:
-    """What each rank has, (counts[rank], dimensions) each, one after the other, with gradients.
+def gathered(own: Tensor, counts: Sequence[int], ranks: Ranks) -> Tensor:
+    """What each of ``ranks`` has, (counts[rank], dimensions), one after the other, with gradients.
 
-    ``rank`` has its ``own``.
+    This one has its ``own``.
     """
-    return _Gathering.apply(own, counts, rank)
+    return _Gathering.apply(own, counts, ranks)
 
 
 class Agreement:
-    """How many asked, ``sum`` (1,), on its way from the device: read late, it is not waited for."""
+    """How many asked for each of some things, on its way from the device.
 
-    def __init__(self, sum: Tensor) -> None:
-        on_cuda = sum.device.type == "cuda"
-        self._sum = sum.clone().to("cpu", non_blocking=on_cuda)
+    Read late, it is not waited for.
+    """
+
+    def __init__(self, sums: Tensor) -> None:
+        on_cuda = sums.device.type == "cuda"
+        self._sums = sums.clone().to("cpu", non_blocking=on_cuda)
         self._copied = torch.cuda.Event() if on_cuda else None
         if self._copied is not None:
             self._copied.record()
 
     @property
-    def is_asked(self) -> bool:
-        """Whether anybody asked."""
+    def counts(self) -> list[float]:
+        """So many asked for each."""
         if self._copied is not None:
             self._copied.synchronize()
-        return bool(self._sum > 0)
+        return self._sums.tolist()

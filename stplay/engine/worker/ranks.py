@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from stplay.engine.worker.lastword import is_out_of_memory
 from stplay.engine.worker.place import NO_OTHERS, Place
+from stplay.jobs.events import Control
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # a step exchanges: NCCL notices only then that a machine is gone.
 MOST_WAITED = timedelta(hours=6)
 MOST_WAITED_IN_A_STEP = timedelta(minutes=30)
+# What is agreed on with each step; the end of an epoch comes seldom, and may be waited for.
+AGREED_IN_A_STEP: tuple[Control, ...] = ("stop", "checkpoint", "evaluation")
 
 
 class PeerLostError(Exception):
@@ -41,10 +44,11 @@ class Ranks:
         self.place = place
         self.rank, self.size = self.place.rank, self.place.size
         self.parted = False
+        self.exchanged = 0  # so often embeddings were
         self._control: Any = None  # the group that carries numbers and words, on CPUs by gloo
         self._used: list[Any] | None = None
         self._agreement: Agreement | None = None
-        self._is_stop_agreed = False
+        self._agreed: set[Control] = set()
 
     @property
     def is_first(self) -> bool:
@@ -184,7 +188,7 @@ class Ranks:
         from stplay.engine.worker.exchange import gathered
 
         with self._hearing():
-            return gathered(embeddings, counts, self.rank)
+            return gathered(embeddings, counts, self)
 
     def spread(self, tensors: Iterable[Tensor]) -> None:
         """Have in each of ``tensors`` what the first has in it.
@@ -200,8 +204,10 @@ class Ranks:
             for tensor in tensors:
                 distributed.broadcast(tensor.detach(), 0)
 
-    def sum_gradients(self, parameters: Iterable[nn.Parameter], *, asks_to_stop: bool) -> None:
-        """Sum the gradients of all, in one exchange, which also tells who ``asks_to_stop``.
+    def sum_gradients(
+        self, parameters: Iterable[nn.Parameter], *, asked: Collection[Control]
+    ) -> None:
+        """Sum the gradients of all, in one exchange, which also tells what this one is ``asked``.
 
         A parameter that no process has a gradient for is left without one, as an optimizer then
         leaves it alone.
@@ -226,23 +232,30 @@ class Ranks:
             if parameter.grad is None:  # it had no sentence of this step
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [each.grad for each in trained if each.grad is not None]
-        flat = torch.cat([*(each.flatten() for each in gradients), gradients[0].new_zeros(1)])
-        flat[-1] = float(asks_to_stop)
+        own = gradients[0].new_tensor([control in asked for control in AGREED_IN_A_STEP])
+        flat = torch.cat([*(each.flatten() for each in gradients), own])
         with self._hearing():
             distributed.all_reduce(flat)
-        parts = flat[:-1].split([each.numel() for each in gradients])
+        *parts, sums = flat.split([*(each.numel() for each in gradients), len(own)])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
         if self._agreement is not None:
-            self._is_stop_agreed |= self._agreement.is_asked
-        self._agreement = Agreement(flat[-1:])
+            for control, count in zip(AGREED_IN_A_STEP, self._agreement.counts, strict=True):
+                if count:
+                    self._agreed.add(control)
+        self._agreement = Agreement(sums)
 
-    def heeds_stop(self, asked: bool) -> bool:
-        """Whether all stop after this step, where this process is ``asked`` to.
+    def heeded(self, asked: Collection[Control]) -> set[Control]:
+        """What all do after this step, where this process is ``asked`` for something.
 
-        Of several, all know of it at once: a step after the first of them was asked.
+        Of several, all know of it at once: a step after the first of them was asked. A stop is
+        told until it comes, all else once.
         """
-        return asked if self.size == 1 else self._is_stop_agreed
+        if self.size == 1:
+            return {*asked}
+        agreed = self._agreed
+        self._agreed = agreed & {"stop"}
+        return agreed
 
     def seed(self, seed: int, step: int) -> None:
         """Let the others' random numbers of ``step`` be their own; the first's go on as they are.

@@ -110,8 +110,9 @@ def agreements(ranks: Ranks) -> dict[str, Any]:
     weights[1].grad = torch.full((2,), 1.0 + ranks.rank)
     heeded = []
     for step in range(3):
-        ranks.sum_gradients([*weights, frozen], asks_to_stop=(ranks.rank, step) == (1, 0))
-        heeded.append(ranks.heeds_stop(False))
+        asked = {(1, 0): ("stop",), (0, 0): ("checkpoint",)}.get((ranks.rank, step), ())
+        ranks.sum_gradients([*weights, frozen], asked=asked)
+        heeded.append(sorted(ranks.heeded(())))
     grads = [None if each.grad is None else each.grad.tolist() for each in weights]
     try:
         check_same(ranks, {"data": "a", "precision": "bf16" if ranks.rank else "fp16"})
@@ -129,7 +130,7 @@ def test_what_one_process_alone_can_know_is_agreed_on(tmp_path: Path) -> None:
     assert first["told"] == [0, 1]
     assert first["held"] == [0.0, 0.0, 0.0]
     assert first["gradients"] == [[4.0, 4.0], [12.0, 12.0], None]
-    assert first["heeded"] == [False, True, True]
+    assert first["heeded"] == [[], ["checkpoint", "stop"], ["stop"]]
     assert "Process 1, on " in first["other"]
     assert "another precision than process 0" in first["other"]
 
@@ -137,10 +138,10 @@ def test_what_one_process_alone_can_know_is_agreed_on(tmp_path: Path) -> None:
 def test_alone_nothing_is_exchanged() -> None:
     assert (ALONE.least(3), ALONE.any(True), ALONE.any(False)) == (3, True, False)
     assert ALONE.collected("a") == ["a"]
-    assert ALONE.heeds_stop(True)
+    assert ALONE.heeded(["stop"]) == {"stop"}
     numbers = np.zeros(2)
     assert ALONE.summed(numbers) is numbers
     embeddings = torch.zeros(2, 3)
     assert ALONE.gathered(embeddings, [2]) is embeddings
     with ALONE.first_before_others():
-        ALONE.sum_gradients([], asks_to_stop=True)
+        ALONE.sum_gradients([], asked=["stop"])

@@ -64,7 +64,10 @@ REFUSED: dict[str, tuple[Callable[[Given], None], str]] = {
     ),
     "a limit": (edit("train_rows = 80", "train_rows = 79"), "data.train_rows: 80 then, 79 now"),
     "a limit less": (edit("dev_rows = 24\n", ""), "data.dev_rows: 24 then, nothing now"),
-    "more steps": (edit("max_steps = 18", "max_steps = 30"), "training.max_steps: 18 then, 30 now"),
+    "fewer steps": (
+        edit("max_steps = 18", "max_steps = 15"),
+        "training.max_steps: 18 then, 15 now",
+    ),
     "moved, of an older log": (as_an_older_log(move_data), "(data.train: "),
     "no dev": (edit("dev = ", "# dev = "), "data.dev: "),
     "another base": (change_base_without_a_checkpoint, "model.* " + DATA),
