@@ -16,7 +16,7 @@ from stplay.jobs.worklog import Status, WorkLog
 
 LOOK_SECONDS = 0.2
 SHOWN_EVERY_SECONDS = 1.0  # where much comes; what comes after a silence is shown at once
-TURNS = 12  # of the loop between two pieces: a key, and what it sets off, takes several
+TURNS = 20  # of the loop between two pieces: a key, and what it sets off, takes several
 
 Log = TypeVar("Log", bound=WorkLog)
 

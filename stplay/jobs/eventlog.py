@@ -17,6 +17,7 @@ MOST_DAMAGED_BYTES = 1 << 10
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(KnownEvent)
+_lines_decoder = msgspec.json.Decoder(list[KnownEvent])
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -44,12 +45,16 @@ def decode_events(text: bytes) -> tuple[list[Event], int]:
     A last line without its end is left for the next call.
     """
     end = text.rfind(b"\n") + 1
+    if not end:
+        return [], 0
+    lines = text[: end - 1]
     try:
-        events: list[Event] = [*_decoder.decode_lines(text[:end])]
+        # One value a line: two in one have no comma between them, one in two is one too few.
+        events: list[Event] = [*_lines_decoder.decode(b"[%b]" % lines.replace(b"\n", b","))]
     except _NO_JSON:
         events = []
-    if len(events) != text.count(b"\n"):  # something among them is not as it should be
-        events = [_decode(line) for line in text[:end].split(b"\n") if line.strip()]
+    if len(events) != lines.count(b"\n") + 1:
+        events = [_decode(line) for line in lines.split(b"\n") if line.strip()]
     return events, end
 
 

@@ -17,6 +17,7 @@ from piloting import settle
 from samplerun import finished_run
 from terminal import Terminal
 from test_terminal_bytes import write_step
+from textual.pilot import Pilot
 
 from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import TrainLogged
@@ -116,11 +117,21 @@ async def test_frame(
         )
 
 
+async def press(pilot: Pilot[None]) -> tuple[float, float]:
+    """How long a key takes that moves the focus: as it is felt, and of the processor."""
+    focused, begin = pilot.app.focused, (time.perf_counter(), time.process_time())
+    pilot.app.simulate_key("tab")
+    while pilot.app.focused is focused:
+        await asyncio.sleep(0.001)
+    felt, computed = time.perf_counter() - begin[0], time.process_time() - begin[1]
+    await asyncio.sleep(0.02)
+    return felt, computed
+
+
 async def test_keys_are_answered_meanwhile(
     long_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    taken: list[float] = []
-    computed: list[float] = []
+    taken: dict[str, list[tuple[float, float]]] = {"while they are read": [], "afterwards": []}
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         screen = pilot.app.screen
@@ -128,18 +139,15 @@ async def test_keys_are_answered_meanwhile(
         await screen.show_run(long_run)
         view = screen.query_one(RunView)
         while not view.shows_all:
-            shown = view.worker_log.display
-            start, begin = time.perf_counter(), time.process_time()
-            pilot.app.simulate_key("l")
-            while view.worker_log.display == shown:
-                await asyncio.sleep(0.001)
-            taken.append(time.perf_counter() - start)
-            computed.append(time.process_time() - begin)
-            await asyncio.sleep(0.02)
+            taken["while they are read"].append(await press(pilot))
+        for _ in taken["while they are read"]:
+            taken["afterwards"].append(await press(pilot))
     with capsys.disabled():
-        print(f"\nA key while they are read, of {len(taken)}  (aim: below 100 ms)")
-        for name, seconds in (("as it is felt", taken), ("of the processor", computed)):
-            print(
-                f"  {name:16} median {median(seconds) * 1000:4.0f} ms, "
-                f"95th percentile {quantiles(seconds, n=20)[-1] * 1000:4.0f} ms"
-            )
+        print("\nA key, of which the 95th percentile is to be below 100 ms")
+        for when, keys in taken.items():
+            felt, computed = zip(*keys, strict=True)
+            for name, seconds in (("as it is felt", felt), ("of the processor", computed)):
+                print(
+                    f"  {when:20} {name:16} median {median(seconds) * 1000:4.0f} ms, "
+                    f"95th percentile {quantiles(seconds, n=20)[-1] * 1000:4.0f} ms"
+                )

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 from allevents import EVENTS
 
@@ -21,6 +22,7 @@ from stplay.jobs.events import (
     KnownEvent,
     Noted,
     RunResumed,
+    StageProgressed,
     TrainLogged,
     Unknown,
 )
@@ -309,3 +311,13 @@ def test_no_file_is_no_events(log: Path):
     assert reader.read() == []
     write(log, EVENTS[0])
     assert reader.read() == EVENTS[:1]
+
+
+def test_each_line_is_an_event_of_its_own() -> None:
+    """Decoded together, lines are told apart as they are one by one."""
+    one, other = (msgspec.json.encode(event) for event in (EVENTS[1], EVENTS[2]))
+    events, length = decode_events(one + b"\n\n" + one + other + b"\n" + other + b"\n" + one)
+    assert [type(event) for event in events] == [StageProgressed, Damaged, StageProgressed]
+    assert length == 2 * len(one) + 2 * len(other) + 4
+    torn = one.replace(b",", b",\n", 1)
+    assert [type(event) for event in decode_events(torn + b"\n")[0]] == [Damaged, Damaged]
