@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
@@ -19,9 +18,10 @@ from sampleevaluation import finished_evaluation
 from samplerun import finished_run
 from wildlogs import WILD, examples, logs
 
-from stplay.cli import probesreport, runcommands
+from stplay.cli import probesreport, runlisting
 from stplay.cli.console import SafeConsole
 from stplay.cli.evaluationreport import EvaluationProgress
+from stplay.cli.main import parser
 from stplay.cli.trainingview import PlainView, TerminalView
 from stplay.errors import UserError
 from stplay.evaluations.evaluation import EvaluationLog
@@ -102,9 +102,8 @@ def test_whatever_stands_in_a_log_is_listed(home: Path, text: bytes):
     run.folder.mkdir(parents=True, exist_ok=True)
     run.events_path.write_bytes(text)
     with contextlib.redirect_stdout(io.StringIO()) as shown:
-        for name in (None, "mine"):  # all of them, and the series of this one
-            options = {"json": False, "csv": False, "probes": False, "step": None}
-            runcommands.list_runs(argparse.Namespace(run=name, **options))
+        for name in ([], ["mine"]):  # all of them, and the series of this one
+            runlisting.list_runs(parser().parse_args(["runs", *name]))
         with contextlib.suppress(UserError):  # there are none
             probesreport.show(run, None, "table")
     assert "mine" in shown.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Literal
 
 import pytest
 
@@ -15,7 +16,7 @@ def logged(step: int, loss: float | None = 1.0) -> TrainLogged:
     return TrainLogged(time=float(step), step=step, epoch=step / 10, loss=loss, learning_rate=0)
 
 
-def evaluated(step: int, accuracy: float = 0.5, split: str = "dev") -> Evaluated:
+def evaluated(step: int, accuracy: float = 0.5, split: Literal["dev", "test"] = "dev") -> Evaluated:
     return Evaluated(
         time=float(step), step=step, epoch=step / 10, split=split, data="", rows=1, loss=2.0,
         max_accuracy=accuracy,

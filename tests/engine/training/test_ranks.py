@@ -20,6 +20,7 @@ from stplay.engine.training.sameness import check_same
 from stplay.engine.worker.place import Place
 from stplay.engine.worker.ranks import ALONE, Ranks
 from stplay.errors import UserError
+from stplay.jobs.events import Control
 
 # A bias of all keys: its gradient is nothing but rounding, of which AdamW makes whole steps.
 ROUNDING_ALONE = "attention.self.key.bias"
@@ -110,8 +111,9 @@ def agreements(ranks: Ranks) -> dict[str, Any]:
     weights[1].grad = torch.full((2,), 1.0 + ranks.rank)
     heeded = []
     for step in range(3):
-        asked = {(1, 0): ("stop",), (0, 0): ("checkpoint",)}.get((ranks.rank, step), ())
-        ranks.sum_gradients([*weights, frozen], asked=asked)
+        told: dict[tuple[int, int], Control] = {(1, 0): "stop", (0, 0): "checkpoint"}
+        own = told.get((ranks.rank, step))
+        ranks.sum_gradients([*weights, frozen], asked=[own] if own else [])
         heeded.append(sorted(ranks.heeded(())))
     grads = [None if each.grad is None else each.grad.tolist() for each in weights]
     try:
