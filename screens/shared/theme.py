@@ -27,7 +27,12 @@ class Drawn(NamedTuple):
 
 ON_DARK = Drawn(CURVES, QUIET, FAINT)
 ON_LIGHT = Drawn(
-    ("#187878", "#a06000", "#7a45b0", "#3c7a1c", "#c02c40", "#2a5cb0"), "#67727c", "#aab3bb"
+    (
+        *("#187878", "#a06000", "#7a45b0", "#3c7a1c"),
+        *("#c02c40", "#2a5cb0", "#6b6340", "#a03c7c"),
+    ),
+    "#67727c",
+    "#aab3bb",
 )
 
 
@@ -37,7 +42,7 @@ def drawn_on(theme: Theme) -> Drawn:
 
 
 def _theme(name: str, drawn: Drawn, text: str, background: str, panel: str) -> Theme:
-    accent, warning, _, success, error, _ = drawn.curves
+    accent, warning, _, success, error, *_ = drawn.curves
     return Theme(
         name=name,
         dark=drawn is ON_DARK,
