@@ -117,7 +117,9 @@ class ComparisonView(Vertical, can_focus=True):
             style = LINE_STYLES[self._marks[run.name]]
             pinned = " on top" if not place else ""
             label = (f"{name}{pinned}", "bold" if not place else "")
-            parts.append(Content.assemble((f"{style.sign} ", style.colour), label))
+            parts.append(
+                Content.assemble((f"{style.sign} ", style.colour(self.app.current_theme)), label)
+            )
         parts.append(Content.styled(f"along the {self.across}", "dim"))
         self.legend.update(Content("   ").join(parts))
         self._fill(names)

@@ -50,6 +50,8 @@ class OverlaidChart(Vertical):
         """``words`` tells a value as people read it."""
         super().__init__()
         self.title, self.series, self.words = title, series, words
+        self._runs: Sequence[StyledRun] = ()
+        self._across: Across = "step"
 
     def compose(self) -> ComposeResult:
         """The two of them."""
@@ -58,11 +60,20 @@ class OverlaidChart(Vertical):
 
     def show(self, runs: Sequence[StyledRun], across: Across) -> None:
         """Draw the series of ``runs`` along their steps, epochs or seconds of training."""
-        plot = self.plot
+        self._runs, self._across = runs, across
+        self.draw()
+
+    def on_plot_widget_scale_changed(self) -> None:
+        """Draw what is in view now."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw it anew."""
+        plot, runs = self.plot, self._runs
         measured = [run for run in runs if self.series in run.series]
-        axes = [Axis(run.series, across) for run in measured]
+        axes = [Axis(run.series, self._across) for run in measured]
         plot.clear()
-        plot.across = across
+        plot.across = self._across
         plot.span(0, ROOM * (max((axis.extent for axis in axes), default=0.0) or 1.0))
         view = plot.view(self.size.width)
         dots = view.columns * DOTS / (view.high - view.low)
@@ -76,11 +87,12 @@ class OverlaidChart(Vertical):
 
     def _draw(self, curve: Curve, style: LineStyle, dots: float) -> None:
         """Draw ``curve``, of which one of its x takes so many ``dots``."""
+        colour = style.colour(self.app.current_theme)
         for x, y in dashed(curve, style.dashes, dots):
             if len(x) == 1:  # which no line is drawn of
-                self.plot.scatter(x, y, "", style.colour, HiResMode.BRAILLE)
+                self.plot.scatter(x, y, "", colour, HiResMode.BRAILLE)
             else:
-                self.plot.plot(x, y, style.colour, HiResMode.BRAILLE)
+                self.plot.plot(x, y, colour, HiResMode.BRAILLE)
 
 
 def dashed(curve: Curve, dashes: Sequence[int], dots: float) -> Iterator[Curve]:

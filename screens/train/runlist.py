@@ -227,7 +227,7 @@ class RunList(Vertical):
         if run.run not in self._marks:
             return Text("")
         style = LINE_STYLES[self._marks[run.run]]
-        return Text(style.sign, style=style.colour)
+        return Text(style.sign, style=style.colour(self.app.current_theme))
 
     @property
     def shows_all(self) -> bool:

@@ -53,9 +53,12 @@ from stplay.screens.shared.matrix import Matrix
 from stplay.screens.shared.palette import Palette
 from stplay.screens.shared.prompt import Prompt
 from stplay.screens.shared.topbar import TopBar
+from stplay.screens.train.comparisonview import ComparisonView
 from stplay.screens.train.datapreview import DataPreview
 from stplay.screens.train.newrun import NewRun
+from stplay.screens.train.overlaidchart import OverlaidChart
 from stplay.screens.train.recipeform import RecipeForm
+from stplay.screens.train.runlist import RunList
 from stplay.screens.train.runview import RunView
 from stplay.screens.train.trainingtable import TrainingTable
 from stplay.screens.train.trainscreen import TrainScreen
@@ -87,6 +90,20 @@ async def open_run(pilot: Pilot[None]) -> None:
     await screen.show_run(Run.find("done"))
 
 
+async def list_of_runs(pilot: Pilot[None]) -> None:
+    await new_run(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, TrainScreen)
+    await screen.action_list_runs()
+
+
+async def comparison(pilot: Pilot[None]) -> None:
+    await list_of_runs(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, TrainScreen)
+    await screen.on_run_list_compared(RunList.Compared({"done": 0}))
+
+
 async def evaluation_form(pilot: Pilot[None]) -> None:
     await pilot.press("2")
     await until(lambda: bool(pilot.app.screen.query(EvaluationForm)))
@@ -108,6 +125,8 @@ async def explore(pilot: Pilot[None]) -> None:
 PLACES: dict[type[Widget], Callable[[Pilot[None]], Awaitable[None]]] = {
     **dict.fromkeys([TrainScreen, TopBar, NewRun, RecipeForm, DataPreview], new_run),
     **dict.fromkeys([RunView, TrainingTable], open_run),
+    RunList: list_of_runs,
+    **dict.fromkeys([ComparisonView, OverlaidChart], comparison),
     **dict.fromkeys([EvaluateScreen, EvaluationForm, EvaluationWatch], evaluation_form),
     **dict.fromkeys([EvaluationView, TripletList, BreakdownView], evaluation),
     **dict.fromkeys([ExploreScreen, Playground, SentenceEditor, MatrixPane, Matrix], explore),

@@ -19,6 +19,7 @@ from textual.widgets import DataTable
 from textual_plot.plot_widget import LinePlot
 
 from stplay.jobs.events import TrainLogged
+from stplay.runs.axis import ACROSS, Axis
 from stplay.runs.curves import Curve
 from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
@@ -67,7 +68,8 @@ async def test_curves_and_figures_stand_together_and_one_is_on_top() -> None:
         assert cells(pilot)["steps"] == ["3,000", "300"]
         charts = [*pilot.app.screen.query(OverlaidChart)]
         await eventually(pilot, lambda: all(len(colours(chart)) == 2 for chart in charts))
-        first, second = LINE_STYLES[0].colour, LINE_STYLES[1].colour
+        theme = pilot.app.current_theme
+        first, second = LINE_STYLES[0].colour(theme), LINE_STYLES[1].colour(theme)
         assert [colours(chart) for chart in charts] == [[second, first]] * 3
         await pilot.press("p")
         await eventually(pilot, lambda: "short on top" in text_of(pilot, "#compared-runs"))
@@ -79,13 +81,11 @@ async def test_curves_and_figures_stand_together_and_one_is_on_top() -> None:
 async def test_the_axis_is_steps_epochs_or_seconds() -> None:
     async with compared() as pilot:
         plot = pilot.app.screen.query(OverlaidChart).first().plot
-        ends = {"steps": 3000, "epochs": 1, "seconds": 29}
-        for words, end in ends.items():
-            wanted = f"across {words}"
-            await eventually(
-                pilot, lambda wanted=wanted: wanted in text_of(pilot, "#compared-runs")
-            )
-            await eventually(pilot, lambda end=end: plot._x_max == pytest.approx(end * 1.02))
+        view = pilot.app.screen.query_one(ComparisonView)
+        for across in ACROSS:
+            end = 1.02 * max(Axis(run.series, across).extent for run in view._runs)
+            wanted = across, pytest.approx(end)
+            await eventually(pilot, lambda wanted=wanted: (plot.across, plot._x_max) == wanted)
             await pilot.press("t")
 
 
