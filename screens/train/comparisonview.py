@@ -120,7 +120,6 @@ class ComparisonView(Vertical, can_focus=True):
             parts.append(
                 Content.assemble((f"{style.sign} ", style.colour(self.app.current_theme)), label)
             )
-        parts.append(Content.styled(f"along the {self.across}", "dim"))
         self.legend.update(Content("   ").join(parts))
         self._fill(names)
         self.call_after_refresh(self.draw)

@@ -53,7 +53,7 @@ async def test_another_run_lies_behind_in_the_table_and_the_charts(home: Path) -
         assert len(titles(table)) == 6
         await lay_behind(pilot, "a-run-of-a-long-name")
         await eventually(pilot, lambda: len(titles(table)) == 7)
-        assert titles(table)[-1] == "to a…ame"
+        assert titles(table)[-1] == "to a-…me"
         # Each of its four steps lies at every second one of eight; before the first is nothing.
         signs = ["-", "+0.000", "~+0.000", "+0.000", "~+0.000", "+0.000", "~+0.000", "+0.000"]
         assert against(table) == signs
