@@ -26,14 +26,14 @@ from stplay.runs.run import Run
 # As on a user's machine: the tests have one thread each.
 os.environ.pop("OMP_NUM_THREADS", None)
 
-ROUNDS = 3
+ROUNDS = 2
 MANY = [f"{sentence} {number}" for number in range(11) for sentence in CARD_SENTENCES][:32]
 CASES = {"none": [], "three": CARD_SENTENCES, "32": MANY}
 
 
 def trained(sentences: list[str]) -> list[Event]:
     """The events of a training from its start to its last evaluation on dev."""
-    chosen = recipe.load("sample", ["data.train_rows=1920"])
+    chosen = recipe.load("sample", ["data.train_rows=1280"])
     chosen.evaluation.probes = sentences
     run = Run.create(chosen, None, "bench")
     with run.worker_log_path.open("wb") as log:
@@ -45,7 +45,7 @@ def trained(sentences: list[str]) -> list[Event]:
     return events[begun : told[-2] + 1]  # the last one is of test
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_probes(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seconds: dict[str, list[float]] = {name: [] for name in CASES}
     encoding: dict[str, list[float]] = {name: [] for name in CASES}
