@@ -18,7 +18,7 @@ from stplay.runs.axis import Across, Axis
 from stplay.runs.curves import Curve, Curves
 from stplay.runs.referencelog import Reference
 from stplay.runs.series import SeriesLog
-from stplay.screens.shared.theme import CURVES, FAINT, QUIET
+from stplay.screens.shared.theme import Drawn, drawn_on
 from stplay.screens.train.plot import Plot, Told
 from stplay.screens.train.ticks import ENDS, rounded_up
 from stplay.text import count, printable
@@ -98,6 +98,10 @@ class Chart(Vertical):
         self._curves: dict[tuple[SeriesLog, str, float], Curves] = {}
         self._cells = 0
 
+    def on_mount(self) -> None:
+        """Draw it in the colours of another theme, once it is chosen."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
+
     def compose(self) -> ComposeResult:
         """The two of them."""
         yield Legend()
@@ -142,9 +146,13 @@ class Chart(Vertical):
         self.draw()
 
     @property
+    def _drawn(self) -> Drawn:
+        return drawn_on(self.app.current_theme)
+
+    @property
     def _lines(self) -> list[tuple[Line, str]]:
         """Those that were measured, and their colours."""
-        lines = zip(self.lines, CURVES, strict=False)
+        lines = zip(self.lines, self._drawn.curves, strict=False)
         return [(line, colour) for line, colour in lines if line.series in self.series]
 
     def on_plot_widget_scale_changed(self) -> None:
@@ -163,10 +171,10 @@ class Chart(Vertical):
         for weight in (0.0, manner.smoothing) if manner.smoothing else (0.0,):
             for line, colour in reversed(shown):  # the first is seen where they meet
                 curves = self._curves_of(line.series, axis, weight)
-                colour = colour if weight == manner.smoothing else QUIET
+                colour = colour if weight == manner.smoothing else self._drawn.quiet
                 self._draw(curves.within(plot.view(self._cells)), colour)
         if manner.step is not None:
-            plot.add_v_line(axis.place_of(manner.step), FAINT)
+            plot.add_v_line(axis.place_of(manner.step), self._drawn.faint)
         lines = _packed(self._legend(laid_behind), self.legend.size.width or self._cells)
         self.legend.styles.height = len(lines)
         self.legend.update(Content("\n").join(lines), layout=False)
@@ -206,11 +214,12 @@ class Chart(Vertical):
             for curve in self._curves_of(name, Axis(reference.series), 0.0).within(theirs):
                 x = axis.places_of_steps(curve.x * scale)
                 seen = np.isfinite(x)
-                self._draw([Curve(x[seen], curve.y[seen])] if seen.any() else [], FAINT)
+                self._draw([Curve(x[seen], curve.y[seen])] if seen.any() else [], self._drawn.faint)
         return bool(names)
 
     def _legend(self, laid_behind: bool) -> list[Content]:
         manner = self.manner
+        _, quiet, faint = self._drawn
         at = "" if manner.step is None else f" at step {count(manner.step)}"
         parts = [Content.styled(printable(self.title) + at, "bold")]
         for line, colour in self._lines:
@@ -218,18 +227,18 @@ class Chart(Vertical):
             label = printable(line.label)
             if not hidden:
                 label = f"{label} {self._value(line.series)}".strip()
-            sign = Content.styled(f"{HIDDEN if hidden else SIGN} ", FAINT if hidden else colour)
-            name = Content.styled(label, FAINT) if hidden else Content(label)
+            sign = Content.styled(f"{HIDDEN if hidden else SIGN} ", faint if hidden else colour)
+            name = Content.styled(label, faint) if hidden else Content(label)
             click = Style.from_meta({"@click": f"toggle_line({line.series!r})"})
             parts.append(Content.assemble(sign, name).stylize(click))
         if manner.across == "time" and self.series.clock.breaks:
-            parts.append(Content.styled("breaks left out", QUIET))
+            parts.append(Content.styled("breaks left out", quiet))
         if manner.logarithmic:
-            parts.append(Content.styled("log scale", QUIET))
+            parts.append(Content.styled("log scale", quiet))
         if manner.smoothing:
-            parts.append(Content.styled(f"smoothed {manner.smoothing:g}", QUIET))
+            parts.append(Content.styled(f"smoothed {manner.smoothing:g}", quiet))
         if laid_behind and self.behind is not None:
-            parts.append(Content.styled(f"{SIGN} {printable(self.behind.reference.name)}", FAINT))
+            parts.append(Content.styled(f"{SIGN} {printable(self.behind.reference.name)}", faint))
         return parts
 
     def _value(self, name: str) -> str:

@@ -14,7 +14,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
 from stplay.jobs.events import Event
-from stplay.runs.overview import Part, matching, overview
+from stplay.runs.overview import FactGroup, matching, overview
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 from stplay.screens.train.pane import Pane
@@ -43,7 +43,7 @@ class OverviewPane(Pane):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.run: Run | None = None
-        self.parts: list[Part] = []
+        self.parts: list[FactGroup] = []
 
     def compose(self) -> ComposeResult:
         """The filter, where it is asked for, and what there is to tell."""
@@ -99,7 +99,7 @@ class OverviewPane(Pane):
         self.words.update(Group(*(each for part in found for each in self._lines(part))))
 
     @staticmethod
-    def _lines(part: Part) -> tuple[Text, Table, Text]:
+    def _lines(part: FactGroup) -> tuple[Text, Table, Text]:
         table = Table.grid(padding=(0, 1), expand=True)  # its names take the room they need
         table.add_column(width=1)
         table.add_column(no_wrap=True)

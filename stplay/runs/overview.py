@@ -36,27 +36,29 @@ class Fact(NamedTuple):
         return f"{self.value}{beside}"
 
 
-class Part(NamedTuple):
+class FactGroup(NamedTuple):
     """Facts that belong together."""
 
     title: str
     facts: list[Fact]
 
 
-def overview(id_: str, folder: Path, log: TrainingLog) -> list[Part]:
+def overview(id_: str, folder: Path, log: TrainingLog) -> list[FactGroup]:
     """All that ``log`` tells of the run ``id_`` in ``folder``, ready to be printed."""
-    parts = [Part("Run", _run(id_, folder, log))]
+    parts = [FactGroup("Run", _run(id_, folder, log))]
     if (started := log.started) is not None:
         parts += [
-            Part("Model", _model(started)),
-            Part("Data", _data(started)),
+            FactGroup("Model", _model(started)),
+            FactGroup("Data", _data(started)),
             *_recipe(started.recipe),
-            Part("Versions", [Fact(*map(printable, each)) for each in started.versions.items()]),
+            FactGroup(
+                "Versions", [Fact(*map(printable, each)) for each in started.versions.items()]
+            ),
         ]
     return [part for part in parts if part.facts]
 
 
-def matching(parts: list[Part], words: str) -> list[Part]:
+def matching(parts: list[FactGroup], words: str) -> list[FactGroup]:
     """The facts that have each of ``words`` in their part's title, their name or their value."""
     wanted = words.casefold().split()
     found = []
@@ -67,7 +69,7 @@ def matching(parts: list[Part], words: str) -> list[Part]:
             if all(word in f"{part.title} {fact.name} {fact}".casefold() for word in wanted)
         ]
         if facts:
-            found.append(Part(part.title, facts))
+            found.append(FactGroup(part.title, facts))
     return found
 
 
@@ -127,7 +129,7 @@ def _data(started: RunStarted) -> list[Fact]:
     return facts
 
 
-def _recipe(recipe: dict[str, Any]) -> list[Part]:
+def _recipe(recipe: dict[str, Any]) -> list[FactGroup]:
     """Every field of it, and what the library takes where a recipe says nothing."""
     parts = []
     for section, kind in SECTIONS.items():
@@ -142,7 +144,7 @@ def _recipe(recipe: dict[str, Any]) -> list[Part]:
             else:
                 instead_of = None if value == default else _written(default, "nothing")
                 facts.append(Fact(printable(name), _written(value, "-"), instead_of))
-        parts.append(Part(f"Recipe: {section}", facts))
+        parts.append(FactGroup(f"Recipe: {section}", facts))
     return parts
 
 

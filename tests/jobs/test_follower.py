@@ -240,8 +240,9 @@ def test_a_stop_that_cannot_be_asked_for_is_told(home: Path, interrupts: Interru
 
 # Who calls what the loop is made of: itself, its source on this disk, its face for the screens.
 ALLOWED = {
-    "EventReader": {"jobs/job.py", "jobs/folders.py"},  # the latter reads a log once, to its end
-    "check_worker": {"jobs/job.py", "jobs/follower.py"},
+    # The latter two read a log to its end, once or for a list of all.
+    "EventReader": {"jobs/job.py", "jobs/folders.py", "runs/runindex.py"},
+    "check_worker": {"jobs/job.py", "jobs/follower.py", "runs/runsummary.py"},
     "advance": {"jobs/follower.py", "screens/shared/jobwatch.py"},
 }
 

@@ -9,7 +9,7 @@ from runsondisk import COMPLETED, STARTED, create, write
 from samplerun import finished_run
 
 from stplay.jobs.events import Fingerprints, RunStarted, WorkerStarted
-from stplay.runs.overview import Fact, Part, matching, overview
+from stplay.runs.overview import Fact, FactGroup, matching, overview
 from stplay.runs.run import Run
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -83,11 +83,11 @@ def test_how_long_it_took() -> None:
 
 def test_words_find_facts_by_all_that_is_told_of_them() -> None:
     parts = [
-        Part("Run", [Fact("name", "first"), Fact("state", "done")]),
-        Part("Recipe: training", [Fact("learning_rate", "0.1", "0.2"), Fact("seed", "1")]),
+        FactGroup("Run", [Fact("name", "first"), Fact("state", "done")]),
+        FactGroup("Recipe: training", [Fact("learning_rate", "0.1", "0.2"), Fact("seed", "1")]),
     ]
     assert matching(parts, "") == parts
-    assert matching(parts, "LEARNING") == [Part("Recipe: training", parts[1].facts[:1])]
-    assert matching(parts, "training 0.2") == [Part("Recipe: training", parts[1].facts[:1])]
+    assert matching(parts, "LEARNING") == [FactGroup("Recipe: training", parts[1].facts[:1])]
+    assert matching(parts, "training 0.2") == [FactGroup("Recipe: training", parts[1].facts[:1])]
     assert matching(parts, "run") == parts[:1]
     assert matching(parts, "run learning") == []

@@ -23,7 +23,7 @@ def test_a_run_goes_by_its_new_name_alone(home: Path) -> None:
     log = run.read_log()
     renamed = run.rename("new")
     assert [each.id for each in Run.every()] == [renamed.id] == ["new"]
-    assert renamed.read_log() == log
+    assert renamed.read_log().table() == log.table() != []
     with pytest.raises(UserError, match=r"no run 'old'\. The newest: new"):
         Run.find("old")
     assert create("old").read_log().status == "starting", "the old name is free"

@@ -52,6 +52,8 @@ COMMANDS: list[tuple[str, ...]] = [
     ("checkpoint", TEXT),
     ("checkpoint", "detached"),
     ("evaluate-now", TEXT),
+    ("machine", "--once"),
+    ("machine", "--json"),
     ("delete", TEXT),
     ("delete", "--yes", "detached", "shown", TEXT),
     ("plan", TEXT),

@@ -9,7 +9,7 @@ from stplay.jobs.events import Event
 from stplay.jobs.worklog import WorkLog
 from stplay.runs.traininglog import TrainingLog
 
-PIECE_BYTES = 1 << 10
+PIECE_BYTES = 1 << 11
 
 
 class MemoryStream:
