@@ -76,7 +76,8 @@ def test_nothing_steers_the_terminal(
     assert "Traceback" not in shown[command]
     assert_safe(shown[command])
     assert_safe(piped[command][1])  # it may be a terminal while the output goes to a pipe
-    hostile_is_told = {"detached", "--clear"}.isdisjoint(command) and command != ("runs",)
+    hostile_is_told = {"detached", "--clear", "machine"}.isdisjoint(command)
+    hostile_is_told &= command != ("runs",)
     if hostile_is_told and command[:2] != ("sim", TEXT) and command != ("runs", "--json"):
         assert "evil" in shown[command]
 
