@@ -10,7 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.events import Event
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.theme import Theme
 
+from stplay.errors import UserError
+from stplay.home import settings_file
 from stplay.screens.shared import keyboard
 from stplay.screens.shared.commands import KeyCommands
 from stplay.screens.shared.guardedapp import GuardedApp
@@ -18,6 +21,7 @@ from stplay.screens.shared.palette import Palette
 from stplay.screens.shared.safetext import SafeText
 from stplay.screens.shared.theme import DARK, THEMES
 from stplay.screens.train.trainscreen import TrainScreen
+from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.screens.explore.earlyencoder import EarlyEncoder
@@ -71,13 +75,40 @@ class StplayApp(GuardedApp):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK.name
+        self._complaint = self._take_kept_theme()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Whatever is painted is made safe last."""
         return [*super().get_line_filters(), SAFE]
 
+    def _take_kept_theme(self) -> str | None:
+        """Be in the theme of the settings; why not, where that cannot be."""
+        if not settings_file().exists():  # as mostly; reading them takes imports
+            return None
+        from stplay import settings
+
+        try:
+            kept = settings.read().theme
+        except UserError as error:
+            return error.sentence
+        if kept not in self.available_themes:
+            return f"There is no theme {printable(kept)}, which the settings name."
+        self.theme = kept
+        return None
+
+    def _keep_theme(self, theme: Theme) -> None:
+        from stplay import settings
+
+        try:
+            settings.keep_theme(theme.name)
+        except UserError as error:
+            self.notify(error.sentence, severity="error", markup=False)
+
     def on_mount(self) -> None:
-        """Start an encoder once the first screen is painted and filled."""
+        """Keep a theme that is chosen; start an encoder once the first screen is there."""
+        if self._complaint is not None:
+            self.notify(self._complaint, severity="error", markup=False)
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         if self._wants_encoder:
             self.set_timer(SETTLED_SECONDS, self._start_encoder)
 

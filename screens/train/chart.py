@@ -114,7 +114,9 @@ class Chart(Vertical):
 
     def measured(self, log: SeriesLog) -> bool:
         """Whether there is something to draw in ``log``."""
-        return any(line.series in log for line in self.lines)
+        names = [line.series for line in self.lines if line.series in log]
+        # What the machine does before the first step would all stand at one place of the axis.
+        return any(log.step or not name.startswith("system/") for name in names)
 
     def show(
         self, log: SeriesLog, manner: Manner, cells: int, behind: Behind | None = None

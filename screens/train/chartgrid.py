@@ -63,21 +63,23 @@ def charts() -> list[Chart]:
             "{:.0f} %".format,
         ),
         Chart("GPU use", gpu_lines("use"), "{:.0f} %".format),
-        Chart("GPU memory", gpu_lines("memory"), size),
+        Chart("GPU memory", gpu_lines("memory"), size, binary=True),
         Chart("GPU power", gpu_lines("power"), "{:.0f} W".format),
         Chart("GPU temperature", gpu_lines("temperature"), "{:.0f} °C".format),
         Chart("processors of the machine", [Line("system/processors")], "{:.0f} %".format),
-        Chart("memory of the machine", [Line("system/memory_used")], size),
-        Chart("disk left", [Line("system/disk_left")], size),
+        Chart("memory of the machine", [Line("system/memory_used")], size, binary=True),
+        Chart("disk left", [Line("system/disk_left")], size, binary=True),
         Chart(
             "disk, a second",
             [Line("system/disk_read", "read"), Line("system/disk_written", "written")],
             size,
+            binary=True,
         ),
         Chart(
             "network, a second",
             [Line("system/network_received", "in"), Line("system/network_sent", "out")],
             size,
+            binary=True,
         ),
     ]
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from stplay.screens.train.runview import RunView
 
 
+PANES = Binding.Group("Panes", compact=True)
+
+
 class TrainScreen(Screen[None]):
     """The form before a run, the live view of a run after it."""
 
@@ -48,14 +51,14 @@ class TrainScreen(Screen[None]):
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
         Binding("r", "extend", "Train on"),
-        Binding("a", "again", "Again"),
+        Binding("a", "again", "Its recipe again", show=False),
         Binding("c", "ask('checkpoint')", "Checkpoint"),
         Binding("v", "ask('evaluation')", "Eval now"),
-        Binding("g", "show_pane('charts')", "Charts"),
-        Binding("i", "show_pane('overview')", "What it is"),
-        Binding("b", "lay_behind", "Behind"),
-        Binding("p", "show_pane('probes')", "Probes"),
-        Binding("k", "show_pane('machine')", "Machine"),
+        Binding("g", "show_pane('charts')", "Charts", group=PANES),
+        Binding("p", "show_pane('probes')", "Probes", group=PANES),
+        Binding("k", "show_pane('machine')", "Machine", group=PANES),
+        Binding("i", "show_pane('overview')", "What it is", group=PANES),
+        Binding("b", "lay_behind", "Lay a run behind", show=False),
         Binding("l", "toggle_log", "Log"),
         Binding("e", "evaluate", "Evaluate"),
         Binding("delete", "delete", "Delete run", show=False),
