@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from terminal import Terminal
 
 from stplay.runs.run import Run
 
-CTRL_Q = "\x11"
+CTRL_Q, HOME = "\x11", "\x1b[H"
+# Of the probe sentences the newest of several steps, such as: step 40, 3 of 3
+AT_THE_NEWEST = re.compile(r"step [\d,]+, ([2-9]|\d\d+) of \1 ")
 
 
 @pytest.fixture
@@ -46,6 +49,14 @@ def test_one_key_trains_quitting_leaves_it_running_and_reopening_shows_it(home: 
         terminal.wait_for("Dimensions")
         terminal.type("1")
         terminal.wait_for("sample-1")
+        terminal.type("p")
+        terminal.wait_for(lambda text: bool(AT_THE_NEWEST.search(text)))
+        terminal.type(HOME)
+        terminal.wait_for(lambda text: "step 0, 1 of" in text and "a baby smiling" in text)
+        terminal.type("k")
+        terminal.wait_for("training process")
+        terminal.type("g")
+        terminal.wait_for(lambda text: "loss   ━ train" in text)
         terminal.resize(80, 24)
         terminal.wait_for(lambda text: "test max" in text and "Stop" in text)
         terminal.type("s")
