@@ -14,6 +14,7 @@ from stplay.cli import (
     evaluationcommands,
     output,
     runcommands,
+    watchcommand,
 )
 from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED, NOTHING_STARTED, WRONG_INPUT
@@ -66,6 +67,13 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    for subject in (runcommands, deletion, evaluationcommands, appcommands, encodercommands):
+    for subject in (
+        runcommands,
+        watchcommand,
+        deletion,
+        evaluationcommands,
+        appcommands,
+        encodercommands,
+    ):
         subject.add_to(add)
     return top

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -181,6 +182,19 @@ class TrainingLog(WorkLog):
     def table(self) -> list[TrainingRow]:
         """The rows in the order of their steps."""
         return [self.rows[step] for step in sorted(self.rows)]
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything to show in a table."""
+        return bool(self.rows)
+
+    def headings(self) -> Sequence[str]:
+        """What stands above the columns."""
+        return HEADINGS
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """The table as shown."""
+        return [row.cells() for row in self.table()]
 
     def begin_again(self) -> None:
         """A training process was started, for the first time or to resume."""
