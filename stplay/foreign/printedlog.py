@@ -21,7 +21,7 @@ from stplay.jobs.events import Event, MetricsLogged, Noted, RunFinished, StagePr
 from stplay.runs.traininglog import TRAINING_STAGE
 from stplay.text import clipped
 
-NEAR_WHOLE = 0.02  # epochs that are counted so are whole ones
+NEAR_WHOLE = 0.05  # epochs so near to whole ones are those: the bar is a few steps ahead
 MOST_PENDING = 10_000
 MOST_STORY_LINES = 2_000
 INTERRUPTED = "KeyboardInterrupt"
@@ -208,7 +208,7 @@ class PrintedLog:
             self._resolve(None)
 
     def _resolve(self, bar: PrintedBar | None) -> None:
-        """Tell the figures that wait for the ``bar`` behind them, or that wait for none any more."""
+        """Tell the figures that wait for the ``bar`` behind them, or for none any more."""
         pending, self._pending = self._pending, []
         newest = bar or self._bar
         if not pending:

@@ -31,7 +31,7 @@ class Segments:
 
     def segment(self, row: MeasuredRow) -> int:
         """The number of the training that ``row`` belongs to."""
-        if row.step < self.step or (row.step == self.step and self._repeats(row)):
+        if not self.goes_on(row):
             self.number += 1
             self._names = set()
         elif row.step > self.step:
@@ -39,6 +39,10 @@ class Segments:
         self.step, self.epoch = row.step, row.epoch
         self._names |= row.values.keys()
         return self.number
+
+    def goes_on(self, row: MeasuredRow) -> bool:
+        """Whether ``row`` is of the same training as the row before."""
+        return row.step > self.step or (row.step == self.step and not self._repeats(row))
 
     def _repeats(self, row: MeasuredRow) -> bool:
         if row.step <= 0 and None not in (self.epoch, row.epoch) and self.epoch != row.epoch:
@@ -56,10 +60,9 @@ class Placed(NamedTuple):
 def placed(rows: Sequence[MeasuredRow], time: float) -> Placed:
     """The events of ``rows``, which were written at ``time``."""
     segments, events, moved = Segments(), [], 0
-    following = _following_steps(rows)
-    for row, next_step in zip(rows, following, strict=True):
+    for row, following in zip(rows, _following(rows), strict=True):
         last, values = segments.step, row.values
-        if row.step <= 0 < last and _belongs_before(row, segments, next_step):
+        if row.step <= 0 < last and _belongs_before(row, segments, following):
             moved += 1
             epoch = row.epoch if row.epoch == segments.epoch else None
             event = MetricsLogged(
@@ -74,19 +77,20 @@ def placed(rows: Sequence[MeasuredRow], time: float) -> Placed:
     return Placed(events, moved)
 
 
-def _belongs_before(row: MeasuredRow, segments: Segments, next_step: int | None) -> bool:
+def _belongs_before(row: MeasuredRow, segments: Segments, following: MeasuredRow | None) -> bool:
+    """Whether the training of before goes on after ``row``, so that no other begins with it."""
     same_epoch = row.epoch is not None and row.epoch == segments.epoch
-    return next_step is None or next_step >= segments.step or same_epoch
+    return same_epoch or following is None or segments.goes_on(following)
 
 
-def _following_steps(rows: Sequence[MeasuredRow]) -> Iterable[int | None]:
-    """Of each row, the first step above 0 that comes after it."""
-    steps: list[int | None] = []
-    step: int | None = None
+def _following(rows: Sequence[MeasuredRow]) -> Iterable[MeasuredRow | None]:
+    """Of each row, the first one after it that tells a step above 0."""
+    found: list[MeasuredRow | None] = []
+    following: MeasuredRow | None = None
     for row in reversed(rows):
-        steps.append(step)
-        step = row.step if row.step > 0 else step
-    return reversed(steps)
+        found.append(following)
+        following = row if row.step > 0 else following
+    return reversed(found)
 
 
 def moved_words(moved: int) -> str:
