@@ -15,6 +15,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, DataTable, ProgressBar, RichLog, Static
 
+from stplay.foreign.foreignlog import ForeignLog
+from stplay.foreign.foreignsource import ForeignSource
 from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
 from stplay.runs.referencelog import reference_of
@@ -31,6 +33,7 @@ from stplay.runs.traininglog import (
 from stplay.screens.shared.jobwatch import JobWatch
 from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
+from stplay.screens.train.foreigntable import ForeignTable
 from stplay.screens.train.overviewpane import OverviewPane
 from stplay.screens.train.pane import Pane
 from stplay.text import count, decimals, duration, printable, size
@@ -115,6 +118,7 @@ class RunView(JobWatch[TrainingLog]):
     left = getters.query_one("#head-left", Static)
     facts = getters.query_one("#facts", Static)
     table = getters.query_one(TrainingTable)
+    foreign_table = getters.query_one(ForeignTable)
     panes = getters.query_one("#side", ContentSwitcher)
     charts = getters.query_one(ChartGrid)
     stage = getters.query_one("#stage", Static)
@@ -125,7 +129,8 @@ class RunView(JobWatch[TrainingLog]):
 
     def __init__(self) -> None:
         super().__init__(TrainingLog())
-        self.run: Run | None = None
+        self.run: Run | None = None  # of ours
+        self.source: Run | ForeignSource | None = None
         self._output: bytes | None = None
         self._told: dict[Static, Content] = {}
 
@@ -138,6 +143,7 @@ class RunView(JobWatch[TrainingLog]):
         yield Static(id="facts")
         with Horizontal(id="panes"):
             yield TrainingTable()
+            yield ForeignTable()
             with ContentSwitcher(initial=CHARTS, id="side"):
                 yield ChartGrid(id=CHARTS)
                 yield OverviewPane(id="overview")
@@ -150,22 +156,37 @@ class RunView(JobWatch[TrainingLog]):
         self.worker_log.display = False
         self.set_interval(OUTPUT_SECONDS, self._show_output)
 
-    def open(self, run: Run) -> None:
-        """Show ``run`` from its first event on."""
-        self.run = run
+    def open(self, source: Run | ForeignSource) -> None:
+        """Show a run, or a training that is none of ours, from its first event on."""
+        self.source = source
+        self.run = source if isinstance(source, Run) else None
         self._output = None
-        for pane in self.panes.query_children(Pane):
-            pane.open(run)
+        if self.run is not None:
+            for pane in self.panes.query_children(Pane):
+                pane.open(self.run)
+        else:  # other panes tell of what runs of ours alone have
+            self.pane = CHARTS
+            self.remove_class("-pane")
+            self.charts.open(source)
+            self.worker_log.display = False
+        self.set_class(self.run is None, "-foreign")
         self.table.open(None)
+        self.foreign_table.empty()
         self.worker_log.clear()
-        self.follow(run)
+        self.follow(source)
 
     def focus_table(self) -> None:
         """Put the focus on the table."""
-        self.table.focus()
+        (self.foreign_table if self.run is None else self.table).focus()
 
     def show_events(self, events: list[Event]) -> None:
         """Show the rows that have come or changed, and paint everything else from what is known."""
+        if isinstance(self.job_log, ForeignLog):
+            if events:
+                self.foreign_table.show(self.job_log)
+                self.charts.show(events, self.job_log)
+            self.refresh_view()
+            return
         changed: set[int] = set()
         afresh = False
         for event in events:
@@ -199,7 +220,7 @@ class RunView(JobWatch[TrainingLog]):
         self.pane = CHARTS if leaves else name
         self.set_class(not leaves, "-pane")
         if leaves:
-            self.table.focus()
+            self.focus_table()
         else:
             self.panes.get_child_by_id(name, Pane).take_focus()
 
@@ -233,11 +254,11 @@ class RunView(JobWatch[TrainingLog]):
 
     def refresh_view(self) -> None:
         """Paint everything from what is known."""
-        log, run = self.job_log, self.run
-        if run is None:
+        log, source = self.job_log, self.source
+        if source is None:
             return
         style = "$error" if log.diverged else f"${TONES[log.status]}"
-        head = Content.assemble((printable(run.id), "bold"), "   ", (log.state, style))
+        head = Content.assemble((printable(source.id), "bold"), "   ", (log.state, style))
         self._tell(self.state, head)
         total = log.total_steps
         self.bar.display = total is not None
@@ -293,7 +314,7 @@ class RunView(JobWatch[TrainingLog]):
         if not log.active:
             return Content("")
         if log.stage is None:
-            return Content("Starting the training process")
+            return Content("" if self.run is None else "Starting the training process")
         if log.stage.stage == TRAINING_STAGE:
             return Content("")
         words = stage_words(log.stage)

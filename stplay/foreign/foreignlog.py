@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from stplay.jobs.events import Event, MetricsLogged, ResultsListed, StageProgressed
@@ -16,7 +16,9 @@ LARGE = 1e5
 
 _TRAINING_LOSS = re.compile(r"(?:train(?:ing)?[ /_]?)?loss", re.IGNORECASE)
 _LAST = (
-    re.compile(r"runtime|per_second|total_flos|^train_loss$|num_tokens|preparation|^step$", re.I),
+    re.compile(
+        r"runtime|per_second|total_flos|(?:^|/)train_loss$|num_tokens|preparation|^step$", re.I
+    ),
     re.compile(r"learning_rate|grad_norm|^lr$", re.I),
 )
 
@@ -39,6 +41,11 @@ def _rank(name: str) -> int:
     if schedule.search(name):
         return 3
     return 0 if is_training_loss(name) else 1 if is_loss(name) else 2
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """``names`` of series in the order in which people want to see them."""
+    return sorted(names, key=_rank)
 
 
 @dataclass
@@ -95,7 +102,7 @@ class ForeignLog(TrainingLog):
 
     def columns(self) -> list[str]:
         """The names of what was measured, those first that people look at first."""
-        return sorted(self._names, key=_rank)
+        return ordered(self._names)
 
     def measured(self) -> list[ForeignRow]:
         """All rows: those of one training after the other, each in the order of its steps."""

@@ -58,7 +58,7 @@ def place(name: str) -> WatchedPlace:
         return _of_path(path, name)
     match parse(name):
         case HubName(repository, revision):
-            begin = partial(_hub_card, repository, revision)
+            begin = partial(card, _hub_card(repository, revision))
             return WatchedPlace(ForeignSource(repository, repository, begin))
         case PathName() as missing if is_path(name):
             raise UserError(f"There is no {printable(str(missing.path))}.")
@@ -139,12 +139,12 @@ def card(path: Path) -> WholeFiles:
     return WholeFiles(lambda: [path], events)
 
 
-def _hub_card(repository: str, revision: str | None) -> WholeFiles:
+def _hub_card(repository: str, revision: str | None) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return card(Path(hf_hub_download(repository, CARD, revision=revision)))
+        return Path(hf_hub_download(repository, CARD, revision=revision))
     except LocalEntryNotFoundError:
         reason = "the Hub cannot be reached, and it is not in the cache"
     except HfHubHTTPError as error:

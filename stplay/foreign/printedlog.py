@@ -66,8 +66,8 @@ class PrintedLog:
         self._other: PrintedBar | None = None  # of an evaluation, or of a training that begins
         self._progress: StageProgressed | None = None
         self._segment = self._figures = self._numbered = 0
-        self._finished = False
-        self._ended = False
+        self._numbered_epoch: float | None = None
+        self._finished = self._ended = False
         self._pending: list[PrintedFigures] = []
         self._pair: tuple[float, int] | None = None  # an epoch, and the step that it is
         # The evaluation that is being told, and the end of a failure.
@@ -214,7 +214,7 @@ class PrintedLog:
         if not pending:
             return
         if newest is None:
-            self._number(pending)
+            self._resolve_without_bars(pending)
             return
         epochs = {each.epoch for each in pending}
         last = next((each for each in reversed(pending) if each.epoch), None)
@@ -239,10 +239,17 @@ class PrintedLog:
         whole = max(1, round(epochs))
         return bar.total / (whole if abs(epochs - whole) < NEAR_WHOLE * whole else epochs)
 
-    def _number(self, pending: list[PrintedFigures]) -> None:
-        """Number the lines where nothing tells of steps."""
+    def _resolve_without_bars(self, pending: list[PrintedFigures]) -> None:
+        """Tell the figures by what evaluators say of steps, or number them where nothing does."""
+        if self._pair is not None and not self._numbered:
+            ratio = self._pair[1] / self._pair[0]
+            for each in pending:
+                self._tell(round((each.epoch or 0.0) * ratio), each)
+            return
         for each in pending:
-            self._numbered += 1
+            if each.epoch is None or each.epoch != self._numbered_epoch:
+                self._numbered += 1
+            self._numbered_epoch = each.epoch
             self._tell(self._numbered, each)
         self._note("info", NUMBERED)
 

@@ -106,6 +106,12 @@ def test_lines_without_any_bar_are_numbered_and_that_is_said() -> None:
     assert [event.text for event in events if isinstance(event, Noted)] == [NUMBERED]
 
 
+def test_without_any_bar_evaluators_tell_of_steps() -> None:
+    head = "TripletEvaluator: Evaluating the model on the x dataset in epoch 0.4 after 20 steps:\n"
+    text = figures(loss=1.0, epoch=0.2) + head + "A: 5%\n" + figures(loss=0.5, epoch=0.6)
+    assert [step for _, step, _ in rows(read(text))] == [20, 10, 30]
+
+
 def test_another_training_in_the_same_output_is_another_segment() -> None:
     events = read(TRAINING + TRAINING.replace("/100 ", "/200 "))
     assert {segment for segment, _, _ in rows(events)} == {0, 1}
