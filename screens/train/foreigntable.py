@@ -29,15 +29,15 @@ class ForeignTable(DataTable[Text]):
         following = self.cursor_row >= self.row_count - 1
         headings, lines = tuple(log.headings()), log.lines()
         known = len(self._lines)
-        if headings != self._headings or lines[:known] != self._lines:
+        columns = zip(headings, *lines, strict=True)
+        widths = [max(map(cell_len, column)) for column in columns]
+        if (headings, widths) != (self._headings, self._widths) or lines[:known] != self._lines:
             self.clear(columns=True)
-            columns = zip(headings, *lines, strict=True)
-            self._widths = [max(map(cell_len, column)) for column in columns]
-            for heading, width in zip(headings, self._widths, strict=True):
-                self.add_column(Text(heading.rjust(width), end=""))
+            for heading, width in zip(headings, widths, strict=True):
+                self.add_column(Text(heading.rjust(width), end="", no_wrap=True), width=width)
             self.fixed_columns = headings.index("Step") + 1
             known = 0
-        self._headings, self._lines = headings, lines
+        self._headings, self._lines, self._widths = headings, lines, widths
         for line in lines[known:]:
             self.add_row(
                 *(

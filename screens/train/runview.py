@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, DataTable, ProgressBar, RichLog, Static
 
-from stplay.foreign.foreignlog import ForeignLog
+from stplay.foreign.foreignlog import ForeignLog, results_words
 from stplay.foreign.foreignsource import ForeignSource
 from stplay.jobs.events import Evaluated, Event, Replaced, RunResumed, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, memory_words, stage_words
@@ -36,12 +36,13 @@ from stplay.screens.train.chartgrid import ChartGrid
 from stplay.screens.train.foreigntable import ForeignTable
 from stplay.screens.train.overviewpane import OverviewPane
 from stplay.screens.train.pane import Pane
-from stplay.text import count, decimals, duration, printable, size
+from stplay.text import clipped, count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
 CHARTS = "charts"
 WIDTHS = dict(zip(HEADINGS, (8, 9, 14, 10, 10, 10), strict=True))
 AGAINST_WIDTH = 9
+MOST_RESULTS = 3  # of a model card: lines that leave room for its table
 
 
 class TrainingTable(DataTable[Text]):
@@ -279,6 +280,12 @@ class RunView(JobWatch[TrainingLog]):
             line.update(content)
 
     def _facts(self, log: TrainingLog) -> Content:
+        if isinstance(log, ForeignLog):
+            most = self.facts.size.width or 80
+            shown = [clipped(results_words(each), most) for each in log.results[:MOST_RESULTS]]
+            if others := len(log.results) - len(shown):
+                shown.append(f"{count(others)} more are told by stplay watch PLACE --once")
+            return Content("\n".join(shown))
         if log.started is None:
             return Content("")
         facts = [device_words(log.started), log.started.precision]
