@@ -22,7 +22,7 @@ class ForeignTable(DataTable[Text]):
     def empty(self) -> None:
         """Be of a training of which nothing was told yet."""
         self.clear(columns=True)
-        self._headings, self._lines = (), []
+        self._headings, self._lines, self._widths = (), [], []
 
     def show(self, log: ForeignLog) -> None:
         """Show what ``log`` has: the rows that have come, or all where others have changed."""
