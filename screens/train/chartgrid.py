@@ -110,7 +110,7 @@ class ChartGrid(Pane):
 
     def _add_foreign(self) -> None:
         """Have a chart for each series that bears the name it has in another training."""
-        there, wanted = self.query(ForeignChart), foreign_charts(self._foreign)
+        there, wanted = self.query(ForeignChart), foreign_charts(self._foreign, four)
         if [chart.lines for chart in there] != [chart.lines for chart in wanted]:
             there.remove()
             for chart in wanted:

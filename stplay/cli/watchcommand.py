@@ -37,15 +37,15 @@ def watch(options: argparse.Namespace) -> int:
     from stplay.jobs.follower import Follower
     from stplay.jobs.interrupts import Interrupts
 
-    interrupts = Interrupts()
     source, also = places.place(options.place)
     if also:
         output.remark(f"stplay: {also}")
-    interrupts.let_hang_up()
     follower: Follower[TrainingLog] = Follower(source)
     if options.once:
         _show_once(source, follower, options.json)
         return FINISHED
+    interrupts = Interrupts()
+    interrupts.let_hang_up()
     # Whoever pipes a training in would end it by not listening any more.
     patience = 1 if options.place == places.STDIN else 0
     return _follow(source, follower, options.json, interrupts, patience)

@@ -9,8 +9,6 @@ from stplay.errors import UserError
 from stplay.foreign.cells import epoch_of, name_of, number, step_of, told
 from stplay.foreign.segments import MeasuredRow
 
-MOST_FIELD = 1 << 17
-
 
 def is_evaluator_csv(head: str) -> bool:
     """Whether a text that begins so is an evaluator's."""

@@ -36,9 +36,9 @@ _LABEL = re.compile(r"(?P<label>[A-Za-z][\w@ .\-]{0,100}?)\s*:\s+(?=[A-Za-z])")
 _SCORES = re.compile(r"Score-Function:\s*(?P<name>[\w.\- ]{1,100})\s*$")
 _SIZES = {"Queries", "Corpus"}
 _CANCELLED = re.compile(
-    r"slurmstepd: error: .*\b(?:CANCELLED|DUE TO|oom|exceeded)\b.*", re.IGNORECASE
+    r"slurmstepd: error: .{0,300}?\b(?:CANCELLED|DUE TO|oom|exceeded)\b.*", re.IGNORECASE
 )
-_LAST_WORD = re.compile(r"(?P<kind>[A-Za-z_][\w.]{0,200})(?::\s.*|:?)$")
+_LAST_WORD = re.compile(r"[A-Za-z_][\w.]{0,200}(?::\s.*|:?)$")
 TRACEBACK = "Traceback (most recent call last):"
 
 

@@ -107,6 +107,7 @@ def test_cards(text: str) -> None:
 @repeatable
 @given(TEXTS, st.integers(1, 50))
 @example("%|" * 3000, 50)
+@example("slurmstepd: error: " * 3000, 5000)
 @example("'" * 3000 + "{" * 3000 + "}", 5000)
 @example("x: " * 3000 + "Evaluating the model on the ", 5000)
 def test_outputs(text: str, piece: int) -> None:

@@ -10,8 +10,8 @@ import pytest
 from placesread import folded, let_settle, read_place
 
 from stplay.foreign.printedlog import NUMBERED, OUTPUT_ENDED, WORKED_OUT, PrintedLog
-from stplay.foreign.printedoutput import PrintedPipe
-from stplay.jobs.events import Event, MetricsLogged, Noted, RunFinished, StageProgressed
+from stplay.foreign.printedoutput import PrintedFile, PrintedPipe
+from stplay.jobs.events import Event, MetricsLogged, Noted, Replaced, RunFinished, StageProgressed
 
 
 def bar(done: int, total: int = 100, elapsed: str = "00:10", label: str = "") -> str:
@@ -181,6 +181,18 @@ def test_a_log_is_followed_as_it_grows(tmp_path: Path) -> None:
     let_settle(path)
     assert rows(read_place(path)) == rows(read(TRAINING))
     assert folded(read_place(path)).status == "completed"
+
+
+def test_a_log_that_another_takes_the_place_of_is_read_from_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "slurm-1.out"
+    path.write_text(TRAINING)
+    reader = PrintedFile(path)
+    events = reader.read()
+    path.write_text(bar(5) + figures(loss=0.25, epoch=0.1) + bar(5) + "\n")
+    replaced = reader.read()
+    assert isinstance(replaced[0], Replaced)
+    events += [*replaced, *reader.read()]
+    assert [row.values for row in folded(events).measured()] == [{"loss": 0.25}]
 
 
 def test_a_pipe_tells_what_came_and_ends_with_its_writer() -> None:

@@ -12,6 +12,8 @@ from conftest import run_stplay
 from placesread import folded, let_settle, read_place
 from samplerun import finished_run
 
+from stplay.cli.console import SafeConsole
+from stplay.cli.trainingview import picture
 from stplay.errors import UserError
 from stplay.foreign import places
 from stplay.jobs.events import MetricsLogged, Replaced
@@ -41,6 +43,24 @@ def test_once_prints_the_table_and_ends(home: Path, tmp_path: Path) -> None:
         assert (ended.returncode, ended.stderr) == (0, "")
         assert "✓ finished" in ended.stdout
         assert "0.2500" in ended.stdout
+
+
+def test_columns_that_do_not_fit_are_named_and_a_pipe_has_all(home: Path, tmp_path: Path) -> None:
+    names = [f"metric-{number}" for number in range(12)]
+    path = tmp_path / "card.md"
+    path.write_text(
+        f"| Epoch | Step | {' | '.join(names)} |\n|{'---|' * 14}\n| 1 | 5 |{' 0.5 |' * 12}\n"
+    )
+    log = folded(read_place(path))
+    console = SafeConsole(width=60)
+    with console.capture() as captured:
+        console.print(picture("card", log, width=60))
+    shown = captured.get().splitlines()
+    assert "metric-2" in shown[2]
+    assert "metric-3" not in shown[2]
+    assert " ".join(shown[4:]).startswith("9 more columns: metric-3, metric-4")
+    piped = run_stplay("watch", str(path), "--once").stdout.splitlines()
+    assert piped[2].split() == ["Epoch", "Step", *names]
 
 
 def test_json_prints_the_events(home: Path, tmp_path: Path) -> None:
