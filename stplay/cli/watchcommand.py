@@ -79,10 +79,11 @@ def _follow(
 def _show_once(source: Run | ForeignSource, follower: Follower[TrainingLog], as_json: bool) -> None:
     from stplay.cli.trainingview import JsonView, show_once
 
-    while not follower.caught_up:
-        piece = follower.advance()
+    for piece in follower.pieces():
         if as_json:
             JsonView().show(follower.log, piece.events, piece.lines)
+        if follower.caught_up:
+            break
     _check(source, follower.log)
     if not as_json:
         show_once(source.id, follower.log)
