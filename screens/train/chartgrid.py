@@ -11,13 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
-from stplay.jobs.events import Event
+from stplay.foreign.foreignsource import ForeignSource
+from stplay.jobs.events import Event, MetricsLogged
 from stplay.runs.axis import ACROSS, Across, Axis
 from stplay.runs.run import Run
 from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import TrainingLog
 from stplay.screens.shared.theme import CURVES
 from stplay.screens.train.chart import Behind, Chart, Line, Manner
+from stplay.screens.train.foreigncharts import ForeignChart, foreign_charts
 from stplay.screens.train.pane import Pane
 from stplay.screens.train.plot import Plot
 from stplay.similarities import SIMILARITIES
@@ -127,6 +129,7 @@ class ChartGrid(Pane):
         self.behind: Behind | None = None
         self._last: int | None = None
         self._columns = 1
+        self._foreign: dict[str, None] = {}  # what others measured, by its names, in their order
 
     def compose(self) -> ComposeResult:
         """All charts; what is not measured is not displayed."""
@@ -134,8 +137,10 @@ class ChartGrid(Pane):
             chart.display = False
             yield chart
 
-    def open(self, run: Run) -> None:
+    def open(self, run: Run | ForeignSource) -> None:
         """Be empty, for a run of which nothing was told yet."""
+        self._foreign = {}
+        self.query(ForeignChart).remove()
         self.series, self.page, self.enlarged, self.behind = SeriesLog(), 0, None, None
         self.step = None
         for chart in self.query(Chart):
@@ -144,7 +149,22 @@ class ChartGrid(Pane):
     def show(self, events: list[Event], log: TrainingLog) -> None:
         """Draw what has come with ``events`` too."""
         self.series, self._last = log.series, log.total_steps if log.active else None
+        for event in events:
+            if isinstance(event, MetricsLogged):
+                self._foreign |= dict.fromkeys(event.values)
+        if self._foreign:
+            self._add_foreign()
         self.draw()
+
+    def _add_foreign(self) -> None:
+        """Have a chart for each series that bears the name it has in another training."""
+        there, wanted = self.query(ForeignChart), foreign_charts(self._foreign, four)
+        if [chart.lines for chart in there] != [chart.lines for chart in wanted]:
+            there.remove()
+            for chart in wanted:
+                chart.display = False
+            self.mount(*wanted)
+            self.call_after_refresh(self.draw)
 
     def take_focus(self) -> None:
         """Focus the first chart."""

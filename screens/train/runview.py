@@ -14,6 +14,8 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, ProgressBar, RichLog, Static
 
+from stplay.foreign.foreignlog import ForeignLog, results_words
+from stplay.foreign.foreignsource import ForeignSource
 from stplay.jobs.events import Control, Event, Noted, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, asked_words, memory_words, stage_words
 from stplay.runs.referencelog import Reference, reference_of
@@ -28,15 +30,17 @@ from stplay.runs.traininglog import (
 from stplay.screens.shared.jobwatch import JobWatch
 from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
+from stplay.screens.train.foreigntable import ForeignTable
 from stplay.screens.train.machinepane import MachinePane
 from stplay.screens.train.overviewpane import OverviewPane
 from stplay.screens.train.pane import Pane
 from stplay.screens.train.probespane import ProbesPane
 from stplay.screens.train.trainingtable import TrainingTable
-from stplay.text import count, decimals, duration, printable, size
+from stplay.text import clipped, count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
 CHARTS = "charts"
+MOST_RESULTS = 3  # of a model card: lines that leave room for its table
 SEVERITIES: dict[str, SeverityLevel] = {
     "info": "information",
     "warning": "warning",
@@ -63,6 +67,7 @@ class RunView(JobWatch[TrainingLog]):
     left = getters.query_one("#head-left", Static)
     facts = getters.query_one("#facts", Static)
     table = getters.query_one(TrainingTable)
+    foreign_table = getters.query_one(ForeignTable)
     panes = getters.query_one("#side", ContentSwitcher)
     charts = getters.query_one(ChartGrid)
     stage = getters.query_one("#stage", Static)
@@ -73,8 +78,9 @@ class RunView(JobWatch[TrainingLog]):
 
     def __init__(self) -> None:
         super().__init__(TrainingLog())
-        self.run: Run | None = None
         self._laid: Reference | None = None  # by the person, in place of what lies there by itself
+        self.run: Run | None = None  # of ours
+        self.source: Run | ForeignSource | None = None
         self._output: bytes | None = None
         self._told: dict[Static, Content] = {}
 
@@ -87,6 +93,7 @@ class RunView(JobWatch[TrainingLog]):
         yield Static(id="facts")
         with Horizontal(id="panes"):
             yield TrainingTable()
+            yield ForeignTable()
             with ContentSwitcher(initial=CHARTS, id="side"):
                 yield ChartGrid(id=CHARTS)
                 yield OverviewPane(id="overview")
@@ -101,15 +108,24 @@ class RunView(JobWatch[TrainingLog]):
         self.worker_log.display = False
         self.set_interval(OUTPUT_SECONDS, self._show_output)
 
-    def open(self, run: Run) -> None:
-        """Show ``run`` from its first event on."""
-        self.run, self._laid = run, None
+    def open(self, source: Run | ForeignSource) -> None:
+        """Show a run, or a training that is none of ours, from its first event on."""
+        self.source, self._laid = source, None
+        self.run = source if isinstance(source, Run) else None
         self._output = None
-        for pane in self.panes.query_children(Pane):
-            pane.open(run)
+        if self.run is not None:
+            for pane in self.panes.query_children(Pane):
+                pane.open(self.run)
+        else:  # other panes tell of what runs of ours alone have
+            self.pane = CHARTS
+            self.remove_class("-pane")
+            self.charts.open(source)
+            self.worker_log.display = False
+        self.set_class(self.run is None, "-foreign")
         self.table.open(None)
+        self.foreign_table.empty()
         self.worker_log.clear()
-        self.follow(run)
+        self.follow(source)
 
     def can_do(self, control: Control) -> bool:
         """Whether the run that is shown is at work, and has what it might be asked for."""
@@ -120,7 +136,7 @@ class RunView(JobWatch[TrainingLog]):
 
     def focus_table(self) -> None:
         """Put the focus on the table."""
-        self.table.focus()
+        (self.foreign_table if self.run is None else self.table).focus()
 
     def wanted(self, events: list[Event]) -> list[Event]:
         """All but what was logged, which may be a million: table and charts read it of the log."""
@@ -128,6 +144,12 @@ class RunView(JobWatch[TrainingLog]):
 
     def show_events(self, events: list[Event]) -> None:
         """Show what has come, and paint everything else from what is known."""
+        if isinstance(self.job_log, ForeignLog):
+            if events:
+                self.foreign_table.show(self.job_log)
+                self.charts.show(events, self.job_log)
+            self.refresh_view()
+            return
         if self.table.behind is None and (behind := self._behind()) is not None:
             self.table.open(behind)
         self.table.show(self.job_log)
@@ -170,7 +192,7 @@ class RunView(JobWatch[TrainingLog]):
         self.pane = CHARTS if leaves else name
         self.set_class(not leaves, "-pane")
         if leaves:
-            self.table.focus()
+            self.focus_table()
         else:
             self.panes.get_child_by_id(name, Pane).take_focus()
 
@@ -215,11 +237,11 @@ class RunView(JobWatch[TrainingLog]):
 
     def refresh_view(self) -> None:
         """Paint everything from what is known."""
-        log, run = self.job_log, self.run
-        if run is None:
+        log, source = self.job_log, self.source
+        if source is None:
             return
         style = "$error" if log.diverged else f"${TONES[log.status]}"
-        head = Content.assemble((printable(run.id), "bold"), "   ", (log.state, style))
+        head = Content.assemble((printable(source.id), "bold"), "   ", (log.state, style))
         self._tell(self.state, head)
         total = log.total_steps
         self.bar.display = total is not None
@@ -240,6 +262,12 @@ class RunView(JobWatch[TrainingLog]):
             line.update(content)
 
     def _facts(self, log: TrainingLog) -> Content:
+        if isinstance(log, ForeignLog):
+            most = self.facts.size.width or 80
+            shown = [clipped(results_words(each), most) for each in log.results[:MOST_RESULTS]]
+            if others := len(log.results) - len(shown):
+                shown.append(f"{count(others)} more are told by stplay watch PLACE --once")
+            return Content("\n".join(shown))
         if log.started is None:
             return Content("")
         facts = [device_words(log.started), log.started.precision]
@@ -275,7 +303,7 @@ class RunView(JobWatch[TrainingLog]):
         if not log.active:
             return Content("")
         if log.stage is None:
-            return Content("Starting the training process")
+            return Content("" if self.run is None else "Starting the training process")
         if log.stage.stage == TRAINING_STAGE:
             return Content(asked_words(log.asked))
         words = stage_words(log.stage)

@@ -26,6 +26,7 @@ from stplay.sources.names import RunName
 from stplay.text import printable
 
 if TYPE_CHECKING:
+    from stplay.foreign.foreignsource import ForeignSource
     from stplay.jobs.events import Control
     from stplay.runs.run import Run
     from stplay.screens.app import StplayApp
@@ -61,6 +62,7 @@ class TrainScreen(Screen[None]):
         Binding("b", "lay_behind", "Lay a run behind", show=False),
         Binding("l", "toggle_log", "Log"),
         Binding("e", "evaluate", "Evaluate"),
+        Binding("f", "watch", "Watch a place", show=False),
         Binding("delete", "delete", "Delete run", show=False),
         Binding("escape", "leave_field", "Leave the field", show=False),
     ]
@@ -107,8 +109,8 @@ class TrainScreen(Screen[None]):
     def _shown(self) -> RunView | None:
         return self._view if self._view is not None and self._view.display else None
 
-    async def show_run(self, run: Run) -> None:
-        """Show ``run``, live where it is at work."""
+    async def show_run(self, run: Run | ForeignSource) -> None:
+        """Show ``run``, or a training that is none of ours, live where it is at work."""
         from stplay.screens.train.runview import RunView
 
         if self._view is None:
@@ -203,6 +205,10 @@ class TrainScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done here, now."""
         view = self._shown
+        ours_alone = ("stop", "resume", "delete", "evaluate", "toggle_log")
+        is_foreign = view is not None and view.run is None
+        if is_foreign and (action in ours_alone or parameters[:1] not in ((), ("charts",))):
+            return False
         match action:
             case "stop":
                 return view is not None and view.job_log.active
@@ -294,6 +300,29 @@ class TrainScreen(Screen[None]):
         chosen = await laid_behind(self.app, run, view.job_log.started)
         if chosen is not None and view.run is run:
             view.lay_behind(chosen.reference)
+
+    @work
+    async def action_watch(self) -> None:
+        """Show a training that stplay did not start."""
+        from stplay.foreign import places
+        from stplay.screens.shared.prompt import Prompt
+
+        prompt = Prompt(
+            "Follow a training that stplay did not start",
+            "a Trainer's output folder, a console log, TensorBoard's event files, or a model card: "
+            "its file, its folder, or its name on the Hub",
+        )
+        name = await self.app.push_screen_wait(prompt)
+        if name is None:
+            return
+        try:
+            place = await asyncio.to_thread(places.place, name)
+            await self.show_run(place.source)
+        except UserError as error:
+            self.notify(error.sentence, severity="error", markup=False)
+            return
+        if place.also:
+            self.notify(place.also, markup=False)
 
     @work
     async def action_stop(self) -> None:

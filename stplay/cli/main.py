@@ -18,6 +18,7 @@ from stplay.cli import (
     output,
     runcommands,
     runlisting,
+    watchcommand,
 )
 from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED, NOTHING_STARTED, WRONG_INPUT
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
         runlisting,
         comparisonreport,
         controlcommands,
+        watchcommand,
         deletion,
         evaluationcommands,
         appcommands,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -10,6 +14,8 @@ from rich.text import Text
 
 from stplay.cli import output
 from stplay.cli.console import SafeConsole
+from stplay.foreign.foreignlog import ForeignLog, figure, results_words
+from stplay.foreign.foreignsource import ForeignSource
 from stplay.jobs.events import (
     CheckpointSaved,
     ControlAnswered,
@@ -21,6 +27,7 @@ from stplay.jobs.events import (
     Noted,
     PackingShrunk,
     Replaced,
+    ResultsListed,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -33,7 +40,6 @@ from stplay.jobs.worklog import CONTROLS, REPLACED, asked_words, memory_words, s
 from stplay.runs.run import Run
 from stplay.runs.series import TRAINING_STAGE
 from stplay.runs.traininglog import (
-    HEADINGS,
     TrainingLog,
     device_words,
     ending_words,
@@ -48,30 +54,75 @@ from stplay.text import count, decimals, duration, printable, size
 PLAIN_STAGE_SHARE = 0.25
 PLAIN_SILENCE_SECONDS = 10.0
 PLAIN_WIDTH = 80
+CELLS_BETWEEN = 2  # on each side of a column
 
 
-def view_for(run: Run, as_json: bool) -> JobView[TrainingLog]:
+def view_for(run: Run | ForeignSource, as_json: bool) -> JobView[TrainingLog]:
     """The view that fits where the output goes."""
     if as_json:
         return JsonView()
     console = output.console()
     if console.is_terminal:
         return TerminalView(run.id, console)
-    output.say(f"run {run.id} in {run.folder}")
+    words = f"run {run.id} in {run.folder}" if isinstance(run, Run) else run.title
+    output.say(words)
     return PlainView()
 
 
-def table(log: TrainingLog, most_rows: int | None = None) -> Table:
-    """The training log in the card's six columns, the newest ``most_rows`` rows."""
-    shown = Table(box=None, padding=(0, 2), header_style="bold")
-    for heading in HEADINGS:
-        shown.add_column(heading, justify="right")
-    first = 0 if most_rows is None else max(0, len(log.rows) - most_rows)
-    if first:
-        shown.add_row(*("…" for _ in HEADINGS), style="dim")
-    for place in range(first, len(log.rows)):
-        shown.add_row(*log.rows.at(place).cells())
+def table(log: TrainingLog, most_rows: int | None = None, width: int | None = None) -> Table:
+    """The training log, the newest ``most_rows`` rows, and the columns that fit into ``width``.
+
+    Whose run is none of ours can have any columns; those that are left out are named below.
+    """
+    headings, shown_rows = log.headings(), log.lines(most_rows)
+    fitting = _fitting(headings, shown_rows, width)
+    shown = Table(box=None, padding=(0, CELLS_BETWEEN), header_style="bold")
+    for heading in headings[:fitting]:
+        shown.add_column(Text(heading), justify="right", no_wrap=True)
+    if len(shown_rows) < log.row_count:
+        shown.add_row(*("…" for _ in headings[:fitting]), style="dim")
+    for row in shown_rows:
+        shown.add_row(*row[:fitting])
+    if others := headings[fitting:]:
+        shown.caption = Text(f"{count(len(others))} more columns: {', '.join(others)}", "dim")
+        shown.caption_justify = "left"
     return shown
+
+
+def _widths(headings: Sequence[str], rows: list[tuple[str, ...]]) -> list[int]:
+    """How many cells each column takes, with what parts it from the next."""
+    columns = zip(headings, *rows, strict=True)
+    return [2 * CELLS_BETWEEN + max(map(cell_len, column)) for column in columns]
+
+
+def _fitting(headings: Sequence[str], rows: list[tuple[str, ...]], width: int | None) -> int:
+    """How many columns fit, from the first on."""
+    if width is None:
+        return len(headings)
+    ends = accumulate(_widths(headings, rows))
+    return max(1, sum(end <= width for end in ends))
+
+
+def results_table(log: ForeignLog) -> Table:
+    """What a model card says of the finished model, a column for each of its evaluations."""
+    shown = Table(box=None, padding=(0, CELLS_BETWEEN), header_style="bold")
+    shown.add_column("Metric", no_wrap=True)
+    for listed in log.results:
+        words = filter(None, (printable(listed.data), printable(listed.evaluator)))
+        shown.add_column(Text("\n".join(words) or "Value"), justify="right")
+    for name in dict.fromkeys(name for listed in log.results for name in listed.values):
+        cells = (
+            figure(listed.values[name]) if name in listed.values else "-" for listed in log.results
+        )
+        shown.add_row(Text(printable(name)), *cells)
+    return shown
+
+
+def show_once(name: str, log: TrainingLog) -> None:
+    """Print the whole picture of a run, and nothing that moves."""
+    width = output.console().width if output.on_terminal() else None
+    pipe_width = max(PLAIN_WIDTH, sum(_widths(log.headings(), log.lines())))
+    output.show(picture(name, log, width=width), pipe_width)
 
 
 class JsonView:
@@ -119,8 +170,11 @@ class PlainView:
 
     def close(self) -> None:
         """Leave the whole table."""
-        if self._log.rows:
-            output.show(table(self._log), PLAIN_WIDTH)
+        if self._log.row_count:
+            widths = _widths(self._log.headings(), self._log.lines())
+            output.show(table(self._log), max(PLAIN_WIDTH, sum(widths)))
+        if isinstance(self._log, ForeignLog) and self._log.results:
+            output.show(results_table(self._log))
 
     def _line(self, event: Event) -> str | None:
         match event:
@@ -151,6 +205,8 @@ class PlainView:
                     f"cosine {decimals(event.cosine_accuracy, 3)}  "
                     f"max accuracy {decimals(event.max_accuracy, 3)}"
                 )
+            case ResultsListed():
+                return results_words(event)
             case MetricsLogged():
                 return f"step {count(event.step)}  {metrics_words(event)}"
             case CheckpointSaved():
@@ -182,7 +238,7 @@ class PlainView:
         if event.stage == TRAINING_STAGE:
             return None
         # Once rows come, they tell that the work goes on; only a long silence is worth a line.
-        if self._log.rows and event.time - self._printed < PLAIN_SILENCE_SECONDS:
+        if self._log.row_count and event.time - self._printed < PLAIN_SILENCE_SECONDS:
             return None
         share = event.done / event.total if event.total else 0.0
         if event.stage == self._stage and share < self._share + PLAIN_STAGE_SHARE:
@@ -208,65 +264,87 @@ class TerminalView:
         self._log = log
         if events or log.status != self._status:
             self._status = log.status
-            self.live.update(self._picture(log, self._room()), refresh=True)
+            self._paint()
 
-    def _room(self) -> int:
-        return max(3, self.console.height - 8)
+    def _paint(self) -> None:
+        room = max(3, self.console.height - 8)
+        self.live.update(self._picture(room), refresh=True)
+
+    def _picture(self, room: int | None) -> RenderableType:
+        width = self.console.width
+        return picture(self.run_id, self._log, width=width, most_rows=room, said=self._said)
 
     def say(self, sentence: str) -> None:
         """Tell the person below the table."""
         self._said = sentence
-        self.live.update(self._picture(self._log, self._room()), refresh=True)
+        self._paint()
 
     def close(self) -> None:
         """Leave the whole table standing."""
         self.live.update(Text(""), refresh=True)
         self.live.stop()
-        self.console.print(self._picture(self._log, None))
+        self.console.print(self._picture(None))
         if not self._log.active:
             output.notify(ending_words(self.run_id, self._log))
 
-    def _picture(self, log: TrainingLog, room: int | None) -> RenderableType:
-        parts: list[RenderableType] = [self._head(log)]
-        if log.started:
-            started = log.started
-            facts = [device_words(started), printable(started.precision)]
-            if log.train and log.train.samples_per_second:
-                facts.append(f"{count(log.train.samples_per_second)} samples/s")
-            if log.system:
-                facts.append(memory_words(log.system))
-            if words := engine_words(started.engine):
-                facts.append(words)
-            if words := started_epoch_words(started):
-                facts.append(words)
-            if started.synthetic:
-                facts.append("synthetic data")
-            parts.append(Text("   ".join(facts), style="dim"))
-        if log.rows:
-            parts += [Text(""), table(log, room)]
-        if log.stage and log.stage.stage != TRAINING_STAGE and log.active:
-            parts.append(Text(stage_words(log.stage), style="dim"))
-        if words := asked_words(log.asked):
-            parts.append(Text(words, style="dim"))
-        for noted in log.notes[-2:]:
-            parts.append(Text(f"{noted.level}: {printable(noted.text)}", style="yellow"))
-        if log.damaged:
-            damaged = f"warning: {count(log.damaged)} damaged in the event log, left out"
-            parts.append(Text(damaged, style="yellow"))
-        if log.status == "lost":
-            parts.append(Text(printable(log.error or ""), style="yellow"))
-        if self._said and log.active:
-            parts.append(Text(self._said))
-        return Group(*parts)
 
-    def _head(self, log: TrainingLog) -> RenderableType:
-        grid = Table.grid(padding=(0, 2))
-        cells: list[RenderableType] = [Text(self.run_id, style="bold"), Text(log.state)]
-        if log.total_steps:
-            cells.append(Text(f"step {count(log.step)} of {count(log.total_steps)}"))
-            cells.append(ProgressBar(total=log.total_steps, completed=log.step, width=30))
-            left = log.seconds_left()
-            if left is not None and log.active:
-                cells.append(Text(f"{duration(left)} left"))
-        grid.add_row(*cells)
-        return grid
+def picture(
+    name: str,
+    log: TrainingLog,
+    *,
+    width: int | None,
+    most_rows: int | None = None,
+    said: str = "",
+) -> RenderableType:
+    """The run ``name`` as people see it, in ``width`` cells where those are counted."""
+    parts: list[RenderableType] = [_head(name, log)]
+    if log.started:
+        parts.append(Text("   ".join(_facts(log, log.started)), style="dim"))
+    if log.row_count:
+        parts += [Text(""), table(log, most_rows, width)]
+    if isinstance(log, ForeignLog) and log.results and most_rows is None:
+        parts += [Text(""), results_table(log)]
+    if log.stage and log.stage.stage != TRAINING_STAGE and log.active:
+        parts.append(Text(stage_words(log.stage), style="dim"))
+    if words := asked_words(log.asked):
+        parts.append(Text(words, style="dim"))
+    for noted in log.notes[-2:]:
+        parts.append(Text(f"{noted.level}: {printable(noted.text)}", style="yellow"))
+    if log.damaged:
+        damaged = f"warning: {count(log.damaged)} damaged in the event log, left out"
+        parts.append(Text(damaged, style="yellow"))
+    if log.status == "lost":
+        parts.append(Text(printable(log.error or ""), style="yellow"))
+    if isinstance(log, ForeignLog) and log.error and not log.active:
+        parts.append(Text(printable(log.error), style="red"))
+    if said and log.active:
+        parts.append(Text(said))
+    return Group(*parts)
+
+
+def _facts(log: TrainingLog, started: RunStarted) -> list[str]:
+    facts = [device_words(started), printable(started.precision)]
+    if log.train and log.train.samples_per_second:
+        facts.append(f"{count(log.train.samples_per_second)} samples/s")
+    if log.system:
+        facts.append(memory_words(log.system))
+    if words := engine_words(started.engine):
+        facts.append(words)
+    if words := started_epoch_words(started):
+        facts.append(words)
+    if started.synthetic:
+        facts.append("synthetic data")
+    return facts
+
+
+def _head(name: str, log: TrainingLog) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    cells: list[RenderableType] = [Text(printable(name), style="bold"), Text(log.state)]
+    if log.total_steps:
+        cells.append(Text(f"step {count(log.step)} of {count(log.total_steps)}"))
+        cells.append(ProgressBar(total=log.total_steps, completed=log.step, width=30))
+        left = log.seconds_left()
+        if left is not None and log.active:
+            cells.append(Text(f"{duration(left)} left"))
+    grid.add_row(*cells)
+    return grid

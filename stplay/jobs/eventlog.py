@@ -58,7 +58,8 @@ def decode_events(text: bytes) -> tuple[list[Event], int]:
     return events, end
 
 
-def _line(event: Event) -> bytes:
+def event_line(event: Event) -> bytes:
+    """``event`` as a line of the log."""
     try:
         return _encoder.encode(event) + b"\n"
     except UnicodeEncodeError:  # a name on the disk may be no text
@@ -143,7 +144,7 @@ class EventWriter:
         Raises:
             OSError: the disk is full; what was written of the line is closed off by the next write.
         """
-        line = _line(_bounded(event))
+        line = event_line(_bounded(event))
         with self._lock:
             if self._torn:
                 line = b"\n" + line

@@ -169,6 +169,17 @@ class MetricsLogged(Event, kw_only=True):
     segment: Whole = 0
 
 
+class ResultsListed(Event, kw_only=True):
+    """Figures of a finished model by name, as a card lists them: of one ``evaluator`` on ``data``.
+
+    Both are empty where nobody told. A figure is absent where it is not finite.
+    """
+
+    evaluator: Words = ""
+    data: Words = ""
+    values: dict[Words, float | None]
+
+
 class StageProgressed(Event, kw_only=True):
     """How far a stage of the work is; ``total`` is absent where it is not known."""
 
@@ -337,6 +348,7 @@ KnownEvent = (
     | Evaluated
     | ProbesEncoded
     | MetricsLogged
+    | ResultsListed
     | StageProgressed
     | MachineFound
     | SystemSampled

@@ -115,6 +115,20 @@ class TrainingLog(TrainingProgress):
                 for event in group:
                     self.apply(event)
 
+    @property
+    def row_count(self) -> int:
+        """How many rows there are to show in a table."""
+        return len(self.rows)
+
+    def headings(self) -> Sequence[str]:
+        """What stands above the columns."""
+        return HEADINGS
+
+    def lines(self, most: int | None = None) -> list[tuple[str, ...]]:
+        """The table as shown, its newest ``most`` rows."""
+        first = 0 if most is None else max(0, len(self.rows) - most)
+        return [self.rows.at(place).cells() for place in range(first, len(self.rows))]
+
     def _log_training(self, events: Sequence[TrainLogged]) -> None:
         self._hear()
         self.series.fold(events)

@@ -16,6 +16,7 @@ from stplay.jobs.events import (
     Noted,
     PackingShrunk,
     ProbesEncoded,
+    ResultsListed,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -70,6 +71,8 @@ EVENTS: list[Event] = [
     ),
     MetricsLogged(step=-1, epoch=0.5, values={"sts-dev_spearman": 0.9, "loss": None}, segment=1),
     MetricsLogged(step=0, values={}),
+    ResultsListed(evaluator="Triplet", data="sts", values={"max_accuracy": 0.9, "odd": None}),
+    ResultsListed(values={}),
     Evaluated(step=100, epoch=0.016, split="dev", data="pairs", rows=1_000, loss=3.1817),
     MachineFound(
         processors=16,

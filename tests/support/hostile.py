@@ -38,6 +38,8 @@ COMMANDS: list[tuple[str, ...]] = [
     ("resume", "detached"),
     ("resume", "detached", "--json"),
     ("stop", TEXT),
+    ("watch", TEXT),
+    ("watch", "shown", "--once"),
     ("stop", "detached"),
     ("runs", "--filter", f"{TEXT}>1"),
     ("runs", "--filter", f"dev>{TEXT}"),

@@ -1,0 +1,1 @@
+"""Trainings that stplay did not start, as events that the rest of it knows: a file a format."""
