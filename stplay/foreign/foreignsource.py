@@ -9,6 +9,7 @@ from stplay.errors import UserError
 from stplay.foreign.foreignlog import ForeignLog
 from stplay.jobs.eventlog import event_line
 from stplay.jobs.events import Event
+from stplay.jobs.worklog import WorkLog
 from stplay.runs.traininglog import TrainingLog
 from stplay.text import duration, printable
 
@@ -72,7 +73,7 @@ class ForeignSource:
         self._reader = self._begin()
         return ForeignStream(self._reader)
 
-    def check_worker(self, log: TrainingLog) -> None:
+    def check_worker(self, log: WorkLog) -> None:
         """Tell ``log`` where nothing was heard for long: nobody knows the process itself."""
         if not log.active or self._reader is None:
             return
