@@ -97,9 +97,9 @@ class TrainScreen(Screen[None]):
 
     async def _fill(self) -> None:
         # A run that is at work is shown at once, unless it may be what broke the screen.
-        from stplay.runs.run import Run
+        from stplay.runs.runsummary import run_at_work
 
-        running = None if self._afresh else await asyncio.to_thread(Run.running)
+        running = None if self._afresh else await asyncio.to_thread(run_at_work)
         if running is not None:
             await self.show_run(running)
         else:

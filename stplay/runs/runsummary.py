@@ -62,6 +62,12 @@ def summaries(index: RunIndex | None = None) -> list[RunSummary]:
     return [summarised(folder, log) for folder, log in (index or RunIndex()).look()]
 
 
+def run_at_work() -> Run | None:
+    """The run that is known to be at work, the one that changed last of several."""
+    at_work = (each for each in summaries() if each.status in ("starting", "running"))
+    return next((Run(Path(each.folder)) for each in at_work), None)
+
+
 def summary_of(run: Run) -> RunSummary:
     """The line of ``run``.
 
