@@ -9,7 +9,7 @@ from contextlib import suppress
 from stplay.encoding import encoders
 from stplay.errors import UserError
 from stplay.runs import modelsathand
-from stplay.runs.run import Run
+from stplay.runs.runsummary import run_at_work
 
 
 class EarlyEncoder:
@@ -23,7 +23,7 @@ class EarlyEncoder:
     async def start(self) -> None:
         """Launch the process where there is none; what fails is told where the model is used."""
         with suppress(UserError, OSError):
-            if await asyncio.to_thread(Run.running):  # a training needs cores and memory more
+            if await asyncio.to_thread(run_at_work):  # a training needs cores and memory more
                 return
             best = await asyncio.to_thread(modelsathand.best)
             place = await asyncio.to_thread(encoders.address, best.name)

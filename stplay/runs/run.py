@@ -104,13 +104,6 @@ class Run(Job[TrainingLog]):
         return cls(folder) if there else cls.find(id_)
 
     @classmethod
-    def running(cls) -> Run | None:
-        """The run that is known to be at work, the one that changed last of several."""
-        return next(
-            (run for run in cls.every() if run.read_log().status in ("starting", "running")), None
-        )
-
-    @classmethod
     def every(cls) -> list[Run]:
         """All runs, the one that changed last first."""
         return [cls(folder) for folder in folders.every()]

@@ -24,7 +24,7 @@ from stplay.jobs.follower import Follower
 from stplay.jobs.job import SILENCE_SECONDS
 from stplay.jobs.worklog import Status
 from stplay.runs.run import Run
-from stplay.runs.runsummary import summary_of
+from stplay.runs.runsummary import run_at_work, summary_of
 
 BEAT = SystemSampled(cpu_percent=1.0, memory_bytes=1)
 
@@ -52,10 +52,10 @@ def test_silence_is_not_death(elsewhere: Run) -> None:
     )
     summary = summary_of(elsewhere)
     assert (summary.status, summary.error) == ("lost", log.error)
-    assert Run.running() is None, "what may be dead for months is not shown at each start"
+    assert run_at_work() is None, "what may be dead for months is not shown at each start"
     write(elsewhere, BEAT)
     assert elsewhere.read_log().status == "running"
-    assert Run.running() is not None
+    assert run_at_work() is not None
 
 
 @pytest.mark.parametrize(

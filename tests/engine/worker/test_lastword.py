@@ -19,6 +19,7 @@ from stplay.jobs.job import LOCK, _children
 from stplay.runs import recipe
 from stplay.runs.recipe import Recipe
 from stplay.runs.run import Run
+from stplay.runs.runsummary import run_at_work
 
 PERFORM = """
 import os, signal, sys, time
@@ -195,7 +196,7 @@ def test_a_launch_that_fails_is_told_at_once_and_for_good(
     assert words in str(told.value)
     log = run.read_log()
     assert (log.status, log.error) == ("failed", str(told.value))
-    assert Run.running() is None
+    assert run_at_work() is None
     again = Run.create(recipe.load("sample"), "mine", "sample")
     assert {path.name for path in again.folder.iterdir()} == {"recipe.toml", "events.jsonl"}
     assert again.read_log().status == "starting"

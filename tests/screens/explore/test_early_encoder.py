@@ -8,6 +8,7 @@ from stplay.encoding import encoders, protocol
 from stplay.encoding.client import Encoder
 from stplay.runs import recipe
 from stplay.runs.run import Run
+from stplay.runs.runsummary import run_at_work
 from stplay.screens.explore.earlyencoder import EarlyEncoder
 
 
@@ -34,7 +35,7 @@ async def test_it_ends_with_the_app_though_it_is_loaded(home: Path) -> None:
 
 async def test_it_leaves_the_machine_to_a_training(home: Path) -> None:
     Run.create(recipe.load("sample"), "mine", "sample").events_path.touch()
-    assert Run.running() is not None, "it is starting"
+    assert run_at_work() is not None, "it is starting"
     early = EarlyEncoder()
     await early.start()
     assert await encoders.warm() == []
