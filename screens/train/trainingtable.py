@@ -139,7 +139,8 @@ class TrainingTable(ScrollView, can_focus=True):
         width = self.size.width
         if y == 0:
             texts = [title.rjust(room) for title, room in self.widths.items()]
-            return self._line(texts, "training-table--header").crop_extend(left, left + width, None)
+            strip = self._line(texts, "training-table--header")
+            return strip.crop_extend(left, left + width, self.rich_style)
         place = round(self.scroll_y) + y - 1
         if place >= self.row_count:
             return Strip.blank(width, self.rich_style)

@@ -88,3 +88,25 @@ async def test_charts_are_drawn_in_the_colours_of_the_theme(home: Path) -> None:
         legend = chart.legend.content
         assert isinstance(legend, Content)
         assert ON_LIGHT.curves[0] in [span.style for span in legend.spans]
+
+
+@pytest.mark.parametrize("keys", [[], ["p"], ["k"], ["i"], ["o"], ["n"]])
+async def test_no_cell_has_the_terminals_own_background(home: Path, keys: list[str]) -> None:
+    finished_run()
+    app = StplayApp()
+    app.theme = LIGHT.name
+    async with app.run_test(size=(140, 50)) as pilot:
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, TrainScreen)
+        await screen.show_run(Run.find("done"))
+        await settle(pilot)
+        await pilot.press(*keys)
+        await settle(pilot)
+        bare = [
+            (row, segment.text)
+            for row, strip in enumerate(screen._compositor.render_strips())
+            for segment in strip
+            if segment.text and (segment.style is None or segment.style.bgcolor is None)
+        ]
+        assert not bare
