@@ -22,6 +22,7 @@ from textual.widgets import Static
 import stplay.screens
 from stplay import home
 from stplay.evaluations.evaluation import Evaluation
+from stplay.foreign import places
 from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
 from stplay.screens.evaluate.breakdownview import BreakdownView
@@ -55,11 +56,14 @@ from stplay.screens.shared.prompt import Prompt
 from stplay.screens.shared.topbar import TopBar
 from stplay.screens.train.comparisonview import ComparisonView
 from stplay.screens.train.datapreview import DataPreview
+from stplay.screens.train.foreigncharts import ForeignChart
+from stplay.screens.train.foreigntable import ForeignTable
 from stplay.screens.train.newrun import NewRun
 from stplay.screens.train.overlaidchart import OverlaidChart
 from stplay.screens.train.recipeform import RecipeForm
 from stplay.screens.train.runlist import RunList
 from stplay.screens.train.runview import RunView
+from stplay.screens.train.stopquestion import StopQuestion
 from stplay.screens.train.trainingtable import TrainingTable
 from stplay.screens.train.trainscreen import TrainScreen
 
@@ -76,6 +80,7 @@ MODALS: dict[type[Widget], Callable[[], ModalScreen[Any]]] = {
     VectorNumbers: lambda: VectorNumbers(VECTOR),
     Dialog: lambda: Question("Stop it?", "Yes", "No"),
     Palette: Palette,
+    StopQuestion: lambda: StopQuestion("done"),
 }
 
 
@@ -88,6 +93,16 @@ async def open_run(pilot: Pilot[None]) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, TrainScreen)
     await screen.show_run(Run.find("done"))
+
+
+async def foreign_run(pilot: Pilot[None]) -> None:
+    await new_run(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, TrainScreen)
+    printed = home.app_log().with_name("printed.log")
+    printed.write_text("{'loss': 1.5, 'epoch': 0.5}\n{'loss': 1.0, 'epoch': 1.0}\n")
+    await screen.show_run(places.place(str(printed)).source)
+    await until(lambda: bool(screen.query(ForeignChart)))
 
 
 async def list_of_runs(pilot: Pilot[None]) -> None:
@@ -125,6 +140,7 @@ async def explore(pilot: Pilot[None]) -> None:
 PLACES: dict[type[Widget], Callable[[Pilot[None]], Awaitable[None]]] = {
     **dict.fromkeys([TrainScreen, TopBar, NewRun, RecipeForm, DataPreview], new_run),
     **dict.fromkeys([RunView, TrainingTable], open_run),
+    **dict.fromkeys([ForeignTable, ForeignChart], foreign_run),
     RunList: list_of_runs,
     **dict.fromkeys([ComparisonView, OverlaidChart], comparison),
     **dict.fromkeys([EvaluateScreen, EvaluationForm, EvaluationWatch], evaluation_form),
