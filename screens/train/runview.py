@@ -190,7 +190,8 @@ class RunView(JobWatch[TrainingLog]):
         beside = self.screen.has_class("-spacious")
         leaves = self.pane == name and (beside or self.has_class("-pane"))
         self.pane = CHARTS if leaves else name
-        self.set_class(not leaves, "-pane")
+        # Charts beside the table are what is always there: in less room the table stays.
+        self.set_class(not leaves and not (beside and name == CHARTS), "-pane")
         if leaves:
             self.focus_table()
         else:
