@@ -80,10 +80,10 @@ class PrintedLog:
     def feed(self, data: bytes) -> list[Event]:
         """The events of what came; a last line without its end is left for later."""
         text = self._tail + self._decoder.decode(data)
-        end = 0
-        for found in _LINE.finditer(text):
+        # No further: a line without its end would be looked through from each of its signs on.
+        end = max(text.rfind("\n"), text.rfind("\r")) + 1
+        for found in _LINE.finditer(text, 0, end):
             self._line(found[0])
-            end = found.end()
         self._tail = text[end:]
         if len(self._tail) > printedlines.MOST_LINE:
             self._tail = ""
