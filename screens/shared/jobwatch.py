@@ -66,7 +66,6 @@ class JobWatch(Vertical, Generic[Log]):
     def look(self) -> None:
         """Look for news, unless the next piece is on its way."""
         if self.follower is not None and self.follower.caught_up:
-            self.is_live |= self.follower.log.active
             self._advance(self.follower)
 
     def _advance(self, follower: Follower[Log]) -> None:
@@ -74,6 +73,7 @@ class JobWatch(Vertical, Generic[Log]):
         if follower is not self.follower:  # another job is followed by now
             return
         events = follower.advance().events
+        self.is_live |= follower.caught_up and follower.log.active
         self._is_news |= bool(events)
         self._unshown += self.wanted(events)
         status = (follower.log.status, follower.over)

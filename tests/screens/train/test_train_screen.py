@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 from conftest import write_triplets
-from piloting import caught_up, eventually, fill, settle, settle_dialog, start_button, text_of
+from piloting import (
+    caught_up,
+    eventually,
+    fill,
+    settle,
+    settle_dialog,
+    start_button,
+    text_of,
+    until,
+)
 from samplerun import finished_run
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
@@ -309,7 +318,7 @@ async def test_the_workers_log_is_one_key_away(home: Path) -> None:
         await pilot.press("l")
         panel = pilot.app.screen.query_one("#worker-log")
         assert panel.display
-        await eventually(pilot, lambda: bool(panel.lines))  # type: ignore[attr-defined]
+        await until(lambda: bool(panel.lines))  # type: ignore[attr-defined]
         lines = [line.text for line in panel.lines]  # type: ignore[attr-defined]
         assert lines[0] == "100%|##"
         assert lines[1].startswith("[red]RuntimeError[/red]")
