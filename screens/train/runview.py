@@ -215,6 +215,9 @@ class RunView(JobWatch[TrainingLog]):
     def toggle_worker_log(self) -> None:
         """Show the training process's log, or hide it."""
         panel = self.worker_log
+        # After a scroll Textual finds out anew where widgets are. Asked first once this one is
+        # displayed, it would never tell it its size, without which RichLog writes nothing.
+        _ = panel.region
         panel.display = not panel.display
         self._show_output()
 

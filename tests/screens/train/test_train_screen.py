@@ -16,7 +16,6 @@ from piloting import (
     settle_dialog,
     start_button,
     text_of,
-    until,
 )
 from samplerun import finished_run
 from textual.pilot import Pilot
@@ -309,7 +308,6 @@ async def test_rows_that_a_resume_replaces_leave_the_table(home: Path) -> None:
         await eventually(pilot, lambda: steps() == ["100", "200", "260"])
 
 
-@pytest.mark.xfail(run=False, reason="it waits for good since the panes; by hand the log is shown")
 async def test_the_workers_log_is_one_key_away(home: Path) -> None:
     run = finished_run()
     run.worker_log_path.write_text("50%|#\r100%|##\n[red]RuntimeError[/red]\x1b[2J\n")
@@ -319,7 +317,7 @@ async def test_the_workers_log_is_one_key_away(home: Path) -> None:
         await pilot.press("l")
         panel = pilot.app.screen.query_one("#worker-log")
         assert panel.display
-        await until(lambda: bool(panel.lines))  # type: ignore[attr-defined]
+        await eventually(pilot, lambda: bool(panel.lines))  # type: ignore[attr-defined]
         lines = [line.text for line in panel.lines]  # type: ignore[attr-defined]
         assert lines[0] == "100%|##"
         assert lines[1].startswith("[red]RuntimeError[/red]")
