@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -109,6 +109,7 @@ class Capture:
         # Only now: the error and its frames hold what the recording took.
         self.forget()
         release(packing.ids.device)
+        _free_broken_off(packing.ids.device)
         self.tell(f"Steps are not recorded on this GPU, which makes them slower: {why}")
         return None
 
@@ -189,6 +190,20 @@ class GraphRecorder:
             generator.graphsafe_set_state(spare)
             raise
         return Recording(packing, embeddings.detach(), gradient, forward.replay, backward.replay)
+
+
+def _free_broken_off(device: torch.device) -> None:
+    """Free the memory of a capture that broke off, which torch keeps for good (pytorch#190348)."""
+    if device.type != "cuda":
+        return
+    segments = [each for each in torch.cuda.memory_snapshot() if each["device"] == device.index]
+    # A recording that is still in use keeps its embeddings in its pool.
+    used = {each["segment_pool_id"] for each in segments if each["allocated_size"]}
+    for pool in {each["segment_pool_id"] for each in segments} - used - {(0, 0)}:
+        with suppress(RuntimeError):  # torch from 2.12 on has ended it
+            torch._C._cuda_endAllocateToPool(device.index, pool)
+        torch._C._cuda_releasePool(device.index, pool)
+    torch.cuda.empty_cache()
 
 
 @contextmanager

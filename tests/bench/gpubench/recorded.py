@@ -78,7 +78,8 @@ def failing(bench: Bench) -> bool:
         memory = training.held() <= 1.05 * held
         equal = apart.losses <= EQUAL and len(told) == 1 and found.recorded == 0 and memory
         table.row(
-            *(where, f"{apart.losses:.1e}", f"{len(told)} times", "yes" if memory else "NO"),
+            *(where, f"{apart.losses:.1e}", f"{len(told)} times"),
+            "yes" if memory else f"NO, {(training.held() - held) >> 20:,} MiB more",
             "as it should" if equal else "WRONG",
         )
         fine = fine and equal
