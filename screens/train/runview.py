@@ -129,10 +129,9 @@ class RunView(JobWatch[TrainingLog]):
 
     def can_do(self, control: Control) -> bool:
         """Whether the run that is shown is at work, and has what it might be asked for."""
-        started = self.job_log.started
-        if self.job_log.status != "running" or started is None:
+        if self.job_log.status != "running" or self.job_log.started is None:
             return False
-        return control != "evaluation" or "dev" in started.rows
+        return control != "evaluation" or self.job_log.can_evaluate
 
     def focus_table(self) -> None:
         """Put the focus on the table."""
