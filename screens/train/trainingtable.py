@@ -80,6 +80,7 @@ class TrainingTable(ScrollView, can_focus=True):
                 (title, max(WIDTHS.get(title, LEAST_WIDTH), cell_len(title)))
                 for title in log.headings()
             ]
+            self.add_class("-wider")
         width = sum(width + 2 for _, width in self.columns)
         self.virtual_size = Size(width, 1 + len(self.rows))
         if self.step is not None and not self.row_count:

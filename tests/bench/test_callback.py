@@ -1,0 +1,124 @@
+"""What ``stplay.StplayCallback`` costs a step of the built-in model's training.
+
+By turns, in one process: one Trainer trains with the callback, a second one, alike in all else,
+without it; each takes a step, then the other. Evaluations and checkpoints are left out, as they are
+no part of a step. What the callback's own calls take is told too, by the clock of its thread, and
+what its signs of life take of another one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from itertools import islice
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from transformers import TrainerCallback
+
+import stplay
+from stplay.engine.data.sample import generate
+from stplay.engine.models.tiny import build_tiny
+
+# As on a user's machine: the tests have one thread each.
+os.environ.pop("OMP_NUM_THREADS", None)
+
+STEPS = 200
+WARM_UP = 20
+
+
+class Turns(TrainerCallback):
+    """Lets two Trainers take a step by turns, and has the seconds of each of their steps."""
+
+    def __init__(self, mine: threading.Semaphore, others: threading.Semaphore) -> None:
+        self.mine, self.others = mine, others
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Wait for the first turn."""
+        if state.global_step == 0:
+            self.mine.acquire()
+            self._begun = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Give the turn to the other, and wait for the next one."""
+        self.seconds.append(time.perf_counter() - self._begun)
+        self.others.release()
+        if state.global_step < state.max_steps:
+            self.mine.acquire()
+        self._begun = time.perf_counter()
+
+
+class Timed(stplay.StplayCallback):
+    """Has the seconds that each of its calls takes of its thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+
+    def _safely(self, work: Any, *given: Any) -> None:
+        begun = time.thread_time()
+        super()._safely(work, *given)
+        if given:  # else a run is made
+            self.seconds += time.thread_time() - begun
+
+
+def made(folder: Path, base: Path, callbacks: list[TrainerCallback]) -> SentenceTransformerTrainer:
+    rows = Dataset.from_list([each._asdict() for each in islice(generate("train"), 16 * STEPS)])
+    model = SentenceTransformer(str(base), device="cpu")
+    return SentenceTransformerTrainer(
+        model,
+        SentenceTransformerTrainingArguments(
+            str(folder),
+            max_steps=STEPS,
+            per_device_train_batch_size=16,
+            logging_steps=10,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+        ),
+        train_dataset=rows,
+        loss=MultipleNegativesRankingLoss(model),
+        callbacks=callbacks,
+    )
+
+
+@pytest.mark.timeout(1200)
+def test_callback(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = tmp_path / "tiny"
+    sentences = (text for row in islice(generate("train"), 2000) for text in row)
+    build_tiny(sentences).save_pretrained(str(base), create_model_card=False)
+    first, second = threading.Semaphore(1), threading.Semaphore(0)
+    watched, alone = Turns(first, second), Turns(second, first)
+    timed = Timed()
+    trainers = [
+        made(tmp_path / "with", base, [timed, watched]),
+        made(tmp_path / "without", base, [alone]),
+    ]
+    threads = [threading.Thread(target=each.train) for each in trainers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pairs = [*zip(watched.seconds, alone.seconds, strict=True)][WARM_UP:]
+    step = median(seconds for _, seconds in pairs)
+    differences = sorted(mine - other for mine, other in pairs)
+    own = timed.seconds / STEPS
+    with capsys.disabled():
+        print(
+            f"\n{len(pairs)} pairs of steps of {1e3 * step:.2f} ms, {torch.get_num_threads()} "
+            f"threads: {median(differences) / step:+.2%} with the callback (median of pairs; "
+            f"mean {fmean(differences) / step:+.2%}); its own calls take {1e6 * own:.0f} µs a step, "
+            f"{own / step:.3%} (aim: below 0.5 %)"
+        )
