@@ -1,14 +1,13 @@
 """What ``stplay.StplayCallback`` costs a step of the built-in model's training.
 
 By turns, in one process: one Trainer trains with the callback, a second one, alike in all else,
-without it; each takes a step, then the other. Evaluations and checkpoints are left out, as they are
-no part of a step. What the callback's own calls take is told too, by the clock of its thread, and
-what its signs of life take of another one.
+without it; each takes a step, then the other, on one processor, by the clock of its own thread,
+which leaves out what other processes take. Evaluations and checkpoints are no part of a step. What
+the callback's own calls take is told too, and what its signs of life take of another processor.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from itertools import islice
@@ -16,6 +15,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from datasets import Dataset
@@ -30,9 +30,8 @@ from transformers import TrainerCallback
 import stplay
 from stplay.engine.data.sample import generate
 from stplay.engine.models.tiny import build_tiny
-
-# As on a user's machine: the tests have one thread each.
-os.environ.pop("OMP_NUM_THREADS", None)
+from stplay.engine.worker.heartbeat import BEATS_A_LOOK, HEARTBEAT_SECONDS
+from stplay.jobs.sampler import Sampler
 
 STEPS = 120
 WARM_UP = 20
@@ -49,15 +48,15 @@ class Turns(TrainerCallback):
         """Wait for the first turn."""
         if state.global_step == 0:
             self.mine.acquire()
-            self._begun = time.perf_counter()
+            self._begun = time.thread_time()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Give the turn to the other, and wait for the next one."""
-        self.seconds.append(time.perf_counter() - self._begun)
+        self.seconds.append(time.thread_time() - self._begun)
         self.others.release()
         if state.global_step < state.max_steps:
             self.mine.acquire()
-        self._begun = time.perf_counter()
+        self._begun = time.thread_time()
 
 
 class Timed(stplay.StplayCallback):
@@ -96,6 +95,7 @@ def made(folder: Path, base: Path, callbacks: list[TrainerCallback]) -> Sentence
 
 @pytest.mark.timeout(1200)
 def test_callback(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.set_num_threads(1)
     base = tmp_path / "tiny"
     sentences = (text for row in islice(generate("train"), 2000) for text in row)
     build_tiny(sentences).save_pretrained(str(base), create_model_card=False)
@@ -115,10 +115,17 @@ def test_callback(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     step = median(seconds for _, seconds in pairs)
     differences = sorted(mine - other for mine, other in pairs)
     own = timed.seconds / STEPS
+    assert timed._recorder is not None
+    heartbeat, sampler = timed._recorder._heartbeat, Sampler(tmp_path)
+    begun = time.thread_time()
+    for _ in range(2 * BEATS_A_LOOK):
+        heartbeat._sample(psutil.Process(), sampler)
+    beat = (time.thread_time() - begun) / (2 * BEATS_A_LOOK * HEARTBEAT_SECONDS)
     with capsys.disabled():
         print(
-            f"\n{len(pairs)} pairs of steps of {1e3 * step:.2f} ms, {torch.get_num_threads()} "
-            f"threads: {median(differences) / step:+.2%} with the callback (median of pairs; "
+            f"\n{len(pairs)} pairs of steps of {1e3 * step:.2f} ms, one thread: "
+            f"{median(differences) / step:+.2%} with the callback (median of pairs; "
             f"mean {fmean(differences) / step:+.2%}); its own calls take {1e6 * own:.0f} µs a "
-            f"step, {own / step:.3%} (aim: below 0.5 %)"
+            f"step, {own / step:.3%} (aim: below 0.5 %), its signs of life {beat:.2%} of another "
+            "processor"
         )

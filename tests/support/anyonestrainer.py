@@ -1,7 +1,6 @@
 """Trainings of somebody else's Trainer, which is given what it is to be told to.
 
-Run as ``python anyonestrainer.py FOLDER END``, it is a script that ends as END says; of several
-ends, each is that of a process of its own.
+Run as ``python anyonestrainer.py FOLDER END``, it is a script that ends as END says.
 """
 
 from __future__ import annotations
@@ -101,19 +100,8 @@ def _end(how: str) -> None:
             sys.exit(3)
 
 
-def main(folder: Path, ends: Sequence[str]) -> None:
-    """Train once, or in a process of its own for each of ``ends``, whose codes are printed."""
+if __name__ == "__main__":
     import stplay
 
-    for how in ends:
-        if len(ends) > 1 and (child := os.fork()):
-            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-            continue
-        sys.stdout = sys.stderr  # a child tells its Trainer's words elsewhere
-        recorder = stplay.StplayCallback(name=how)
-        trainer(folder / how, [recorder, At(4, partial(_end, how))]).train()
-        return
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    place, end = sys.argv[1:]
+    trainer(Path(place), [stplay.StplayCallback(end), At(4, partial(_end, end))]).train()
