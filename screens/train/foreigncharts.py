@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from stplay.foreign.foreignlog import is_loss, ordered
+from stplay.runs.measurements import is_loss, ordered
 from stplay.screens.shared.theme import CURVES
 from stplay.screens.train.chart import Chart, Line
 from stplay.screens.train.plot import Told

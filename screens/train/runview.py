@@ -40,6 +40,8 @@ from stplay.text import clipped, count, decimals, duration, printable, size
 
 OUTPUT_SECONDS = 1.0
 CHARTS = "charts"
+NO_OUTPUT = "The training process has printed nothing."
+FOREIGN_OUTPUT = "Another program trains this run; what it prints is told where it was started."
 MOST_RESULTS = 3  # of a model card: lines that leave room for its table
 SEVERITIES: dict[str, SeverityLevel] = {
     "info": "information",
@@ -129,10 +131,9 @@ class RunView(JobWatch[TrainingLog]):
 
     def can_do(self, control: Control) -> bool:
         """Whether the run that is shown is at work, and has what it might be asked for."""
-        started = self.job_log.started
-        if self.job_log.status != "running" or started is None:
+        if self.job_log.status != "running" or self.job_log.started is None:
             return False
-        return control != "evaluation" or "dev" in started.rows
+        return control != "evaluation" or self.job_log.can_evaluate
 
     def focus_table(self) -> None:
         """Put the focus on the table."""
@@ -237,7 +238,9 @@ class RunView(JobWatch[TrainingLog]):
             if line.strip():
                 panel.write(Text(printable(line)))
         if not any(line.strip() for line in lines):
-            panel.write(Text("The training process has printed nothing.", style="dim"))
+            started = self.job_log.started
+            words = FOREIGN_OUTPUT if started is not None and started.foreign else NO_OUTPUT
+            panel.write(Text(words, style="dim"))
 
     def refresh_view(self) -> None:
         """Paint everything from what is known."""
@@ -276,9 +279,10 @@ class RunView(JobWatch[TrainingLog]):
             return Content("")
         facts = [device_words(log.started), log.started.precision]
         if log.train is not None:
+            facts.append(f"{count(log.train.samples_per_second)} samples/s")
+            if log.train.tokens_per_second is not None or not log.started.foreign:
+                facts.append(f"{count(log.train.tokens_per_second)} tokens/s")
             facts += [
-                f"{count(log.train.samples_per_second)} samples/s",
-                f"{count(log.train.tokens_per_second)} tokens/s",
                 f"lr {log.train.learning_rate:.1e}",
                 f"gradient norm {decimals(log.train.gradient_norm, 1)}",
             ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -18,8 +19,8 @@ from stplay.runs.trainingrows import TrainingRow
 from stplay.screens.train.chart import Behind
 from stplay.text import shortened
 
-WIDTHS = dict(zip(HEADINGS, (7, 9, 13, 8, 8, 8), strict=True))
-AGAINST_WIDTH = 8
+WIDTHS: dict[str, int] = dict(zip(HEADINGS, (7, 9, 13, 8, 8, 8), strict=True))
+AGAINST_WIDTH = LEAST_WIDTH = 8
 
 
 class TrainingTable(ScrollView, can_focus=True):
@@ -64,19 +65,24 @@ class TrainingTable(ScrollView, can_focus=True):
     def open(self, behind: Behind | None) -> None:
         """Follow the newest row, with a column for how far dev is from what lies ``behind``."""
         self.behind, self.step, self._end = behind, None, 0.0
-        self.widths = {**WIDTHS}
+        self.columns = [*WIDTHS.items()]
         if behind is not None:
             name = shortened([behind.reference.name], AGAINST_WIDTH - len("to "))[0]
-            self.widths[f"to {name}"] = AGAINST_WIDTH
+            self.columns.append((f"to {name}", AGAINST_WIDTH))
         self.set_class(behind is not None, "-wider")
 
     def show(self, log: TrainingLog) -> None:
         """Show what ``log`` has of rows."""
         in_view = self.scroll_y >= self._end
         self.rows = log.rows
-        self.virtual_size = Size(
-            sum(self.widths.values()) + 2 * len(self.widths), 1 + len(self.rows)
-        )
+        if self.rows.names:  # of a training that stplay did not start
+            self.columns = [
+                (title, max(WIDTHS.get(title, LEAST_WIDTH), cell_len(title)))
+                for title in log.headings()
+            ]
+            self.add_class("-wider")
+        width = sum(width + 2 for _, width in self.columns)
+        self.virtual_size = Size(width, 1 + len(self.rows))
         if self.step is not None and not self.row_count:
             self.step = None
         if in_view and self.step is None:
@@ -107,6 +113,8 @@ class TrainingTable(ScrollView, can_focus=True):
     def cells(self, place: int) -> list[str]:
         """What stands in the columns of a row."""
         row = self.rows.at(place)
+        if self.rows.names:
+            return [*row.cells(self.rows.names)]
         return [*row.cells(), *([_against(self.behind, row)] if self.behind else [])]
 
     def move_cursor(self, place: int) -> None:
@@ -138,14 +146,14 @@ class TrainingTable(ScrollView, can_focus=True):
         left, _ = self.scroll_offset
         width = self.size.width
         if y == 0:
-            texts = [title.rjust(room) for title, room in self.widths.items()]
+            texts = [title.rjust(room) for title, room in self.columns]
             strip = self._line(texts, "training-table--header")
             return strip.crop_extend(left, left + width, self.rich_style)
         place = round(self.scroll_y) + y - 1
         if place >= self.row_count:
             return Strip.blank(width, self.rich_style)
-        widths = self.widths.values()
-        texts = [cell.rjust(room) for cell, room in zip(self.cells(place), widths, strict=True)]
+        cells = zip(self.cells(place), self.columns, strict=True)
+        texts = [cell.rjust(room) for cell, (_, room) in cells]
         style = "training-table--cursor" if place == self.cursor_row else None
         strip = self._line(texts, style)
         return strip.crop_extend(left, left + width, self.rich_style)

@@ -281,7 +281,8 @@ class TrainScreen(Screen[None]):
         """Evaluate the run's final model, or the newest checkpoint where there is none yet."""
         run, log = (self._view.run, self._view.job_log) if self._view else (None, None)
         if run is not None and log is not None and log.checkpoint is not None:
-            step = None if log.status == "completed" else str(log.checkpoint.step)
+            whole = log.status == "completed" and (run.folder / "model").is_dir()
+            step = None if whole else str(log.checkpoint.step)
             await self.app.evaluate(str(RunName(run.id, step)))
 
     def action_leave_field(self) -> None:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from stplay.cli import output
 from stplay.cli.console import SafeConsole
-from stplay.foreign.foreignlog import ForeignLog, figure, results_words
+from stplay.foreign.foreignlog import ForeignLog, results_words
 from stplay.foreign.foreignsource import ForeignSource
 from stplay.jobs.events import (
     CheckpointSaved,
@@ -37,6 +37,7 @@ from stplay.jobs.events import (
 )
 from stplay.jobs.follower import JobView
 from stplay.jobs.worklog import CONTROLS, REPLACED, asked_words, memory_words, stage_words
+from stplay.runs.measurements import figure
 from stplay.runs.run import Run
 from stplay.runs.series import TRAINING_STAGE
 from stplay.runs.traininglog import (
@@ -45,10 +46,10 @@ from stplay.runs.traininglog import (
     ending_words,
     engine_words,
     metrics_words,
+    split_word,
     started_epoch_words,
 )
 from stplay.runs.trainingprogress import shrunk_words
-from stplay.sources.datasources import rows_word
 from stplay.text import count, decimals, duration, printable, size
 
 PLAIN_STAGE_SHARE = 0.25
@@ -186,7 +187,7 @@ class PlainView:
                 data = "synthetic data, " if event.synthetic else ""
                 engine = f", {words}" if (words := engine_words(event.engine)) else ""
                 epoch = f", {words}" if (words := started_epoch_words(event)) else ""
-                word = rows_word(event.negatives.get("train", 1))
+                word = split_word(event, "train")
                 return (
                     f"started: {device_words(event)}, {printable(event.precision)}, {data}"
                     f"{count(event.rows.get('train'))} {word}, {count(event.total_steps)} steps"

@@ -3,50 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stplay.jobs.events import Event, MetricsLogged, ResultsListed, StageProgressed
+from stplay.runs.measurements import figure, is_training_loss, ordered
 from stplay.runs.series import TRAINING_STAGE
 from stplay.runs.traininglog import TrainingLog
 from stplay.text import count, decimals, printable
-
-SMALL = 1e-3  # below it a figure is told by its power of ten
-LARGE = 1e5
-
-_TRAINING_LOSS = re.compile(r"(?:train(?:ing)?[ /_]?)?loss", re.IGNORECASE)
-_LAST = (
-    re.compile(
-        r"runtime|per_second|total_flos|(?:^|/)train_loss$|num_tokens|preparation|^step$", re.I
-    ),
-    re.compile(r"learning_rate|grad_norm|^lr$", re.I),
-)
-
-
-def is_training_loss(name: str) -> bool:
-    """Whether a series is the loss of the training itself."""
-    return _TRAINING_LOSS.fullmatch(name.rpartition("/")[2]) is not None and "eval" not in name
-
-
-def is_loss(name: str) -> bool:
-    """Whether a series is any loss."""
-    return name.casefold().endswith("loss")
-
-
-def _rank(name: str) -> int:
-    """How early people want to see a column: losses first, then measurements, then the rest."""
-    bookkeeping, schedule = _LAST
-    if bookkeeping.search(name):
-        return 4
-    if schedule.search(name):
-        return 3
-    return 0 if is_training_loss(name) else 1 if is_loss(name) else 2
-
-
-def ordered(names: Iterable[str]) -> list[str]:
-    """``names`` of series in the order in which people want to see them."""
-    return sorted(names, key=_rank)
 
 
 @dataclass
@@ -165,12 +129,3 @@ def results_words(listed: ResultsListed) -> str:
     of = " on ".join(filter(None, (printable(listed.evaluator), printable(listed.data))))
     figures = (f"{printable(name)} {figure(value)}" for name, value in listed.values.items())
     return f"{of or 'the model'}: {'  '.join(figures)}"
-
-
-def figure(value: float | None) -> str:
-    """A figure as people read it: in four decimals, or by its power of ten."""
-    if value is None:
-        return "nan"
-    if value and not SMALL <= abs(value) < LARGE:
-        return f"{value:.2e}"
-    return decimals(value, 4)

@@ -15,9 +15,9 @@ from typing import Literal, NamedTuple
 from stplay.exitcodes import FAILED, FINISHED
 from stplay.foreign import printedlines
 from stplay.foreign.cells import epoch_of, name_of, told
-from stplay.foreign.foreignlog import is_training_loss
 from stplay.foreign.printedlines import PrintedBar, PrintedEvaluation
 from stplay.jobs.events import Event, MetricsLogged, Noted, RunFinished, StageProgressed
+from stplay.runs.measurements import is_training_loss
 from stplay.runs.series import TRAINING_STAGE
 from stplay.text import clipped
 

@@ -92,7 +92,8 @@ class RunStarted(Event, kw_only=True):
     """The first step is about to be taken: all that is decided by then.
 
     ``negatives`` tells how many each row of a split has, where that is not one. So many
-    ``processes`` train together, on so many ``machines``; the first is on ``device``.
+    ``processes`` train together, on so many ``machines``; the first is on ``device``. Where it is
+    ``foreign``, another program trains, and what that does not tell is absent or ``unknown``.
     """
 
     recipe: dict[str, Any]
@@ -111,6 +112,7 @@ class RunStarted(Event, kw_only=True):
     epoch: Epoch | None = None
     processes: Whole = 1
     machines: Whole = 1
+    foreign: bool = False
     # A factory: always written.
     schema: Whole = msgspec.field(default_factory=lambda: SCHEMA_VERSION)
 

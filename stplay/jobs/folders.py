@@ -89,6 +89,11 @@ def model_folder(folder: Path) -> Path:
     """
     model = folder / "model"
     if not model.is_dir():
+        if not (folder / "recipe.toml").is_file():
+            raise UserError(
+                f"The run {folder.name} has no model of stplay's: another program trains it. Name "
+                "the folder that it saves its model in."
+            )
         kept = checkpoints(folder)
         newest = f", or name its newest checkpoint: run:{folder.name}@{max(kept)}" if kept else ""
         raise UserError(

@@ -14,9 +14,9 @@ from stplay.runs.traininglog import (
     TrainingLog,
     device_words,
     engine_words,
+    split_word,
     started_epoch_words,
 )
-from stplay.sources.datasources import rows_word
 from stplay.text import count, duration, moment, printable, size
 
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -50,7 +50,7 @@ def overview(id_: str, folder: Path, log: TrainingLog) -> list[FactGroup]:
         parts += [
             FactGroup("Model", _model(started)),
             FactGroup("Data", _data(started)),
-            *_recipe(started.recipe),
+            *(_told(started.recipe) if started.foreign else _recipe(started.recipe)),
             FactGroup(
                 "Versions", [Fact(*map(printable, each)) for each in started.versions.items()]
             ),
@@ -116,7 +116,7 @@ def _model(started: RunStarted) -> list[Fact]:
 def _data(started: RunStarted) -> list[Fact]:
     facts = []
     for split, rows in started.rows.items():
-        words = f"{count(rows)} {rows_word(started.negatives.get(split, 1))}"
+        words = f"{count(rows)} {split_word(started, split)}"
         if skipped := started.skipped_rows.get(split):
             words += f", {count(skipped)} left out"
         if started.fingerprints is not None and (found := started.fingerprints.rows.get(split)):
@@ -127,6 +127,18 @@ def _data(started: RunStarted) -> list[Fact]:
     if words := started_epoch_words(started):
         facts.append(Fact("an epoch", words.removeprefix("an epoch ")))
     return facts
+
+
+def _told(recipe: dict[str, Any]) -> list[FactGroup]:
+    """What another program's Trainer was given, as far as it tells: nothing of it is a default."""
+    return [
+        FactGroup(
+            f"Arguments: {printable(section)}",
+            [Fact(printable(name), _written(value, "-")) for name, value in fields.items()],
+        )
+        for section, fields in recipe.items()
+        if isinstance(fields, dict)
+    ]
 
 
 def _recipe(recipe: dict[str, Any]) -> list[FactGroup]:

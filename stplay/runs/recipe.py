@@ -39,6 +39,7 @@ else:
 _NO_TOML = (ValueError, RecursionError)
 # Trust in one model is none in another.
 OF_ONE_MODEL = ("allow_pickle", "allow_new_weights")
+FILE = "recipe.toml"
 _PATHS = {"model": ("base",), "data": ("train", "dev", "test")}
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -382,6 +383,14 @@ def _make_absolute(values: dict[str, Any], folder: Path) -> None:
                 table[name] = absolute(table[name], folder)
 
 
+def no_recipe_words(run: str) -> str:
+    """That ``run`` cannot go on, nor another one begin as it did."""
+    return (
+        f"The run {run} has no {FILE}: another program trains it, or the file was removed. To go "
+        "on, or to begin it again, start that program again."
+    )
+
+
 def stem(source: str) -> str:
     """What runs of the preset, recipe file or run ``source`` are called, before the number."""
     if source in presets():
@@ -405,7 +414,10 @@ def _read(source: str) -> tuple[dict[str, Any], str]:
         )
         return tomllib.loads(text), f"preset {source}"
     if (run := RunName.of(source)) and run.step is None:
-        return _read(str(folders.find(run.run) / "recipe.toml"))
+        file = folders.find(run.run) / FILE
+        if not file.is_file():
+            raise UserError(no_recipe_words(run.run))
+        return _read(str(file))
     path = expanded(source)
     shown = printable(source)
     if path.suffix != ".toml" and not holds(path.is_file):

@@ -23,13 +23,16 @@ from stplay.runs.torchrun import Torchrun
 from stplay.runs.traininglog import TrainingLog
 from stplay.text import printable
 
-# All that can lie in the folder of a run whose training has not begun.
 NAMES_SECONDS = 10.0
-BEFORE_ITS_BEGIN = {"recipe.toml", "events.jsonl", "worker.log", LOCK}
+# All that can lie in the folder of a run whose training has not begun.
+BEFORE_ITS_BEGIN = {recipe.FILE, "events.jsonl", "worker.log", LOCK}
 
 
 class Run(Job[TrainingLog]):
     """One run: a folder with its recipe, event log, worker log, checkpoints and model.
+
+    One that another program trains, and tells of by ``stplay.StplayCallback``, has no recipe: it
+    cannot be resumed, and is asked for a stop in its log alone.
 
     It is started as ``torchrun`` tells or, where that is ``None``, in as many processes as before.
     """
@@ -41,15 +44,16 @@ class Run(Job[TrainingLog]):
     def __init__(self, folder: Path, overrides: Sequence[str] = ()) -> None:
         """``overrides``, each ``section.name=value``, hold instead of what the recipe says."""
         super().__init__(folder)
-        self.recipe_path = folder / "recipe.toml"
+        self.recipe_path = folder / recipe.FILE
         self.overrides = overrides
         self.torchrun: Torchrun | None = None
 
     @classmethod
-    def create(cls, recipe_: Recipe, name: str | None, stem: str) -> Run:
-        """A new run folder with its recipe; without a ``name``, the next free ``<stem>-<number>``.
+    def create(cls, recipe_: Recipe | None, name: str | None, stem: str) -> Run:
+        """A new run folder, with a recipe unless another program trains it.
 
-        The name of a run that never began is free.
+        Without a ``name`` it is the next free ``<stem>-<number>``. The name of a run that never
+        began is free.
 
         Raises:
             UserError: the name is taken or unfit, or the folder cannot be made.
@@ -71,7 +75,8 @@ class Run(Job[TrainingLog]):
                     folders.take(path)
             run = cls(path)
             try:
-                run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")
+                if recipe_ is not None:
+                    run.recipe_path.write_text(recipe_.to_toml(), encoding="utf-8")
                 run.events_path.touch()
             except OSError:
                 shutil.rmtree(path, ignore_errors=True)
@@ -123,12 +128,14 @@ class Run(Job[TrainingLog]):
     @property
     def advice(self) -> str:
         """How to go on where its process is gone."""
+        if not self.recipe_path.is_file():
+            return "to go on, start its program again"
         return f"go on with: stplay resume {self.id}"
 
     @property
     def lost_advice(self) -> str:
         """How to go on where nothing is heard of its process, and it is known to be gone."""
-        return f"{self.advice} --force"
+        return f"{self.advice} --force" if self.recipe_path.is_file() else self.advice
 
     @property
     def parting_words(self) -> str:
@@ -172,8 +179,10 @@ class Run(Job[TrainingLog]):
         """The run's recipe, with its overrides.
 
         Raises:
-            UserError: the recipe was removed or damaged.
+            UserError: the recipe was removed or damaged, or there was none.
         """
+        if not self.recipe_path.is_file():
+            raise UserError(recipe.no_recipe_words(self.id))
         return recipe.load(self.recipe_path, self.overrides)
 
     def keep_overrides(self) -> None:
@@ -198,7 +207,8 @@ class Run(Job[TrainingLog]):
             raise UserError(f"The run {self.id} is not at work; nothing to ask it for.")
         if log.total_steps is not None and log.step >= log.total_steps:
             raise UserError(f"The run {self.id} has taken all its steps and is about to end.")
-        if control == "evaluation" and log.started and "dev" not in log.started.rows:
+        self._check_askable(log)
+        if control == "evaluation" and not log.can_evaluate:
             raise UserError(f"The run {self.id} has no dev data to evaluate on.")
         if control in log.asked:
             return
@@ -210,6 +220,31 @@ class Run(Job[TrainingLog]):
                 f"written: {error.strerror}."
             ) from None
 
+    def _check_askable(self, log: TrainingLog) -> None:
+        if not self.recipe_path.is_file() and log.started and log.started.processes > 1:
+            raise UserError(
+                f"The run {self.id} is another program's, in several processes, which cannot "
+                "agree on what is asked of one; stop that program where it was started."
+            )
+
+    def request_stop(self) -> bool:
+        """As for any job; another program is not sent a signal, which could end it at once."""
+        if self.recipe_path.is_file():
+            return super().request_stop()
+        log = self.read_log()
+        if self._worker_here(log) is None:
+            return False
+        self._check_askable(log)
+        if "stop" not in log.asked:
+            try:
+                self._write_asked("stop")
+            except OSError as error:
+                raise UserError(
+                    f"{self.title} cannot be asked to stop: {self.events_path} cannot be written: "
+                    f"{error.strerror}."
+                ) from None
+        return True
+
     def check_resumable(self, force: bool = False) -> None:
         """Make sure that the run can go on; ``force`` takes a lost one for dead.
 
@@ -217,10 +252,12 @@ class Run(Job[TrainingLog]):
             UserError: the run is, or may be, at work, or it has finished.
         """
         log = self.read_log()
-        if log.status == "lost" and not force:
-            raise UserError(log.error or "")
         if log.active and log.status != "lost":
             raise UserError(f"The run {self.id} is at work already; nothing to resume.")
+        if not self.recipe_path.is_file():
+            raise UserError(recipe.no_recipe_words(self.id))
+        if log.status == "lost" and not force:
+            raise UserError(log.error or "")
         if log.status == "completed" and not self._is_extended():
             length = length_field(self.recipe())
             raise UserError(

@@ -86,6 +86,7 @@ def summarised(folder: Path, read: ReadLog) -> RunSummary:
     run.check_worker(log, read.offset)
     sections = log.started.recipe if log.started is not None else _recipe(run)
     best, note = digest.best_dev, runnote.read(folder)
+    is_foreign = log.started is not None and log.started.foreign
     return RunSummary(
         run=run.id,
         status=log.status,
@@ -104,7 +105,7 @@ def summarised(folder: Path, read: ReadLog) -> RunSummary:
         disk_bytes=read.disk.look(folder, afresh=log.active),
         base=log.started.base if log.started is not None else _text(sections, "model", "base"),
         data=_text(sections, "data", "train"),
-        preset=preset_words(sections) if sections else None,
+        preset=None if is_foreign or not sections else preset_words(sections),
         recipe=sections,
         note=note,
         tags=runnote.tags(note),

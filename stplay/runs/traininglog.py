@@ -53,6 +53,11 @@ def device_words(started: RunStarted) -> str:
     return f"{count(started.processes)} processes{machines}, {printable(started.device)}"
 
 
+def split_word(started: RunStarted, split: str) -> str:
+    """What the rows of a split are called; of another program's nobody tells what is in them."""
+    return "rows" if started.foreign else rows_word(started.negatives.get(split, 1))
+
+
 def metrics_words(event: MetricsLogged) -> str:
     """What was measured, by the names that it has there."""
     figures = event.values.items()
@@ -121,13 +126,15 @@ class TrainingLog(TrainingProgress):
         return len(self.rows)
 
     def headings(self) -> Sequence[str]:
-        """What stands above the columns."""
-        return HEADINGS
+        """What stands above the columns: the card's, or what another program measured."""
+        names = self.rows.names
+        return (*HEADINGS[:3], *map(printable, names)) if names else HEADINGS
 
     def lines(self, most: int | None = None) -> list[tuple[str, ...]]:
         """The table as shown, its newest ``most`` rows."""
         first = 0 if most is None else max(0, len(self.rows) - most)
-        return [self.rows.at(place).cells() for place in range(first, len(self.rows))]
+        rows = self.rows
+        return [rows.at(place).cells(rows.names) for place in range(first, len(rows))]
 
     def _log_training(self, events: Sequence[TrainLogged]) -> None:
         self._hear()
@@ -147,6 +154,8 @@ class TrainingLog(TrainingProgress):
             case Evaluated():
                 self.evaluations[event.split, event.step] = event
                 self.rows.evaluate(event.step)
+            case MetricsLogged() if self.started is not None:
+                self.rows.measure(event)
             case RunResumed():
                 self.rows.drop_after(event.step)
                 for key in [key for key in self.evaluations if key[1] > event.step]:

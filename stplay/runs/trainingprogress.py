@@ -55,6 +55,14 @@ class TrainingProgress(WorkLog):
         return self.started.total_steps if self.started else None
 
     @property
+    def can_evaluate(self) -> bool:
+        """Whether there is something to evaluate on while it trains."""
+        if self.started is None:
+            return False
+        data = self.started.recipe.get("data")  # of another program's data no rows may be told
+        return "dev" in self.started.rows or (isinstance(data, dict) and "dev" in data)
+
+    @property
     def checkpoint(self) -> CheckpointSaved | None:
         """The newest checkpoint."""
         return self.checkpoints[max(self.checkpoints)] if self.checkpoints else None

@@ -6,10 +6,13 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import lt
 
-from stplay.jobs.events import Evaluated
+from msgspec.structs import replace
+
+from stplay.jobs.events import Evaluated, MetricsLogged
+from stplay.runs.measurements import figure, ordered
 from stplay.runs.series import Track
 from stplay.text import count, decimals
 
@@ -18,7 +21,7 @@ NOWHERE = -1  # in the track: nothing was logged at that step
 
 @dataclass
 class TrainingRow:
-    """One line of the training log, the card's table."""
+    """One line of the training log, the card's table; ``measured`` is what another program did."""
 
     step: int
     epoch: float
@@ -26,13 +29,16 @@ class TrainingRow:
     loss: float | None = None
     dev_max_accuracy: float | None = None
     test_max_accuracy: float | None = None
+    measured: dict[str, float | None] = field(default_factory=dict)
 
-    def cells(self) -> tuple[str, ...]:
-        """The row as shown, in the order of the card's columns."""
+    def cells(self, names: Sequence[str] = ()) -> tuple[str, ...]:
+        """The row as shown, in the order of the card's columns, or with another program's."""
+        first = decimals(self.epoch, 3), count(self.step), decimals(self.training_loss, 4)
+        if names:
+            measured = self.measured
+            return (*first, *(figure(measured[at]) if at in measured else "-" for at in names))
         return (
-            decimals(self.epoch, 3),
-            count(self.step),
-            decimals(self.training_loss, 4),
+            *first,
             decimals(self.loss, 4),
             decimals(self.dev_max_accuracy, 3),
             decimals(self.test_max_accuracy, 3),
@@ -50,6 +56,8 @@ class TrainingRows(Mapping[int, TrainingRow]):
         self._track, self._evaluations = track, evaluations
         self._steps = array("q")
         self._places = array("i")
+        self._measured: dict[int, MetricsLogged] = {}
+        self.names: list[str] = []  # of the columns that another program measured
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -75,6 +83,8 @@ class TrainingRows(Mapping[int, TrainingRow]):
             row.epoch, row.loss, row.dev_max_accuracy = dev.epoch, dev.loss, dev.max_accuracy
         if test := self._evaluations.get(("test", step)):
             row.epoch, row.test_max_accuracy = test.epoch, test.max_accuracy
+        if measured := self._measured.get(step):
+            row.epoch, row.measured = measured.epoch or 0.0, measured.values
         if logged != NOWHERE:
             row.epoch = self._track.epochs[logged]
             loss = self._track.figures["train/loss"][logged]
@@ -96,6 +106,15 @@ class TrainingRows(Mapping[int, TrainingRow]):
         """Take in a step at which there was an evaluation."""
         self._row(step)
 
+    def measure(self, event: MetricsLogged) -> None:
+        """Take in what another program measured; of what it tells twice at a step, the newest."""
+        self._row(event.step)
+        before = self._measured.get(event.step)
+        values = {**before.values, **event.values} if before else event.values
+        self._measured[event.step] = replace(event, values=values)
+        if not event.values.keys() <= set(self.names):
+            self.names = ordered(dict.fromkeys([*self.names, *event.values]))
+
     def _row(self, step: int) -> int:
         at = self.place(step)
         if at == len(self._steps) or self._steps[at] != step:
@@ -107,6 +126,7 @@ class TrainingRows(Mapping[int, TrainingRow]):
         """Forget the rows of later steps, as the track has."""
         keep, logged = bisect_right(self._steps, step), len(self._track)
         del self._steps[keep:], self._places[keep:]
+        self._measured = {at: each for at, each in self._measured.items() if at <= step}
         if self._places and max(self._places) >= logged:  # they came in no order
             places = (place if place < logged else NOWHERE for place in self._places)
             self._places = array("i", places)

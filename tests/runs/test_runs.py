@@ -413,5 +413,5 @@ def test_a_recipe_that_was_damaged_is_told(home: Path):
     with pytest.raises(UserError, match=r"training\.seed = -1"):
         run.recipe()
     run.recipe_path.unlink()
-    with pytest.raises(UserError, match=r"recipe\.toml cannot be read"):
+    with pytest.raises(UserError, match=r"has no recipe\.toml"):
         run.recipe()

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from stplay.engine.training.countingtrainer import CountingTrainer
 from stplay.engine.training.randomstate import RandomState
 from stplay.engine.worker.controls import Controls
-from stplay.engine.worker.stopsignal import StopSignal
+from stplay.engine.worker.ranks import Ranks
 from stplay.jobs.events import Control
 
 NO_DEV = "There is no evaluation now: the run has no dev data."
+
+
+class SteeredTrainer(Protocol):
+    """What is known of the trainer: the ranks that do the same, and what it evaluates on."""
+
+    ranks: Ranks
+    eval_dataset: Any
+    asked: set[Control]
+
+
+class StopWish(Protocol):
+    """Whether a stop was asked for."""
+
+    requested: bool
 
 
 class ControlCallback(TrainerCallback):
@@ -22,7 +36,7 @@ class ControlCallback(TrainerCallback):
     the one that it would have been.
     """
 
-    def __init__(self, trainer: CountingTrainer, controls: Controls, stop: StopSignal) -> None:
+    def __init__(self, trainer: SteeredTrainer, controls: Controls, stop: StopWish) -> None:
         self.trainer, self.controls, self.stop = trainer, controls, stop
         self._told: set[Control] = set()  # to the other ranks
         self._due: set[Control] = set()  # after this step

@@ -69,7 +69,7 @@ class Heartbeat(threading.Thread):
     def end(self) -> None:
         """Stop sampling; returns when nothing more is written."""
         self._end.set()
-        if self.is_alive():
+        if self.is_alive() and threading.current_thread() is not self:
             self.join()
 
 
