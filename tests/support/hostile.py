@@ -40,6 +40,8 @@ COMMANDS: list[tuple[str, ...]] = [
     ("stop", TEXT),
     ("watch", TEXT),
     ("watch", "shown", "--once"),
+    ("events", TEXT),
+    ("events", "shown", "--from", TEXT),
     ("stop", "detached"),
     ("runs", "--filter", f"{TEXT}>1"),
     ("runs", "--filter", f"dev>{TEXT}"),
