@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import forkserver
 import notorch
@@ -21,6 +22,9 @@ import pytest
 from checkout import SHARED, SUPPORT, TESTS
 from livingprocesses import living
 from parsedstyles import parse_all_once
+
+if TYPE_CHECKING:
+    from sshserver import SshServer
 
 # One thread a process: the training processes of the tests share few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -225,6 +229,20 @@ def warm_home(encoders_folder: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STPLAY_HOME", str(encoders_folder))
         yield encoders_folder
+
+
+@pytest.fixture
+def ssh_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshServer]:
+    """This machine as another one, which ssh reaches as ``gpu-box``."""
+    import sshserver
+
+    folder = Path(tempfile.mkdtemp(prefix="ssh-"))  # a short path: sockets have their place in it
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with sshserver.SshServer(folder) as there:
+        monkeypatch.setenv("PATH", there.path)
+        yield there
+    shutil.rmtree(folder)
 
 
 def require_program(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from typing import TYPE_CHECKING, BinaryIO
 
 from stplay.cli import output
@@ -85,7 +84,7 @@ def _run(name: str) -> Run:
 
 
 def _print(run: Run, file: BinaryIO, follow: bool) -> int:
-    from stplay.jobs.follower import PAUSE_SECONDS, Follower
+    from stplay.jobs.follower import Follower
     from stplay.jobs.interrupts import Interrupts
 
     _copy(file)
@@ -93,16 +92,11 @@ def _print(run: Run, file: BinaryIO, follow: bool) -> int:
         return FINISHED
     interrupts = Interrupts()
     interrupts.let_hang_up()
-    follower = Follower(run)
-    while not follower.over:
-        piece = follower.advance()
+    for _ in Follower(run).pieces():
         _copy(file)
         if interrupts.count:
             return INTERRUPTED
-        if not piece.events:
-            time.sleep(PAUSE_SECONDS)
         _check_same(run, file)
-    _copy(file)
     return FINISHED
 
 

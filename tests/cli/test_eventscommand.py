@@ -1,4 +1,4 @@
-"""``stplay events``: the bytes of a log from an offset on, as they come, until the run has ended."""
+"""``stplay events``: the bytes of a log from an offset on, until the run has ended."""
 
 from __future__ import annotations
 
