@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from stplay import lines
 from stplay.errors import UserError
+from stplay.jobs import folders
 from stplay.sources.names import RunName
 from stplay.sources.paths import expanded, holds, is_path
 from stplay.text import clipped, printable
@@ -57,7 +58,8 @@ def remote_place(name: str) -> RemotePlace | None:
         return None
     if found := _PLACE.fullmatch(name):
         return _checked(found["destination"], found["path"])
-    if _HOST_ALONE.fullmatch(name) or name in configured_hosts():
+    is_run = any(folder.name == name for folder in folders.every())
+    if _HOST_ALONE.fullmatch(name) or (name in configured_hosts() and not is_run):
         return _checked(name, "")
     return None
 

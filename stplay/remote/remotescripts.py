@@ -58,7 +58,7 @@ FEED = (
 # file: the end of what the processes of a run have printed.
 PRINTED = 'echo "$1 "; tail -c 65536 "$2" 2>/dev/null'
 # home or nothing, stplay, its words: that command, with what it prints after the mark.
-COMMAND = 'echo "$1 "; STPLAY_HOME=$2; export STPLAY_HOME; shift 2; exec "$@"'
+COMMAND = 'echo "$1 "; [ -z "$2" ] || { STPLAY_HOME=$2; export STPLAY_HOME; }; shift 2; exec "$@"'
 
 
 def shell_command(script: str, mark: str, *arguments: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import select
 import shutil
 import subprocess
 import tempfile
@@ -27,6 +28,8 @@ from stplay.text import printable
 
 ASK_SECONDS = 30.0
 MOST_REPLY_BYTES = 1 << 26
+LAST_WORDS_SECONDS = 0.3  # it ends so soon after them
+MOST_SAID_BYTES, MOST_SAID_LINES = 1 << 12, 20
 SSH_FAILED = 255  # the exit code of ssh itself
 SUFFIX = len(".0123456789abcdef")  # that ssh gives the socket's name while it is made
 OPTIONS = (
@@ -123,7 +126,7 @@ class SshHost:
         """What a script there, run to its end, came to.
 
         ssh asks for passwords and about keys in the terminal, where it ``asks``; what else it says
-        ``hear`` is told, a line at a time.
+        ``hear`` is told, a line at a time, but for its last words before it ends.
 
         Raises:
             SshError: the machine was not reached.
@@ -146,6 +149,8 @@ class SshHost:
         finally:
             if late is not None:
                 late.cancel()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1.0 if asks else 0.0)  # it gives the terminal back where it asks
             process.kill()
             process.wait()
             listener.join(1.0)  # of an old ssh the shared connection keeps that pipe open
@@ -168,11 +173,22 @@ def _ended(words: str) -> str:
 
 
 def _listen(process: Process, said: list[str], hear: Hear) -> None:
+    """Pass on what ssh says, but for its last words: whoever asked tells those."""
     assert process.stderr is not None
+    file, begun = process.stderr.fileno(), b""
+    unheard: list[str] = []
     with suppress(OSError, ValueError):
-        for line in process.stderr:
-            text = line.decode("utf-8", "replace").strip("\r\n")
-            said.append(text)
-            del said[:-20]
-            if text.strip():
-                hear(printable(text))
+        while True:
+            if not select.select([file], [], [], LAST_WORDS_SECONDS if unheard else None)[0]:
+                hear(unheard.pop())
+                continue
+            data = os.read(file, MOST_SAID_BYTES)
+            *lines, begun = (begun + (data or b"\n")).split(b"\n")
+            texts = [line.decode("utf-8", "replace").strip() for line in lines]
+            said.extend(filter(None, texts))
+            del said[:-MOST_SAID_LINES]
+            unheard.extend(map(printable, filter(None, texts)))
+            while len(unheard) > 1:
+                hear(unheard.pop(0))
+            if not data:
+                return

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from stplay.errors import UserError
+from stplay.foreign.foreignsource import ForeignSource
 from stplay.remote import remotehost
 from stplay.remote.hostnames import RemotePlace
 from stplay.remote.remoterun import RemoteRun
 from stplay.remote.sshhost import Hear, SshHost
+from stplay.runs.run import Run
 from stplay.text import printable
+
+WatchedSource = Run | ForeignSource | RemoteRun
 
 
 def remote_run(
