@@ -6,6 +6,7 @@ from stplay.errors import UserError
 from stplay.foreign.foreignsource import ForeignSource
 from stplay.remote import remotehost
 from stplay.remote.hostnames import RemotePlace
+from stplay.remote.remotehost import RemoteView
 from stplay.remote.remoterun import RemoteRun
 from stplay.remote.sshhost import Hear, SshHost
 from stplay.runs.run import Run
@@ -24,7 +25,15 @@ def remote_run(
         UserError: no run is there.
     """
     host = SshHost(place.destination)
-    view = remotehost.look(host, place.path, asks=asks, hear=hear)
+    return run_at(host, place, remotehost.look(host, place.path, asks=asks, hear=hear))
+
+
+def run_at(host: SshHost, place: RemotePlace, view: RemoteView) -> RemoteRun:
+    """The run at ``place``, where ``view`` is what stands there.
+
+    Raises:
+        UserError: it is none.
+    """
     shown = printable(place.path)
     if view.kind == "run":
         return RemoteRun(host, view)
