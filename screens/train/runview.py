@@ -115,6 +115,11 @@ class RunView(JobWatch[TrainingLog]):
         self.set_interval(OUTPUT_SECONDS, self._show_output)
         self.set_interval(LINK_SECONDS, self._show_link)
 
+    def on_unmount(self) -> None:
+        """Let the link to another machine go."""
+        if self.remote is not None:
+            self.remote.close()
+
     @property
     def ours(self) -> Run | RemoteRun | None:
         """The run of ours that is shown, wherever it is."""
@@ -270,7 +275,7 @@ class RunView(JobWatch[TrainingLog]):
             return
         style = "$error" if log.diverged else f"${TONES[log.status]}"
         # Until the first word comes nobody knows how a run on another machine stands.
-        state = log.state if self.remote is None or log.begun else ""
+        state = log.state if self.remote is None or log.begun is not None else ""
         head = Content.assemble((printable(source.id), "bold"), "   ", (state, style))
         self._tell(self.state, head)
         total = log.total_steps
