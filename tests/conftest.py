@@ -247,7 +247,7 @@ def ssh_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshServe
 
 def require_program(name: str) -> str:
     """The path of a program; a test that lacks it is skipped, and fails in CI."""
-    path = shutil.which(name)
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if path is None:
         if os.environ.get("STPLAY_REQUIRE_PROGRAMS"):
             pytest.fail(f"{name} is not installed")

@@ -14,6 +14,7 @@ from stplay.jobs.process import Process
 from stplay.remote.linkstate import LinkState, last_words
 from stplay.remote.remotescripts import FEED
 from stplay.remote.sshhost import asks_a_person
+from stplay.text import MOST_DIGITS
 
 if TYPE_CHECKING:
     from stplay.remote.remotefeed import RemoteFeed
@@ -40,8 +41,13 @@ class RemoteAnswer(NamedTuple):
     @classmethod
     def of(cls, words: list[bytes]) -> RemoteAnswer:
         """Out of the words of a line."""
-        inode, size, *process = [word.decode("ascii", "replace") for word in words]
-        return cls(inode, int(size) if size.isdecimal() else None, *process[:1])
+        inode, _, *process = [word.decode("ascii", "replace") for word in words]
+        return cls(inode, _number(words[1]), *process[:1])
+
+
+def _number(word: bytes) -> int | None:
+    """The number that ``word`` is; none where it is something else, or more than a disk has."""
+    return int(word) if word.isdigit() and len(word) <= MOST_DIGITS else None
 
 
 class Conversation:
@@ -184,10 +190,11 @@ class Conversation:
         self._said = b"\n".join([*other, rest])[-MOST_SAID_BYTES:]
 
     def _hear_answer(self, words: list[bytes]) -> None:
-        number, *told = words
-        asked = self._asked.pop(int(number), None)
-        if asked is None or len(told) < 2 or self._again:
+        number = _number(words[0]) if len(words) >= 3 else None
+        asked = self._asked.pop(number, None) if number is not None else None
+        if asked is None or self._again:
             return
+        told = words[1:]
         feed, answer = self.feed, RemoteAnswer.of(told)
         moment, position = asked
         feed.state = LinkState("connected", feed.state.since, time.monotonic() - moment)

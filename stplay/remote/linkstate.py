@@ -47,7 +47,7 @@ def link_words(state: LinkState, now: float) -> str:
         case "lost":
             head = f"link lost {duration(now - state.since)} ago"
         case "refused":
-            head = f"refused {duration(now - state.since)} ago"
+            head = "not let in without an answer; open it again to be asked"
     left = max(0.0, (state.next_try or now) - now)
     next_try = f"next try in {duration(left)}" if left >= 0.5 else "trying again"
     said = f" ({state.words})" if state.words else ""

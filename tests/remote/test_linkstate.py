@@ -19,7 +19,8 @@ from stplay.remote.linkstate import LinkState, last_words, link_words
         (LinkState("lost", 92.0, next_try=99.0), "link lost 8 s ago, trying again"),
         (
             LinkState("refused", 10.0, next_try=130.0, words="Permission denied"),
-            "refused 1 min 30 s ago, next try in 30 s (Permission denied)",
+            "not let in without an answer; open it again to be asked, next try in 30 s"
+            " (Permission denied)",
         ),
     ],
 )

@@ -39,6 +39,7 @@ COMMANDS: list[tuple[str, ...]] = [
     ("resume", "detached", "--json"),
     ("stop", TEXT),
     ("watch", TEXT),
+    ("watch", f"{TEXT}:shown"),
     ("watch", "shown", "--once"),
     ("events", TEXT),
     ("events", "shown", "--from", TEXT),
