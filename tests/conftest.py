@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faulttable
 import forkserver
@@ -23,6 +23,9 @@ import pytest
 from checkout import SHARED, SUPPORT, TESTS
 from livingprocesses import living
 from parsedstyles import parse_all_once
+
+if TYPE_CHECKING:
+    from sshserver import SshServer
 
 # One thread a process: the training processes of the tests share few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -249,9 +252,23 @@ def tell_fault(record_property: Callable[[str, object], None]) -> faulttable.Tel
     return tell
 
 
+@pytest.fixture
+def ssh_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshServer]:
+    """This machine as another one, which ssh reaches as ``gpu-box``."""
+    import sshserver
+
+    folder = Path(tempfile.mkdtemp(prefix="ssh-"))  # a short path: sockets have their place in it
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with sshserver.SshServer(folder) as there:
+        monkeypatch.setenv("PATH", there.path)
+        yield there
+    shutil.rmtree(folder)
+
+
 def require_program(name: str) -> str:
     """The path of a program; a test that lacks it is skipped, and fails in CI."""
-    path = shutil.which(name)
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if path is None:
         if os.environ.get("STPLAY_REQUIRE_PROGRAMS"):
             pytest.fail(f"{name} is not installed")

@@ -39,6 +39,7 @@ class JobWatch(Vertical, Generic[Log]):
         self._is_news = False
         self._shown_at = 0.0
         self._caught_up = False
+        self._is_coming = False  # the next piece
         self.is_live = False  # seen at work, and not only read of
 
     def on_mount(self) -> None:
@@ -55,7 +56,7 @@ class JobWatch(Vertical, Generic[Log]):
         self.follower = Follower(source)
         self.job_log = self.follower.log
         self._shown, self._unshown, self._shown_at, self._caught_up = None, [], 0.0, False
-        self._is_news = False
+        self._is_news = self._is_coming = False
         self.is_live = False
         self._advance(self.follower)
 
@@ -65,7 +66,7 @@ class JobWatch(Vertical, Generic[Log]):
 
     def look(self) -> None:
         """Look for news, unless the next piece is on its way."""
-        if self.follower is not None and self.follower.caught_up:
+        if self.follower is not None and not self._is_coming:
             self._advance(self.follower)
 
     def _advance(self, follower: Follower[Log]) -> None:
@@ -91,7 +92,8 @@ class JobWatch(Vertical, Generic[Log]):
         if self.is_live and follower.over:
             self.is_live = False
             self.post_message(self.JobEnded())
-        if not follower.caught_up:
+        self._is_coming = bool(events)
+        if self._is_coming:
             self.call_later(self._go_on, follower)
 
     async def _go_on(self, follower: Follower[Log]) -> None:

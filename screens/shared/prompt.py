@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import getters, on
@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
 from stplay.errors import UserError
@@ -32,8 +33,11 @@ class Prompt(ModalScreen[str | None]):
         check: Callable[[str], object] = lambda value: None,
         *,
         may_be_empty: bool = False,
+        suggestions: Sequence[str] = (),
     ) -> None:
+        """``suggestions`` are offered as one types; the arrow to the right takes one."""
         super().__init__()
+        self._suggester = SuggestFromList(suggestions, case_sensitive=False)
         self._may_be_empty = may_be_empty
         self.heading, self.hint, self.value, self._check = title, hint, value, check
 
@@ -41,7 +45,10 @@ class Prompt(ModalScreen[str | None]):
         """The title, the line, and what can stand in it."""
         with Dialog():
             yield Static(Content.styled(self.heading, "bold"))
-            yield Field("", Input(self.value, compact=True, select_on_focus=False), self.hint)
+            entry = Input(
+                self.value, compact=True, select_on_focus=False, suggester=self._suggester
+            )
+            yield Field("", entry, self.hint)
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:

@@ -11,10 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
-from stplay.foreign.foreignsource import ForeignSource
 from stplay.jobs.events import Event, MetricsLogged
+from stplay.remote.watching import WatchedSource
 from stplay.runs.axis import ACROSS, Across, Axis
-from stplay.runs.run import Run
 from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import TrainingLog
 from stplay.screens.shared.theme import CURVES
@@ -132,7 +131,7 @@ class ChartGrid(Pane):
             chart.display = False
             yield chart
 
-    def open(self, run: Run | ForeignSource) -> None:
+    def open(self, run: WatchedSource) -> None:
         """Be empty, for a run of which nothing was told yet."""
         self._foreign = {}
         self.query(ForeignChart).remove()

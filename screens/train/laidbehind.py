@@ -10,6 +10,7 @@ from textual.content import Content
 
 from stplay.errors import UserError
 from stplay.jobs.events import RunStarted
+from stplay.remote.remoterun import RemoteRun
 from stplay.runs.referencelog import Reference, reference_of, run_reference
 from stplay.runs.run import Run
 from stplay.runs.runsummary import RunSummary, summaries
@@ -25,14 +26,16 @@ class Laid(NamedTuple):
     reference: Reference | None
 
 
-async def laid_behind(app: App[None], run: Run, started: RunStarted | None) -> Laid | None:
+async def laid_behind(
+    app: App[None], run: Run | RemoteRun, started: RunStarted | None
+) -> Laid | None:
     """What the person wants to lie behind ``run``, which began so; nothing where all stays."""
     card = reference_of(started)
     options = {BY_ITSELF: Content(f"the {card.name}" if card is not None else "nothing")}
     for summary in await asyncio.to_thread(summaries):
-        if summary.run != run.id:
+        if summary.run != run.id or isinstance(run, RemoteRun):
             options[summary.run] = _words(summary)
-    chosen = await app.push_screen_wait(Choice(f"Lay behind {run.id}", options))
+    chosen = await app.push_screen_wait(Choice(f"Lay behind {printable(run.id)}", options))
     if chosen is None or chosen == BY_ITSELF:
         return None if chosen is None else Laid(None)
     try:

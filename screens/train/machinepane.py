@@ -19,6 +19,7 @@ from stplay.jobs.machinewords import (
     Role,
     gauge_lines,
 )
+from stplay.remote.remoterun import RemoteRun
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 from stplay.screens.shared.theme import ACCENT, QUIET
@@ -61,7 +62,7 @@ class MachinePane(Pane):
         with VerticalScroll():
             yield Static(classes="machine")
 
-    def open(self, run: Run) -> None:
+    def open(self, run: Run | RemoteRun) -> None:
         """Be empty, for a run of which nothing was told yet."""
         self.history, self._log = MachineHistory(), TrainingLog()
         self.draw()

@@ -14,6 +14,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
 from stplay.jobs.events import Event
+from stplay.remote.remoterun import RemoteRun
 from stplay.runs.overview import FactGroup, matching, overview
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
@@ -42,7 +43,7 @@ class OverviewPane(Pane):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.run: Run | None = None
+        self.run: Run | RemoteRun | None = None
         self._log = TrainingLog()
         self.parts: list[FactGroup] = []
 
@@ -52,7 +53,7 @@ class OverviewPane(Pane):
         with VerticalScroll():
             yield Static()
 
-    def open(self, run: Run) -> None:
+    def open(self, run: Run | RemoteRun) -> None:
         """Be of ``run``, of which nothing was told yet."""
         self.run, self._log = run, TrainingLog()
         self.scroll.scroll_home(animate=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.containers import Container
 
 from stplay.jobs.events import Event
+from stplay.remote.remoterun import RemoteRun
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 
@@ -12,7 +13,7 @@ from stplay.runs.traininglog import TrainingLog
 class Pane(Container):
     """Shows what a run has told, in one way; the key of its name opens it."""
 
-    def open(self, run: Run) -> None:
+    def open(self, run: Run | RemoteRun) -> None:
         """Be empty, for ``run``, of which nothing was told yet."""
         raise NotImplementedError
 

@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from stplay.encoding.probelog import ProbeLog, ProbeMatrix
 from stplay.jobs.events import Event
+from stplay.remote.remoterun import RemoteRun
 from stplay.runs.run import Run
 from stplay.runs.traininglog import TrainingLog
 from stplay.screens.shared import ramp
@@ -76,7 +77,7 @@ class ProbesPane(Pane, can_focus=True):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.run: Run | None = None
+        self.run: Run | RemoteRun | None = None
         self.probes = ProbeLog()
         self.training = TrainingLog()
         self._player: Timer | None = None
@@ -92,7 +93,7 @@ class ProbesPane(Pane, can_focus=True):
         """Keys are the pane's, not the matrix's."""
         self.matrix.can_focus = False
 
-    def open(self, run: Run) -> None:
+    def open(self, run: Run | RemoteRun) -> None:
         """Be empty, for a run of which nothing was told yet."""
         self._stop()
         self.run, self.probes, self.training = run, ProbeLog(), TrainingLog()
@@ -321,7 +322,8 @@ class ProbesPane(Pane, can_focus=True):
             case "choose" | "choose_of":
                 return self.shown is not None and len(self.shown.pairs) > 1
             case "explore":
-                return self.shown is not None and self.training.checkpoint is not None
+                is_here = isinstance(self.run, Run)
+                return is_here and self.shown is not None and self.training.checkpoint is not None
         return True
 
     async def action_explore(self) -> None:

@@ -15,9 +15,10 @@ from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, ProgressBar, RichLog, Static
 
 from stplay.foreign.foreignlog import ForeignLog, results_words
-from stplay.foreign.foreignsource import ForeignSource
 from stplay.jobs.events import Control, Event, Noted, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, asked_words, memory_words, stage_words
+from stplay.remote.remoterun import RemoteRun
+from stplay.remote.watching import WatchedSource
 from stplay.runs.referencelog import Reference, reference_of
 from stplay.runs.run import Run
 from stplay.runs.series import TRAINING_STAGE
@@ -38,7 +39,8 @@ from stplay.screens.train.probespane import ProbesPane
 from stplay.screens.train.trainingtable import TrainingTable
 from stplay.text import clipped, count, decimals, duration, printable, size
 
-OUTPUT_SECONDS = 1.0
+OUTPUT_SECONDS = LINK_SECONDS = 1.0
+LINK_STYLES = {"lost": "$warning", "refused": "$error"}
 CHARTS = "charts"
 NO_OUTPUT = "The training process has printed nothing."
 FOREIGN_OUTPUT = "Another program trains this run; what it prints is told where it was started."
@@ -67,6 +69,7 @@ class RunView(JobWatch[TrainingLog]):
     state = getters.query_one("#head-state", Static)
     bar = getters.query_one("#progress", ProgressBar)
     left = getters.query_one("#head-left", Static)
+    link = getters.query_one("#link", Static)
     facts = getters.query_one("#facts", Static)
     table = getters.query_one(TrainingTable)
     foreign_table = getters.query_one(ForeignTable)
@@ -81,8 +84,9 @@ class RunView(JobWatch[TrainingLog]):
     def __init__(self) -> None:
         super().__init__(TrainingLog())
         self._laid: Reference | None = None  # by the person, in place of what lies there by itself
-        self.run: Run | None = None  # of ours
-        self.source: Run | ForeignSource | None = None
+        self.run: Run | None = None  # of ours, on this machine
+        self.remote: RemoteRun | None = None  # of ours, on another one
+        self.source: WatchedSource | None = None
         self._output: bytes | None = None
         self._told: dict[Static, Content] = {}
 
@@ -92,6 +96,7 @@ class RunView(JobWatch[TrainingLog]):
             yield Static(id="head-state")
             yield ProgressBar(show_percentage=True, show_eta=False, id="progress")
             yield Static(id="head-left")
+        yield Static(id="link")
         yield Static(id="facts")
         with Horizontal(id="panes"):
             yield TrainingTable()
@@ -108,26 +113,43 @@ class RunView(JobWatch[TrainingLog]):
     def on_mount(self) -> None:
         """Begin without the training process's log."""
         self.worker_log.display = False
+        self.link.display = False
         self.set_interval(OUTPUT_SECONDS, self._show_output)
+        self.set_interval(LINK_SECONDS, self._show_link)
 
-    def open(self, source: Run | ForeignSource) -> None:
+    def on_unmount(self) -> None:
+        """Let the link to another machine go."""
+        if self.remote is not None:
+            self.remote.close()
+
+    @property
+    def ours(self) -> Run | RemoteRun | None:
+        """The run of ours that is shown, wherever it is."""
+        return self.run or self.remote
+
+    def open(self, source: WatchedSource) -> None:
         """Show a run, or a training that is none of ours, from its first event on."""
+        if self.remote is not None:
+            self.remote.close()
         self.source, self._laid = source, None
         self.run = source if isinstance(source, Run) else None
+        self.remote = source if isinstance(source, RemoteRun) else None
+        self.link.display = self.remote is not None
         self._output = None
-        if self.run is not None:
+        if self.ours is not None:
             for pane in self.panes.query_children(Pane):
-                pane.open(self.run)
+                pane.open(self.ours)
         else:  # other panes tell of what runs of ours alone have
             self.pane = CHARTS
             self.remove_class("-pane")
             self.charts.open(source)
             self.worker_log.display = False
-        self.set_class(self.run is None, "-foreign")
+        self.set_class(self.ours is None, "-foreign")
         self.table.open(None)
         self.foreign_table.empty()
         self.worker_log.clear()
         self.follow(source)
+        self._show_link()
 
     def can_do(self, control: Control) -> bool:
         """Whether the run that is shown is at work, and has what it might be asked for."""
@@ -137,7 +159,7 @@ class RunView(JobWatch[TrainingLog]):
 
     def focus_table(self) -> None:
         """Put the focus on the table."""
-        (self.foreign_table if self.run is None else self.table).focus()
+        (self.foreign_table if self.ours is None else self.table).focus()
 
     def wanted(self, events: list[Event]) -> list[Event]:
         """All but what was logged, which may be a million: table and charts read it of the log."""
@@ -162,11 +184,11 @@ class RunView(JobWatch[TrainingLog]):
 
     def _tell_elsewhere(self, events: list[Event]) -> None:
         """Tell what comes to note while people look at another screen."""
-        if self.run is None or not self.is_live or self.app.screen is self.screen:
+        if self.ours is None or not self.is_live or self.app.screen is self.screen:
             return
         for event in events:
             if isinstance(event, Noted):
-                title, words = printable(self.run.id), printable(event.text)
+                title, words = printable(self.ours.id), printable(event.text)
                 self.notify(words, title=title, severity=SEVERITIES[event.level], markup=False)
 
     def _behind(self) -> Behind | None:
@@ -224,9 +246,9 @@ class RunView(JobWatch[TrainingLog]):
 
     def _show_output(self) -> None:
         panel = self.worker_log
-        if self.run is None or not panel.display:
+        if self.ours is None or not panel.display:
             return
-        output = self.run.output()
+        output = self.ours.output()
         if output == self._output:
             return
         self._output = output
@@ -242,13 +264,22 @@ class RunView(JobWatch[TrainingLog]):
             words = FOREIGN_OUTPUT if started is not None and started.foreign else NO_OUTPUT
             panel.write(Text(words, style="dim"))
 
+    def _show_link(self) -> None:
+        """Show how the link to the other machine stands."""
+        if self.remote is None:
+            return
+        style = LINK_STYLES.get(self.remote.link.kind, "$text-muted")
+        self._tell(self.link, Content.styled(self.remote.link_words, style))
+
     def refresh_view(self) -> None:
         """Paint everything from what is known."""
         log, source = self.job_log, self.source
         if source is None:
             return
         style = "$error" if log.diverged else f"${TONES[log.status]}"
-        head = Content.assemble((printable(source.id), "bold"), "   ", (log.state, style))
+        # Until the first word comes nobody knows how a run on another machine stands.
+        state = log.state if self.remote is None or log.begun is not None else ""
+        head = Content.assemble((printable(source.id), "bold"), "   ", (state, style))
         self._tell(self.state, head)
         total = log.total_steps
         self.bar.display = total is not None

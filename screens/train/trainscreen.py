@@ -26,9 +26,8 @@ from stplay.sources.names import RunName
 from stplay.text import printable
 
 if TYPE_CHECKING:
-    from stplay.foreign.foreignsource import ForeignSource
     from stplay.jobs.events import Control
-    from stplay.runs.run import Run
+    from stplay.remote.watching import WatchedSource
     from stplay.screens.app import StplayApp
     from stplay.screens.train.comparisonview import ComparisonView
     from stplay.screens.train.newrun import NewRun
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from stplay.screens.train.runview import RunView
 
 
+HERE_ALONE = ("extend", "again", "delete", "evaluate")  # not of a run on another machine
 PANES = Binding.Group("Panes", compact=True)
 
 
@@ -109,8 +109,8 @@ class TrainScreen(Screen[None]):
     def _shown(self) -> RunView | None:
         return self._view if self._view is not None and self._view.display else None
 
-    async def show_run(self, run: Run | ForeignSource) -> None:
-        """Show ``run``, or a training that is none of ours, live where it is at work."""
+    async def show_run(self, run: WatchedSource) -> None:
+        """Show ``run``, one of another machine, or none of ours, live where it is at work."""
         from stplay.screens.train.runview import RunView
 
         if self._view is None:
@@ -206,8 +206,10 @@ class TrainScreen(Screen[None]):
         """Offer only what can be done here, now."""
         view = self._shown
         ours_alone = ("stop", "resume", "delete", "evaluate", "toggle_log")
-        is_foreign = view is not None and view.run is None
+        is_foreign = view is not None and view.ours is None
         if is_foreign and (action in ours_alone or parameters[:1] not in ((), ("charts",))):
+            return False
+        if view is not None and view.remote is not None and action in HERE_ALONE:
             return False
         match action:
             case "stop":
@@ -259,8 +261,8 @@ class TrainScreen(Screen[None]):
         """Tell whoever looks elsewhere."""
         from stplay.screens.shared.outside import tell_outside
 
-        if self._view is not None and self._view.run is not None:
-            tell_outside(self.app, ending_words(self._view.run.id, self._view.job_log))
+        if self._view is not None and self._view.ours is not None:
+            tell_outside(self.app, ending_words(self._view.ours.id, self._view.job_log))
 
     def action_toggle_data(self) -> None:
         """Where there is no room for both, swap the form and the data's first rows."""
@@ -295,46 +297,34 @@ class TrainScreen(Screen[None]):
         from stplay.screens.train.laidbehind import laid_behind
 
         view = self._view
-        if view is None or view.run is None:
+        if view is None or view.ours is None:
             return
-        run = view.run
+        run = view.ours
         chosen = await laid_behind(self.app, run, view.job_log.started)
-        if chosen is not None and view.run is run:
+        if chosen is not None and view.ours is run:
             view.lay_behind(chosen.reference)
 
     @work
     async def action_watch(self) -> None:
-        """Show a training that stplay did not start."""
-        from stplay.foreign import places
-        from stplay.screens.shared.prompt import Prompt
+        """Show a training that stplay did not start, or that is on another machine."""
+        from stplay.screens.train.watchedplace import watched_place
 
-        prompt = Prompt(
-            "Follow a training that stplay did not start",
-            "a Trainer's output folder, a console log, TensorBoard's event files, or a model card: "
-            "its file, its folder, or its name on the Hub",
-        )
-        name = await self.app.push_screen_wait(prompt)
-        if name is None:
-            return
-        try:
-            place = await asyncio.to_thread(places.place, name)
-            await self.show_run(place.source)
-        except UserError as error:
-            self.notify(error.sentence, severity="error", markup=False)
-            return
-        if place.also:
-            self.notify(place.also, markup=False)
+        if (source := await watched_place(self.app)) is not None:
+            await self.show_run(source)
 
     @work
     async def action_stop(self) -> None:
         """Stop the run that is shown, once the person has confirmed it."""
         from stplay.screens.train.stopquestion import StopQuestion
 
-        run = self._view.run if self._view is not None else None
-        if run is None:
+        view = self._view
+        if view is None or view.ours is None:
             return
-        match await self.app.push_screen_wait(StopQuestion(run.id)):
-            case "stop":
+        run = view.run
+        match await self.app.push_screen_wait(StopQuestion(view.ours.id)):
+            case "stop" if run is None:
+                self.action_ask("stop")
+            case "stop" if run is not None:
                 try:
                     if run.request_stop():
                         self.notify(run.stopping_words(run.read_log()))
@@ -345,6 +335,10 @@ class TrainScreen(Screen[None]):
 
     def action_ask(self, control: Control) -> None:
         """Ask the run that is shown for ``control``; what comes of it, its log tells."""
+        if self._view is not None and self._view.remote is not None:
+            from stplay.screens.train.remotecontrol import ask_there
+
+            self.run_worker(ask_there(self.app, self._view.remote, control))
         if self._view is None or self._view.run is None:
             return
         try:
@@ -405,9 +399,11 @@ class TrainScreen(Screen[None]):
     @work
     async def action_resume(self) -> None:
         """Go on with the run that is shown; a lost one once the person has said that it is dead."""
+        from stplay.remote.remoterun import RemoteRun
         from stplay.screens.shared.dialog import Question
+        from stplay.screens.train.remotecontrol import resume_there
 
-        run, log = (self._view.run, self._view.job_log) if self._view else (None, None)
+        run, log = (self._view.ours, self._view.job_log) if self._view else (None, None)
         if run is None or log is None:
             return
         lost = log.status == "lost"
@@ -420,6 +416,9 @@ class TrainScreen(Screen[None]):
             )
             if not await self.app.push_screen_wait(question):
                 return
+        if isinstance(run, RemoteRun):
+            await resume_there(self.app, run, lost=lost)
+            return
         try:
             await asyncio.to_thread(run.check_resumable, lost)
             await asyncio.to_thread(run.launch)

@@ -14,6 +14,7 @@ from stplay.cli import (
     deletion,
     encodercommands,
     evaluationcommands,
+    eventscommand,
     machinecommand,
     output,
     runcommands,
@@ -74,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     for subject in (
         runcommands,
         runlisting,
+        eventscommand,
         comparisonreport,
         controlcommands,
         watchcommand,

@@ -15,7 +15,6 @@ from rich.text import Text
 from stplay.cli import output
 from stplay.cli.console import SafeConsole
 from stplay.foreign.foreignlog import ForeignLog, results_words
-from stplay.foreign.foreignsource import ForeignSource
 from stplay.jobs.events import (
     CheckpointSaved,
     ControlAnswered,
@@ -37,6 +36,7 @@ from stplay.jobs.events import (
 )
 from stplay.jobs.follower import JobView
 from stplay.jobs.worklog import CONTROLS, REPLACED, asked_words, memory_words, stage_words
+from stplay.remote.watching import WatchedSource
 from stplay.runs.measurements import figure
 from stplay.runs.run import Run
 from stplay.runs.series import TRAINING_STAGE
@@ -58,7 +58,7 @@ PLAIN_WIDTH = 80
 CELLS_BETWEEN = 2  # on each side of a column
 
 
-def view_for(run: Run | ForeignSource, as_json: bool) -> JobView[TrainingLog]:
+def view_for(run: WatchedSource, as_json: bool) -> JobView[TrainingLog]:
     """The view that fits where the output goes."""
     if as_json:
         return JsonView()

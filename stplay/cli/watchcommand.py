@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from stplay.cli import output
+from stplay.cli import output, remotewatch
 from stplay.cli.grammar import AddCommand
 from stplay.errors import UserError
 from stplay.exitcodes import FINISHED, INTERRUPTED
 
 if TYPE_CHECKING:
-    from stplay.foreign.foreignsource import ForeignSource
     from stplay.jobs.follower import Follower
     from stplay.jobs.interrupts import Interrupts
-    from stplay.runs.run import Run
+    from stplay.remote.watching import WatchedSource
     from stplay.runs.traininglog import TrainingLog
 
 
@@ -25,7 +24,8 @@ def add_to(add: AddCommand) -> None:
         "place",
         metavar="PLACE",
         help="a run, a Trainer's output folder, a console log, - for what is piped in, TensorBoard "
-        "event files, or a model card: its file, its folder, or its name on the Hub",
+        "event files, or a model card: its file, its folder, or its name on the Hub; on another "
+        "machine, through ssh, a run: host:NAME or host:path; all runs of one: host",
     )
     watch_.add_argument("--json", action="store_true", help="print the events, one a line")
     watch_.add_argument("--once", action="store_true", help="print what there is, and end")
@@ -35,36 +35,59 @@ def watch(options: argparse.Namespace) -> int:
     """Follow the training at a place; it goes on when this ends."""
     from stplay.foreign import places
     from stplay.jobs.follower import Follower
-    from stplay.jobs.interrupts import Interrupts
+    from stplay.remote.hostnames import remote_place
 
+    there = remote_place(options.place)
+    if there is not None and not there.path:
+        return remotewatch.list_runs(there, options.json)
+    if there is not None:
+        source = remotewatch.remote_run(there)
+        try:
+            return _watch(source, Follower(source), options, patience=0)
+        finally:
+            source.close()
     source, also = places.place(options.place)
     if also:
         output.remark(f"stplay: {also}")
-    follower: Follower[TrainingLog] = Follower(source)
+    # Whoever pipes a training in would end it by not listening any more.
+    patience = 1 if options.place == places.STDIN else 0
+    return _watch(source, Follower(source), options, patience)
+
+
+def _watch(
+    source: WatchedSource,
+    follower: Follower[TrainingLog],
+    options: argparse.Namespace,
+    patience: int,
+) -> int:
+    from stplay.jobs.interrupts import Interrupts
+
     if options.once:
         _show_once(source, follower, options.json)
         return FINISHED
     interrupts = Interrupts()
     interrupts.let_hang_up()
-    # Whoever pipes a training in would end it by not listening any more.
-    patience = 1 if options.place == places.STDIN else 0
     return _follow(source, follower, options.json, interrupts, patience)
 
 
 def _follow(
-    source: Run | ForeignSource,
+    source: WatchedSource,
     follower: Follower[TrainingLog],
     as_json: bool,
     interrupts: Interrupts,
     patience: int,
 ) -> int:
     from stplay.cli.trainingview import view_for
+    from stplay.remote.remoterun import RemoteRun
 
     view = view_for(source, as_json)
+    link = remotewatch.LinkTeller(source, view, as_json) if isinstance(source, RemoteRun) else None
     told = False
     try:
         for piece in follower.pieces():
             view.show(follower.log, piece.events, piece.lines)
+            if link is not None:
+                link.tell()
             if interrupts.count > patience:
                 return INTERRUPTED
             if interrupts.count and not told:
@@ -76,20 +99,23 @@ def _follow(
     return FINISHED
 
 
-def _show_once(source: Run | ForeignSource, follower: Follower[TrainingLog], as_json: bool) -> None:
+def _show_once(source: WatchedSource, follower: Follower[TrainingLog], as_json: bool) -> None:
     from stplay.cli.trainingview import JsonView, show_once
+    from stplay.remote.remoterun import RemoteRun
 
     for piece in follower.pieces():
         if as_json:
             JsonView().show(follower.log, piece.events, piece.lines)
         if follower.caught_up:
             break
+        if isinstance(source, RemoteRun):
+            remotewatch.check_link(source)
     _check(source, follower.log)
     if not as_json:
         show_once(source.id, follower.log)
 
 
-def _check(source: Run | ForeignSource, log: TrainingLog) -> None:
+def _check(source: WatchedSource, log: TrainingLog) -> None:
     """Make sure that what was read is a training.
 
     Raises:

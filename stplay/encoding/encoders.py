@@ -79,16 +79,21 @@ def socket_folder() -> Path:
         raise UserError("Encoding needs unix sockets, which this system does not have.")
     wanted = home.runtime_folder()
     if len(os.fsencode(wanted)) + len("/0123456789abcdef.sock") <= MOST_PATH_BYTES:
-        return _own_folder(wanted)
+        return own_folder(wanted)
     name = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:8]
     for parent in (tempfile.gettempdir(), "/tmp"):
         short = Path(parent) / f"stplay-{os.getuid()}-{name}"
         if len(os.fsencode(short)) + len("/0123456789abcdef.sock") <= MOST_PATH_BYTES:
-            return _own_folder(short)
+            return own_folder(short)
     raise UserError(f"The path of {wanted} is too long for a socket; set TMPDIR to a shorter one.")
 
 
-def _own_folder(folder: Path) -> Path:
+def own_folder(folder: Path) -> Path:
+    """``folder``, made where it is missing, which nobody but this user may enter.
+
+    Raises:
+        UserError: it is not this user's own.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)

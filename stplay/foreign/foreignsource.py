@@ -31,6 +31,8 @@ class PlaceReader(Protocol):
 class ForeignStream:
     """The events of a place, which a reader makes of what stands there."""
 
+    is_behind = False
+
     def __init__(self, reader: PlaceReader) -> None:
         self.reader = reader
         self.text = b""

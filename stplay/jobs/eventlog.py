@@ -81,6 +81,8 @@ def _as_text(value: Any) -> Any:
 class EventReader:
     """Reads on in an event log from a byte ``offset``, about ``piece`` bytes at a time."""
 
+    is_behind = False
+
     def __init__(self, path: Path, offset: int = 0, piece: int = 1 << 22) -> None:
         self.path = path
         self.offset = offset

@@ -62,7 +62,7 @@ class Follower(Generic[Log]):
         """
         events = self._stream.read()
         self.log.fold(events)
-        self.caught_up = not events
+        self.caught_up = not events and not self._stream.is_behind
         if self.caught_up:
             self.source.check_worker(self.log)
         return Piece(events, self._stream.text)
@@ -77,7 +77,7 @@ class Follower(Generic[Log]):
             yield piece
             if self.over:
                 return
-            if self.caught_up:
+            if not piece.events:
                 time.sleep(pause)
 
     def await_end(self) -> Log:

@@ -18,6 +18,14 @@ class EventStream(Protocol):
         """The lines of the events that came last, as they stand in the log."""
         ...
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is known, or likely, that more of the log is there than has been read.
+
+        Of a log on this disk that is only known by reading it.
+        """
+        ...
+
     def read(self) -> list[Event]:
         """A bounded piece of what came since the last call; nothing at the end of the log.
 

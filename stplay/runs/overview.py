@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,7 +43,7 @@ class FactGroup(NamedTuple):
     facts: list[Fact]
 
 
-def overview(id_: str, folder: Path, log: TrainingLog) -> list[FactGroup]:
+def overview(id_: str, folder: PurePath, log: TrainingLog) -> list[FactGroup]:
     """All that ``log`` tells of the run ``id_`` in ``folder``, ready to be printed."""
     parts = [FactGroup("Run", _run(id_, folder, log))]
     if (started := log.started) is not None:
@@ -73,7 +73,7 @@ def matching(parts: list[FactGroup], words: str) -> list[FactGroup]:
     return found
 
 
-def _run(id_: str, folder: Path, log: TrainingLog) -> list[Fact]:
+def _run(id_: str, folder: PurePath, log: TrainingLog) -> list[Fact]:
     total = f" of {count(log.total_steps)}" if log.total_steps else ""
     facts = [
         Fact("name", printable(id_)),

@@ -15,6 +15,8 @@ PIECE_BYTES = 1 << 11
 class MemoryStream:
     """The events of a log in memory from ``offset`` on."""
 
+    is_behind = False
+
     def __init__(self, source: MemorySource, offset: int) -> None:
         self.source = source
         self.offset = offset
