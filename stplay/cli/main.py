@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"stplay {__version__}")
     top.set_defaults(command=appcommands.open_app)
+    appcommands.take_calm(top)
     commands = top.add_subparsers(metavar="COMMAND")
 
     def add(
