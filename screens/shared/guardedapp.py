@@ -83,7 +83,7 @@ class GuardedApp(App[None]):
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         if not isinstance(renderable, CompositorUpdate) or self._batch_count:
-            super()._display(screen, renderable)
+            super()._display(screen, renderable)  # pyright: ignore
         elif seconds := self.painting.seconds_left():
             if not self.painting.has_put_off:
                 self.painting.has_put_off = True

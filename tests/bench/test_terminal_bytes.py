@@ -99,5 +99,5 @@ def test_bytes_a_second(
     with capsys.disabled():
         print(
             f"\nA run of {EVENTS_A_SECOND} events a second, watched at 120x40 for {SECONDS} s "
-            f"with {calm}: {(ends[1] - ends[0]) / SECONDS / 1000:.1f} KB/s  (W&B LEET: 1.2)"
+            f"with {calm}: {(ends[1] - ends[0]) / SECONDS / 1000:.2f} KB/s  (W&B LEET: 1.2)"
         )
