@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stplay.screens.explore.earlyencoder import EarlyEncoder
 
 SETTLED_SECONDS = 1.0
+WARNING_SECONDS = 30.0
 SAFE = SafeText()
 
 
@@ -124,8 +125,16 @@ class StplayApp(GuardedApp):
         if self._complaint is not None:
             self.notify(self._complaint, severity="error", markup=False)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self._tell_of_logout()
         if self._wants_encoder:
             self.set_timer(SETTLED_SECONDS, self._start_encoder)
+
+    @work(group="log-out", thread=True)
+    def _tell_of_logout(self) -> None:
+        from stplay.jobs import logout
+
+        if warning := logout.warning():
+            self.notify(warning, severity="warning", timeout=WARNING_SECONDS, markup=False)
 
     @work(group="early encoder")
     async def _start_encoder(self) -> None:
