@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.events import Event
@@ -176,6 +177,27 @@ class StplayApp(GuardedApp):
         if isinstance(screen, ExploreScreen):
             screen.show_sentences(sentences, model)  # before it shows any of its own
         return shown
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Textual's own, and the doctor."""
+        yield from super().get_system_commands(screen)
+        words = "Machine, disk, Hub, terminal and versions: what is amiss, and what to do"
+        yield SystemCommand("Doctor", words, self.action_doctor)
+
+    def action_doctor(self) -> None:
+        """Show what the doctor finds."""
+        from stplay.doctor.terminalcheck import TerminalFacts
+        from stplay.screens.shared.doctordialog import DoctorDialog
+
+        console, painting = self.console, self.painting
+        facts = TerminalFacts(
+            columns=self.size.width,
+            lines=self.size.height,
+            colours=console.color_system,
+            encoding=console.encoding,
+            calm=painting.calm,
+        )
+        self.push_screen(DoctorDialog(facts))
 
     def action_command_palette(self) -> None:
         """Show the command palette."""

@@ -12,6 +12,7 @@ from stplay.cli import (
     comparisonreport,
     controlcommands,
     deletion,
+    doctorcommand,
     encodercommands,
     evaluationcommands,
     machinecommand,
@@ -83,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
         appcommands,
         encodercommands,
         machinecommand,
+        doctorcommand,
     ):
         subject.add_to(add)
     return top

@@ -13,6 +13,8 @@ import subprocess
 
 import psutil
 
+from stplay import lines
+
 ANSWER_SECONDS = 2.0
 # It becomes what it starts: the process stays the child of whoever started it, under one number.
 SCOPE = ("systemd-run", "--user", "--scope", "--quiet", "--collect", "--")
@@ -25,8 +27,8 @@ def ends_processes() -> bool:
         return False
     wanted = (f"--property={name}" for name in _PROPERTIES)
     told = _told("loginctl", "show-user", *wanted)  # of no user: the manager's own
-    lines = (line.partition("=") for line in (told or "").splitlines())
-    values = {name: value for name, _, value in lines}
+    parted = (line.partition("=") for line in lines.split(told or ""))
+    values = {name: value for name, _, value in parted}
     if values.get("KillUserProcesses") != "yes":
         return False
     user = psutil.Process().username()
