@@ -108,11 +108,12 @@ def _signs(facts: TerminalFacts, environment: Mapping[str, str]) -> Finding:
 def _clipboard(facts: TerminalFacts, environment: Mapping[str, str]) -> Finding:
     advice = "if y copies nothing, save to a file instead"
     if environment.get("TMUX"):
-        if _tmux_option("set-clipboard") == "off":
-            told = "tmux keeps what is copied to itself"
-            return finding(SECTION, "clipboard", "note", told, "tmux set -g set-clipboard on")
-        told = "tmux takes what is copied (OSC 52), and hands it on where its terminal can"
-        return finding(SECTION, "clipboard", "ok", told)
+        # Any other value ignores what programs inside send, also "external", the usual one.
+        if _tmux_option("set-clipboard") == "on":
+            told = "tmux takes what is copied (OSC 52), and hands it on where its terminal can"
+            return finding(SECTION, "clipboard", "ok", told)
+        told = "as tmux is set, it takes none from a program"
+        return finding(SECTION, "clipboard", "note", told, "tmux set -g set-clipboard on")
     if environment.get("TERM_PROGRAM") == "Apple_Terminal" or environment.get("TERM") == "linux":
         told = "this terminal takes none from a program (OSC 52)"
         return finding(SECTION, "clipboard", "note", told, "save to a file instead")

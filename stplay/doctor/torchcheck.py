@@ -46,12 +46,12 @@ async def findings_async() -> list[Finding]:
         return [_untold(error)]
 
 
-class _Named(TypedDict):
+class _Place(TypedDict):
     log: Path
     title: str
 
 
-def _named() -> _Named:
+def _named() -> _Place:
     log = home.cache_folder() / "lookattorch.log"
     return {"log": log, "title": "process that looks at torch"}
 
