@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from stplay.doctor.finding import Finding, finding
 from stplay.doctor.terminalquery import TerminalAnswers
+from stplay.jobs.systemprogram import ask_program
 from stplay.terminal import is_dumb, is_over_ssh, is_seven_bit
 from stplay.text import printable
 
 SECTION = "terminal"
+TMUX_CLIPBOARD = ("tmux", "show-options", "-gv", "set-clipboard")
 LEAST_COLUMNS, LEAST_LINES = 80, 24
 ANSWER_SECONDS = 1.0
 # Each with the cells that it has to take, as the app lays it out.
@@ -109,7 +110,8 @@ def _clipboard(facts: TerminalFacts, environment: Mapping[str, str]) -> Finding:
     advice = "if y copies nothing, save to a file instead"
     if environment.get("TMUX"):
         # Any other value ignores what programs inside send, also "external", the usual one.
-        if _tmux_option("set-clipboard") == "on":
+        said = ask_program(*TMUX_CLIPBOARD, seconds=ANSWER_SECONDS)
+        if said is not None and said.text == "on":
             told = "tmux takes what is copied (OSC 52), and hands it on where its terminal can"
             return finding(SECTION, "clipboard", "ok", told)
         told = "as tmux is set, it takes none from a program"
@@ -121,17 +123,6 @@ def _clipboard(facts: TerminalFacts, environment: Mapping[str, str]) -> Finding:
         return finding(SECTION, "clipboard", "ok", "taken from a program (OSC 52)")
     told = "not known: most terminals take it from a program (OSC 52), and few tell"
     return finding(SECTION, "clipboard", "note", told, advice)
-
-
-def _tmux_option(name: str) -> str:
-    command = ("tmux", "show-options", "-gv", name)
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_SECONDS
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode(errors="replace").strip()
 
 
 def _painting(facts: TerminalFacts, environment: Mapping[str, str]) -> Finding:

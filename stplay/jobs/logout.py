@@ -9,11 +9,11 @@ makes it, is no part of the login session, but the manager ends too, unless the 
 from __future__ import annotations
 
 import os
-import subprocess
 
 import psutil
 
 from stplay import lines
+from stplay.jobs.systemprogram import ask_program
 
 ANSWER_SECONDS = 2.0
 # It becomes what it starts: the process stays the child of whoever started it, under one number.
@@ -48,7 +48,8 @@ def warning() -> str | None:
     """What a person should know before they start what is to go on after they log out."""
     if not ends_processes():
         return None
-    if _told("loginctl", "show-user", str(os.getuid()), "--property=Linger") != "Linger=yes\n":
+    told = _told("loginctl", "show-user", str(os.getuid()), "--property=Linger")
+    if "Linger=yes" not in lines.split(told or ""):
         return (
             "This system ends your processes when you log out, a training too; to have it go on, "
             "run this before: loginctl enable-linger"
@@ -63,10 +64,5 @@ def warning() -> str | None:
 
 def _told(*command: str) -> str | None:
     """What a program of the system prints; nothing where there is none, it fails, or is silent."""
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_SECONDS
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+    said = ask_program(*command, seconds=ANSWER_SECONDS)
+    return said.text if said is not None and said.code == 0 else None
