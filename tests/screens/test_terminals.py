@@ -154,3 +154,32 @@ def test_no_signal_of_the_app_touches_the_training(run: Run) -> None:
     assert (log.active, log.worker, log.asked) == (True, worker, log.asked)
     newest = max(row.step for row in log.table() if row.step is not None)
     wait_for(run, logged(newest + 4))
+
+
+STUCK = """
+import time
+from stplay.screens.shared import endingsignals
+endingsignals.PATIENCE_SECONDS = 0.2
+endingsignals.EndingSignals(lambda: None).hear()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_app_that_cannot_leave_ends_all_the_same(number: signal.Signals) -> None:
+    """Such as one whose link is frozen, so that nothing that it writes is taken."""
+    with Terminal(program=(sys.executable, "-c", STUCK)) as terminal:
+        terminal.wait_for("ready")
+        os.kill(terminal.pid, number)
+        assert terminal.wait_for_end() == 128 + number
+
+
+def test_what_was_to_be_ignored_is_ignored_still() -> None:
+    """As nohup has it for SIGHUP."""
+    ignoring = ("/bin/sh", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, STUCK)
+    with Terminal(program=ignoring) as terminal:
+        terminal.wait_for("ready")
+        os.kill(terminal.pid, signal.SIGHUP)
+        os.kill(terminal.pid, signal.SIGTERM)
+        assert terminal.wait_for_end() == 128 + signal.SIGTERM
