@@ -91,20 +91,23 @@ class GuardedApp(App[None]):
         elif self.painting.has_put_off:
             self._paint_put_off()
         else:
-            self.painting.painted()
-            super()._display(screen, self._painted.spared(renderable))  # pyright: ignore
+            self._paint(screen, renderable)
 
     def _paint_put_off(self) -> None:
         """Paint all as it is now, of which no more is sent than differs from what was painted."""
         if not self.painting.has_put_off or not self.screen_stack:
             return
-        if self._batch_count:  # what is there is not to be seen yet
-            self.set_timer(PICTURE_SECONDS, self._paint_put_off)
+        # In a batch what is there is not to be seen yet; and a key may have painted meanwhile.
+        if wait := PICTURE_SECONDS if self._batch_count else self.painting.seconds_left():
+            self.set_timer(wait, self._paint_put_off)
             return
-        self.painting.painted()
         screen = self.screen
-        update = screen._compositor.render_update(full=True, screen_stack=self._background_screens)
+        stack = self._background_screens
+        self._paint(screen, screen._compositor.render_update(full=True, screen_stack=stack))
+
+    def _paint(self, screen: Screen[Any], update: Any) -> None:
         super()._display(screen, self._painted.spared(update))  # pyright: ignore
+        self.painting.painted(self._painted.sent)
 
     async def on_unmount(self) -> None:
         """Leave the loop as it was."""

@@ -39,9 +39,10 @@ class Painted(NamedTuple):
 
 
 class PaintedCells:
-    """Remembers what was sent to the terminal."""
+    """Remembers what was sent to the terminal; the last update was ``sent`` by so many bytes."""
 
     def __init__(self) -> None:
+        self.sent = 0
         self._lines: dict[int, list[Cell]] = {}
         self._styles: dict[Style | None, int] = {}
         self._begins: dict[Style | None, str] = {None: ""}
@@ -128,7 +129,9 @@ class _SparedUpdate(CompositorUpdate):
                 sent.go_to(part)
                 for text, style, _ in part.strip:
                     sent.write(text, self.painted.begin(style, console))
-        return sent.text
+        text = sent.text
+        self.painted.sent = len(text.encode(errors="replace"))
+        return text
 
 
 class _Sent:

@@ -57,17 +57,26 @@ def test_one_picture_a_second_and_at_once_after_a_key(monkeypatch: pytest.Monkey
     monkeypatch.setattr(calmpainting.time, "monotonic", lambda: now)
     painting = CalmPainting(calm=True)
     assert painting.seconds_left() == 0
-    painting.painted()
+    painting.painted(500)
     now += 0.25
     assert painting.seconds_left() == 0.75
     painting.attend()
     assert painting.seconds_left() == 0
-    painting.painted()
+    painting.painted(500)
     now += 1.9
     assert painting.seconds_left() == 0
-    painting.painted()
+    painting.painted(500)
     now += 0.5
     assert painting.seconds_left() == 0.5
+    now += 0.5
+    painting.painted(2500)
+    assert painting.seconds_left() == 2.5
+    painting.painted(1 << 20)
+    assert painting.seconds_left() == 4
+    painting.attend()
+    painting.painted(1 << 20)
+    now += 2.5
+    assert painting.seconds_left() == 0, "who pressed a key would wait long for the next picture"
     assert CalmPainting(calm=False).seconds_left() == 0
 
 
