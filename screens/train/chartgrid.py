@@ -21,18 +21,13 @@ from stplay.screens.shared.theme import CURVES
 from stplay.screens.train.chart import Behind, Chart, Line, Manner
 from stplay.screens.train.foreigncharts import ForeignChart, foreign_charts
 from stplay.screens.train.pane import Pane
-from stplay.screens.train.plot import Plot
+from stplay.screens.train.plot import Plot, four
 from stplay.similarities import SIMILARITIES
 from stplay.text import count, decimals, size
 
 LEAST_WIDTH, LEAST_HEIGHT = 38, 12
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.99)
 ACCURACIES = ("max", *SIMILARITIES)
-
-
-def four(value: float) -> str:
-    """A value in four digits."""
-    return f"{value:.4g}"
 
 
 def tiny(value: float) -> str:

@@ -24,17 +24,13 @@ from stplay.runs.comparison import ComparedRun, Contrast
 from stplay.runs.run import Run
 from stplay.screens.train.linestyles import LINE_STYLES
 from stplay.screens.train.overlaidchart import OverlaidChart, StyledRun
+from stplay.screens.train.plot import four
 from stplay.text import count, decimals, shortened
 
 LOOK_SECONDS = 2.0
 MOST_CELLS, LEAST_CELLS = 40, 12  # of a name or a value
 TITLE_CELLS = 28
 ALIKE = "They were begun alike: the same recipe, data, base, versions and device."
-
-
-def four(value: float) -> str:
-    """A value in four digits."""
-    return f"{value:.4g}"
 
 
 class ComparisonView(Vertical, can_focus=True):

@@ -43,6 +43,7 @@ class OverviewPane(Pane):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.run: Run | None = None
+        self._log = TrainingLog()
         self.parts: list[FactGroup] = []
 
     def compose(self) -> ComposeResult:
@@ -53,17 +54,25 @@ class OverviewPane(Pane):
 
     def open(self, run: Run) -> None:
         """Be of ``run``, of which nothing was told yet."""
-        self.run = run
+        self.run, self._log = run, TrainingLog()
         self.scroll.scroll_home(animate=False)
         self.action_no_filter()
 
     def show(self, events: list[Event], log: TrainingLog) -> None:
         """Tell what is known by now."""
-        if self.run is not None:
-            parts = overview(self.run.id, self.run.folder, log)
-            if parts != self.parts:
-                self.parts = parts
-                self._tell()
+        self._log = log
+        self.draw()
+
+    def draw(self) -> None:
+        """Tell what is known, where it is looked at."""
+        if self.run is None or not self.display or not self.size:
+            return
+        parts = overview(self.run.id, self.run.folder, self._log)
+        if parts != self.parts:
+            self.parts = parts
+            self._tell()
+
+    on_resize = on_show = draw
 
     def take_focus(self) -> None:
         """Focus what is read, so that the arrow keys move it."""

@@ -30,6 +30,11 @@ ON_FRAME = {"left": "├", "right": "┤", "top": "┬", "bottom": "┴"}
 Told = Callable[[float], str]
 
 
+def four(value: float) -> str:
+    """A value in four digits."""
+    return f"{value:.4g}"
+
+
 class Plot(PlotWidget, inherit_bindings=False):
     """Has no titles of axes, and room for what they would take; keys of its own names only.
 

@@ -14,8 +14,8 @@ from transformers.trainer_callback import ExportableState
 
 from stplay.engine.evaluation.evaluators import evaluated
 from stplay.engine.training.checkpointfiles import thin_out
+from stplay.engine.training.countingtrainer import CountingTrainer
 from stplay.engine.training.probes import Probes
-from stplay.engine.training.trainer import CountingTrainer
 from stplay.engine.worker.stages import Stages
 from stplay.jobs import manifest
 from stplay.jobs.events import CheckpointSaved, TrainLogged

@@ -203,6 +203,7 @@ def _free_broken_off(device: torch.device) -> None:
         with suppress(RuntimeError):  # torch from 2.12 on has ended it
             torch._C._cuda_endAllocateToPool(device.index, pool)
         torch._C._cuda_releasePool(device.index, pool)
+    torch._C._cuda_clearCublasWorkspaces()  # one was of the stream that recorded
     torch.cuda.empty_cache()
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from stplay.engine.training.countingtrainer import CountingTrainer
 from stplay.engine.training.randomstate import RandomState
-from stplay.engine.training.trainer import CountingTrainer
 from stplay.engine.worker.controls import Controls
 from stplay.engine.worker.stopsignal import StopSignal
 from stplay.jobs.events import Control

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from stplay.engine.evaluation.evaluators import Evaluator
 from stplay.engine.models.basemodel import BaseModel
+from stplay.engine.training.countingtrainer import CountingTrainer
 from stplay.engine.training.fastpath import FastPath
 from stplay.engine.training.loss import reads_in_pieces
 from stplay.engine.training.probes import Probes
 from stplay.engine.training.resumption import Resumption
 from stplay.engine.training.stockpath import StockPath
-from stplay.engine.training.trainer import CountingTrainer
 from stplay.engine.training.trainingarguments import Precision
 from stplay.engine.training.trainingdata import TrainingData
 from stplay.engine.worker.device import device_name

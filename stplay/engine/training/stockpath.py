@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from stplay.engine.training.trainer import CountingTrainer
+from stplay.engine.training.countingtrainer import CountingTrainer
 from stplay.jobs.events import Engine
 
 

@@ -1,24 +1,22 @@
-"""The library's trainer, and the same trainer over packed sentences."""
+"""The library's trainer over packed sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
-from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers.sentence_transformer.data_collator import (
     SentenceTransformerDataCollator,
 )
-from torch import Tensor
-from torch.optim.lr_scheduler import LambdaLR
+from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader
 from transformers.trainer_utils import EvalLoopOutput
 
-from stplay.engine.evaluation.evaluators import Evaluator
 from stplay.engine.packed.packing import (
     GPU_MOST_WASTED_CELLS,
     MOST_RECORDED_CELLS,
@@ -28,6 +26,7 @@ from stplay.engine.packed.packing import (
     shared_out,
     split,
 )
+from stplay.engine.training.countingtrainer import Batch, CountingTrainer
 from stplay.engine.training.loss import PackedRankingLoss
 from stplay.engine.training.numberedtriplets import NumberedTriplets
 from stplay.engine.training.randomstate import RandomState
@@ -37,86 +36,7 @@ from stplay.engine.worker.eventsink import EventSink
 from stplay.engine.worker.outofmemory import is_out_of_memory, release
 from stplay.engine.worker.place import NO_OTHERS, Place
 from stplay.engine.worker.ranks import ALONE, Ranks
-from stplay.jobs.events import Control, PackingShrunk
-
-Batch = dict[str, Any]
-
-
-class CountingTrainer(SentenceTransformerTrainer):
-    """The library's trainer, which also counts the triplets and tokens it has trained on.
-
-    It tells a loss that is not finite, which the library's hides in the mean of those before it.
-    """
-
-    evaluator: Evaluator | None
-    ranks: Ranks = ALONE
-    asked: Collection[Control] = ()  # that the others of the ranks are to know of
-    samples_seen = 0
-    tokens_seen: Tensor | int = 0
-
-    def _run_epoch(self, *arguments: Any, **named: Any) -> Any:
-        self._hide_nothing()
-        return super()._run_epoch(*arguments, **named)
-
-    def evaluation_loop(self, *arguments: Any, **named: Any) -> EvalLoopOutput:
-        """The library's evaluation, its loss not finite where that of a batch is not."""
-        self._hide_nothing()
-        return super().evaluation_loop(*arguments, **named)
-
-    def _hide_nothing(self) -> None:
-        # Not before the training has begun: that is when the model card takes the arguments. A GPU
-        # would also have to be waited for in each step, to see whether its loss is finite.
-        self.args.logging_nan_inf_filter = False
-
-    @property
-    def scales(self) -> bool:
-        """Whether losses are scaled, as in fp16; a gradient that is then not finite skips a step.
-
-        The next ones have a smaller scale.
-        """
-        return self.accelerator.scaler is not None
-
-    def _load_scaler(self, checkpoint: str | None) -> None:
-        """The scale of the losses so far, where losses are scaled on this machine too."""
-        if self.scales:
-            super()._load_scaler(checkpoint)
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        """Load them; of a run that is longer now, the rate is where the longer schedule stands."""
-        super()._load_optimizer_and_scheduler(checkpoint)
-        scheduler = self.lr_scheduler
-        if checkpoint is None or not isinstance(scheduler, LambdaLR):
-            return
-        scales = [scale(scheduler.last_epoch) for scale in scheduler.lr_lambdas]
-        rates = [rate * scale for rate, scale in zip(scheduler.base_lrs, scales, strict=True)]
-        for group, rate in zip(scheduler.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
-        scheduler._last_lr = rates
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Tell ``logs``; a loss that was not finite does not spoil the figures after it."""
-        if "loss" in logs:
-            self._tr_loss.zero_()  # the library has subtracted it from itself
-        super().log(logs, start_time)
-
-    def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> Tensor:
-        """One batch of a step; the counts stay on the device, so that nothing waits for them."""
-        self._count(inputs)
-        return self._take(model, inputs, num_items_in_batch)
-
-    def _take(self, model: Any, inputs: Batch, num_items_in_batch: Any) -> Tensor:
-        return super().training_step(model, inputs, num_items_in_batch)
-
-    def _count(self, inputs: Batch) -> None:
-        # A static embedding has offsets and no mask; a bag of words has only its counts.
-        of_rows = ("offsets", "attention_mask", "input_ids", "sentence_embedding")
-        self.samples_seen += next(
-            len(value) for end in of_rows for name, value in inputs.items() if name.endswith(end)
-        )
-        for name, ids in inputs.items():
-            if name.endswith("input_ids"):
-                mask = inputs.get(name.removesuffix("input_ids") + "attention_mask")
-                self.tokens_seen = self.tokens_seen + (ids.numel() if mask is None else mask.sum())
+from stplay.jobs.events import PackingShrunk
 
 
 @dataclass
@@ -230,24 +150,24 @@ class PackedTrainer(CountingTrainer):
             self._random_state = RandomState(self.args.device)
         self._taken.append(inputs)
         self._pack_again([inputs])  # as it may have been packed before memory ran out
-        loss = self._try(model, [inputs], num_items_in_batch)
+        loss = self._try(model, [inputs])
         if loss is None:
             while loss is None:
-                loss = self._try(model, self._taken, num_items_in_batch)
+                loss = self._try(model, self._taken)
             most_tokens = self.collator.most_tokens
             self.events.write(PackingShrunk(step=self.state.global_step, most_tokens=most_tokens))
             loss = loss - self._told  # what was told of the batches before holds no longer
         self._told = self._told + loss
         return loss
 
-    def _try(self, model: Any, batches: list[Batch], num_items_in_batch: Any) -> Tensor | None:
+    def _try(self, model: Any, batches: list[Batch]) -> Tensor | None:
         """The loss of ``batches``, forward and backward.
 
         ``None`` where memory ran out; all is then as before the step, but in smaller packings.
         """
         losses: list[Tensor] = []
         for batch in batches:
-            loss = self._try_one(model, batch, num_items_in_batch)
+            loss = self._try_one(model, batch)
             if self.ranks.any(loss is None):
                 self._let_go(model)
                 self._random_state.put_back()
@@ -258,14 +178,14 @@ class PackedTrainer(CountingTrainer):
             losses.append(loss)
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
-    def _try_one(self, model: Any, batch: Batch, num_items_in_batch: Any) -> Tensor | None:
+    def _try_one(self, model: Any, batch: Batch) -> Tensor | None:
         """The loss of ``batch``; ``None`` where memory ran out here, which the others do not know.
 
         They wait for what this one has of the batch, or have it already.
         """
         exchanged = self.ranks.exchanged
         try:
-            return super()._take(model, batch, num_items_in_batch)
+            return self._forward_and_backward(model, batch)
         except Exception as error:
             if not is_out_of_memory(error) or self._smaller() is None:
                 raise
@@ -274,6 +194,28 @@ class PackedTrainer(CountingTrainer):
         if self.ranks.exchanged == exchanged:
             self.loss.exchange_nothing(batch["counts"])
         return None
+
+    def _forward_and_backward(self, model: Any, batch: Batch) -> Tensor:
+        # What the library's step does here, but for what it asks all modules anew each time: what
+        # is recorded keeps a GPU busy for less time than that takes.
+        if not model.training:
+            model.train()
+        inputs = self._prepare_inputs(batch)
+        with self.compute_loss_context_manager():
+            loss = self.compute_loss(model, inputs)
+        assert isinstance(loss, Tensor)
+        loss = loss / self.current_gradient_accumulation_steps
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    @cached_property
+    def _parameters(self) -> list[nn.Parameter]:
+        return [*self.model.parameters()]
+
+    def _clip_grad_norm(self, model: Any) -> Tensor:
+        """The library's norm of all gradients, which are clipped to it; see above."""
+        self.accelerator.unscale_gradients()
+        return nn.utils.clip_grad_norm_(self._parameters, self.args.max_grad_norm)
 
     def _let_go(self, model: Any) -> None:
         """Free what the step took."""

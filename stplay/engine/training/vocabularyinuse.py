@@ -37,6 +37,26 @@ class EmbeddingInUse(nn.Embedding):
         return nn.functional.embedding(self.places[input], self.weight, self.padding_idx)
 
 
+class WholeEmbedding(nn.Embedding):
+    """All rows of a ``table`` (rows, width), which stays in the machine's memory.
+
+    Where the model is, is asked of its first parameter, and the library moves the model there when
+    it encodes, as it does for a model card. So the table is no parameter, and is not moved.
+    """
+
+    def __init__(self, table: Tensor, padding: int | None) -> None:
+        super().__init__(table.shape[0], table.shape[1], padding, _weight=table)
+        del self.weight
+        self.weight: Any = nn.Buffer(table)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> WholeEmbedding:
+        return self
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The rows of the token ids ``input``, (...), of shape (..., width), beside ``input``."""
+        return super().forward(input.to(self.weight.device)).to(input.device)
+
+
 class VocabularyInUse:
     """The word embeddings of ``transformer``, narrowed to the rows ``used``."""
 
@@ -67,8 +87,7 @@ class VocabularyInUse:
             ids = np.union1d(ids, [self.padding_id])
         rows = torch.from_numpy(ids.astype(np.int64))
         device = self.narrow.weight.device
-        whole = nn.Embedding.from_pretrained(self.table, padding_idx=self.padding_id)
-        read = EmbeddingInUse(whole, rows).to(device)
+        read = EmbeddingInUse(WholeEmbedding(self.table, self.padding_id), rows).to(device)
         places = self.narrow.places[rows.to(device)]
         with torch.no_grad():
             trained = places >= 0
@@ -83,11 +102,12 @@ class VocabularyInUse:
     def whole(self) -> Iterator[None]:
         """The model with all rows, those in use as they are trained, to be saved.
 
-        They stay in the machine's memory: a GPU may have none left for them.
+        They stay in the machine's memory, as a GPU may have none left for them, and all else stays
+        where it is: what is recorded on a GPU reads it there.
         """
         self.table[self.used] = self.narrow.weight.detach().cpu()
-        embedding = nn.Embedding.from_pretrained(self.table, padding_idx=self.padding_id)
-        self.transformer.set_input_embeddings(embedding)
+        whole = WholeEmbedding(self.table, self.padding_id)
+        self.transformer.set_input_embeddings(whole)
         try:
             yield
         finally:

@@ -79,12 +79,19 @@ def failing(bench: Bench) -> bool:
         equal = apart.losses <= EQUAL and len(told) == 1 and found.recorded == 0 and memory
         table.row(
             *(where, f"{apart.losses:.1e}", f"{len(told)} times"),
-            "yes" if memory else f"NO, {(training.held() - held) >> 20:,} MiB more",
+            "yes" if memory else _more(training.held() - held),
             "as it should" if equal else "WRONG",
         )
         fine = fine and equal
         training.let_go()
     return fine
+
+
+def _more(nbytes: int) -> str:
+    """How much more is held, and how much of all is in pools of recordings."""
+    segments = torch.cuda.memory_snapshot() if torch.cuda.is_available() else []
+    pools = sum(each["total_size"] for each in segments if each["segment_pool_id"] != (0, 0))
+    return f"NO, {nbytes >> 20:,} MiB more; {pools >> 20:,} MiB in pools"
 
 
 def _breaking(broken_from: int) -> Record:

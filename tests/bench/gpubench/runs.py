@@ -49,9 +49,13 @@ def resume(bench: Bench) -> bool:
     ]
     apart = max(abs(losses[1][step] - loss) / loss for step, loss in losses[0].items())
     bound = EQUAL["bf16" if bench.half else "float32"]
-    fine = 0 < at < steps and losses[0].keys() == losses[1].keys() and apart <= bound
+    outcomes = [_outcomes(run) for run in (whole, stopped)]
+    ended = outcomes == [["completed"], ["stopped", "completed"]]
+    if not ended:
+        show(f"WRONG: {outcomes}; {whole.worker_log_path}, {stopped.worker_log_path}")
+    fine = ended and 0 < at < steps and losses[0].keys() == losses[1].keys() and apart <= bound
     table = Table("A run that goes on", "stopped after", "losses", "")
-    table.row(f"{at} of {steps} steps", f"{apart:.1e}", "as it may" if fine else "TOO MUCH")
+    table.row(f"{at} of {steps} steps", f"{apart:.1e}", "as it may" if fine else "WRONG")
     return fine
 
 
@@ -81,7 +85,8 @@ def card(bench: Bench) -> bool:
     events = _events(run)
     finished = next(event for event in events if isinstance(event, RunFinished))
     if finished.outcome != "completed":
-        show(f"WRONG: {finished.error}; {run.worker_log_path}")
+        log = run.worker_log_path.read_text(encoding="utf-8", errors="replace")
+        show(f"WRONG: {finished.error}\n\n```\n{log[-4000:]}\n```")
         return False
     step, evaluation, saving, start, end = _parts(events, size.card_evaluated, begun)
     table = Table(
@@ -133,6 +138,10 @@ def _write_triplets(folder: Path, train: int, dev: int) -> None:
 
 def _events(run: Run) -> list[Event]:
     return [event for events in iter(run.events().read, []) for event in events]
+
+
+def _outcomes(run: Run) -> list[str]:
+    return [event.outcome for event in _events(run) if isinstance(event, RunFinished)]
 
 
 def _wait(run: Run) -> None:

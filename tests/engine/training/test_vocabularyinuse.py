@@ -72,7 +72,21 @@ def test_what_is_saved_is_not_brought_to_a_gpu(model: SentenceTransformer) -> No
         with vocabulary.whole():
             whole = embedding_of(model).weight
             assert (narrow.weight.device.type, whole.device.type) == ("cuda", "cpu")
-            assert whole.data_ptr() == vocabulary.table.data_ptr()  # nor copied
+
+
+def test_a_model_that_is_saved_stays_where_it_is(model: SentenceTransformer) -> None:
+    """The library encodes for its card, and moves all to where it takes the model to be."""
+    sentences = ["a baby smiling", "The dog has big ears."]
+    expected = model.encode(sentences)
+    vocabulary = VocabularyInUse(model[0].auto_model, USED)
+    with vocabulary.whole():
+        np.testing.assert_array_equal(model.encode(sentences), expected)
+        model.to("meta")  # all of it is on another device than the table now
+        model.to(model.device)
+        assert {each.device.type for each in model.parameters()} == {"meta"}
+        assert embedding_of(model).weight.data_ptr() == vocabulary.table.data_ptr()
+        rows = embedding_of(model)(torch.tensor([0, 2]))
+        torch.testing.assert_close(rows, vocabulary.table[[0, 2]], rtol=0, atol=0)
 
 
 def test_the_model_is_narrow_again_where_the_saving_fails(
