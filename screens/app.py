@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.events import Event
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome
 from textual.screen import Screen
 from textual.theme import Theme
 
 from stplay.errors import UserError
 from stplay.home import settings_file
 from stplay.screens.shared import keyboard
+from stplay.screens.shared.colourless import Colourless
 from stplay.screens.shared.commands import KeyCommands
+from stplay.screens.shared.endingsignals import EndingSignals
 from stplay.screens.shared.guardedapp import GuardedApp
 from stplay.screens.shared.palette import Palette
 from stplay.screens.shared.safetext import SafeText
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from stplay.screens.explore.earlyencoder import EarlyEncoder
 
 SETTLED_SECONDS = 1.0
+WARNING_SECONDS = 30.0
 SAFE = SafeText()
 
 
@@ -65,10 +70,14 @@ class StplayApp(GuardedApp):
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self, opening: str = "train", *, early_encoder: bool = False) -> None:
+    def __init__(
+        self, opening: str = "train", *, early_encoder: bool = False, calm: bool = False
+    ) -> None:
         # Textual reads it as it makes the app.
         self.DEFAULT_MODE = opening  # pyright: ignore[reportAttributeAccessIssue]
-        super().__init__()
+        super().__init__(calm=calm)
+        self.ending = EndingSignals(self._leave)
+        self._plain = Colourless(self._ground)
         self._wants_encoder = early_encoder
         self._encoder: EarlyEncoder | None = None
         keyboard.tell_alt()
@@ -78,8 +87,14 @@ class StplayApp(GuardedApp):
         self._complaint = self._take_kept_theme()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Whatever is painted is made safe last."""
-        return [*super().get_line_filters(), SAFE]
+        """Whatever is painted is made safe last; under NO_COLOR it has no greys either."""
+        filters = super().get_line_filters()
+        if not self.no_color:
+            return [*filters, SAFE]
+        return [*(each for each in filters if not isinstance(each, Monochrome)), self._plain, SAFE]
+
+    def _ground(self) -> Color:
+        return Color.parse(self.current_theme.background or "black")
 
     def _take_kept_theme(self) -> str | None:
         """Be in the theme of the settings; why not, where that cannot be."""
@@ -106,11 +121,21 @@ class StplayApp(GuardedApp):
 
     def on_mount(self) -> None:
         """Keep a theme that is chosen; start an encoder once the first screen is there."""
+        if not self.is_headless:
+            self.ending.hear()
         if self._complaint is not None:
             self.notify(self._complaint, severity="error", markup=False)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self._tell_of_logout()
         if self._wants_encoder:
             self.set_timer(SETTLED_SECONDS, self._start_encoder)
+
+    @work(group="log-out", thread=True)
+    def _tell_of_logout(self) -> None:
+        from stplay.jobs import logout
+
+        if warning := logout.warning():
+            self.notify(warning, severity="warning", timeout=WARNING_SECONDS, markup=False)
 
     @work(group="early encoder")
     async def _start_encoder(self) -> None:
@@ -121,6 +146,7 @@ class StplayApp(GuardedApp):
 
     async def on_unmount(self) -> None:
         """End the encoder that nobody used."""
+        self.ending.let_be()
         if self._encoder is not None:
             await self._encoder.end()
 
@@ -128,6 +154,11 @@ class StplayApp(GuardedApp):
         """Take keys in."""
         keyboard.take_text_off(event)
         await super().on_event(event)
+
+    def _leave(self) -> None:
+        """Quit, as a signal asks for in the middle of anything."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.exit)
 
     async def evaluate(self, model: str) -> None:
         """Offer on the Evaluate screen to evaluate ``model``."""
@@ -146,6 +177,27 @@ class StplayApp(GuardedApp):
         if isinstance(screen, ExploreScreen):
             screen.show_sentences(sentences, model)  # before it shows any of its own
         return shown
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Textual's own, and the doctor."""
+        yield from super().get_system_commands(screen)
+        words = "Machine, disk, Hub, terminal and versions: what is amiss, and what to do"
+        yield SystemCommand("Doctor", words, self.action_doctor)
+
+    def action_doctor(self) -> None:
+        """Show what the doctor finds."""
+        from stplay.doctor.terminalcheck import TerminalFacts
+        from stplay.screens.shared.doctordialog import DoctorDialog
+
+        console, painting = self.console, self.painting
+        facts = TerminalFacts(
+            columns=self.size.width,
+            lines=self.size.height,
+            colours=console.color_system,
+            encoding=console.encoding,
+            calm=painting.calm,
+        )
+        self.push_screen(DoctorDialog(facts))
 
     def action_command_palette(self) -> None:
         """Show the command palette."""

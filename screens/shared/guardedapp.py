@@ -15,19 +15,23 @@ from functools import partial
 from typing import Any, ClassVar
 from weakref import WeakSet
 
+from textual._compositor import CompositorUpdate
 from textual._context import active_message_pump
 from textual.app import App
 from textual.css.query import NoMatches
 from textual.dom import NoScreen
+from textual.events import DescendantFocus, Event, InputEvent, Paste, Resize
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 from textual.worker import NoActiveWorker, WorkerFailed, get_current_worker
 
 from stplay.errors import UserError
 from stplay.screens.shared import breakage
 from stplay.screens.shared.breakage import Breakage
 from stplay.screens.shared.brokenscreen import BreakageDialog, BrokenScreen
+from stplay.screens.shared.calmpainting import PICTURE_SECONDS, CalmPainting
 from stplay.screens.shared.paintedcells import PaintedCells
 from stplay.screens.shared.topbar import TABS
 
@@ -44,11 +48,14 @@ class GuardedApp(App[None]):
 
     MODES: ClassVar[dict[str, Callable[..., Screen[None]]]]  # pyright: ignore
 
-    def __init__(self) -> None:
+    def __init__(self, *, calm: bool = False) -> None:
         super().__init__()
         self._errors: deque[float] = deque(maxlen=MOST_ERRORS)
         self._broken: WeakSet[Widget] = WeakSet()  # screens, and all that is in them
         self._painted = PaintedCells()
+        self.painting = CalmPainting(calm=calm)
+        if calm:
+            self.animation_level = "none"
 
     async def on_load(self) -> None:
         """Hear of tasks that failed while nobody waited for them."""
@@ -56,14 +63,51 @@ class GuardedApp(App[None]):
 
     def on_mount(self) -> None:
         """Paint all anew after the shell had the terminal."""
+        self.painting.attend()
         self.app_resume_signal.subscribe(self, lambda _: self._painted.forget())
 
     def on_resize(self) -> None:
         """Paint all anew: who knows what the terminal has made of it."""
         self._painted.forget()
 
+    async def on_event(self, event: Event) -> None:
+        """Let be seen at once what a person does."""
+        if isinstance(event, InputEvent | Paste | Resize):
+            self.painting.attend()
+        await super().on_event(event)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Let no cursor blink that is painted once a second: it could be seen never."""
+        if self.painting.calm and isinstance(event.widget, Input | TextArea):
+            event.widget.cursor_blink = False
+
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
-        super()._display(screen, self._painted.spared(renderable))  # pyright: ignore
+        if not isinstance(renderable, CompositorUpdate) or self._batch_count:
+            super()._display(screen, renderable)  # pyright: ignore
+        elif seconds := self.painting.seconds_left():
+            if not self.painting.has_put_off:
+                self.painting.has_put_off = True
+                self.set_timer(seconds, self._paint_put_off)
+        elif self.painting.has_put_off:
+            self._paint_put_off()
+        else:
+            self._paint(screen, renderable)
+
+    def _paint_put_off(self) -> None:
+        """Paint all as it is now, of which no more is sent than differs from what was painted."""
+        if not self.painting.has_put_off or not self.screen_stack:
+            return
+        # In a batch what is there is not to be seen yet; and a key may have painted meanwhile.
+        if wait := PICTURE_SECONDS if self._batch_count else self.painting.seconds_left():
+            self.set_timer(wait, self._paint_put_off)
+            return
+        screen = self.screen
+        stack = self._background_screens
+        self._paint(screen, screen._compositor.render_update(full=True, screen_stack=stack))
+
+    def _paint(self, screen: Screen[Any], update: Any) -> None:
+        super()._display(screen, self._painted.spared(update))  # pyright: ignore
+        self.painting.painted(self._painted.sent)
 
     async def on_unmount(self) -> None:
         """Leave the loop as it was."""

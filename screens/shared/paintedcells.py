@@ -17,6 +17,8 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
+from stplay.screens.shared.stylechange import change
+
 if TYPE_CHECKING:
     import rich.console
 
@@ -37,19 +39,19 @@ class Painted(NamedTuple):
 
 
 class PaintedCells:
-    """Remembers what was sent to the terminal."""
+    """Remembers what was sent to the terminal; the last update was ``sent`` by so many bytes."""
 
     def __init__(self) -> None:
+        self.sent = 0
         self._lines: dict[int, list[Cell]] = {}
         self._styles: dict[Style | None, int] = {}
-        self._ends: dict[Style | None, tuple[str, str]] = {None: ("", "")}
+        self._begins: dict[Style | None, str] = {None: ""}
 
-    def ends(self, style: Style | None, console: rich.console.Console) -> tuple[str, str]:
-        """What begins ``style`` on the terminal, and what ends it."""
-        if style not in self._ends:
-            begin, _, end = Strip([Segment(MARK, style)]).render(console).partition(MARK)
-            self._ends[style] = begin, end
-        return self._ends[style]
+    def begin(self, style: Style | None, console: rich.console.Console) -> str:
+        """What begins ``style`` on the terminal."""
+        if style not in self._begins:
+            self._begins[style] = Strip([Segment(MARK, style)]).render(console).partition(MARK)[0]
+        return self._begins[style]
 
     def forget(self) -> None:
         """Know nothing of the terminal: others may have written to it."""
@@ -126,8 +128,10 @@ class _SparedUpdate(CompositorUpdate):
             for part in self.painted.changed(piece):
                 sent.go_to(part)
                 for text, style, _ in part.strip:
-                    sent.write(text, *self.painted.ends(style, console))
-        return sent.text
+                    sent.write(text, self.painted.begin(style, console))
+        text = sent.text
+        self.painted.sent = len(text.encode(errors="replace"))
+        return text
 
 
 class _Sent:
@@ -135,13 +139,13 @@ class _Sent:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._begin = self._end = ""  # of the style that is written in
+        self._begin = ""  # of the style that is written in
         self._y, self._x = -1, -1  # of the cell after what was written, where that is sure
 
     @property
     def text(self) -> str:
         """All of it, no style left behind."""
-        return "".join((*self._parts, self._end))
+        return "".join((*self._parts, change(self._begin, "")))
 
     def go_to(self, part: Painted) -> None:
         """Go where ``part`` is written now."""
@@ -153,12 +157,10 @@ class _Sent:
         is_sure = all(text.isascii() for text, _, _ in strip)
         self._y, self._x = (y, x + strip.cell_length) if is_sure else (-1, -1)
 
-    def write(self, text: str, begin: str, end: str) -> None:
-        """Write ``text`` in the style that begins and ends so."""
-        if begin != self._begin:
-            self._parts += [self._end, begin]
-            self._begin, self._end = begin, end
-        self._parts.append(text)
+    def write(self, text: str, begin: str) -> None:
+        """Write ``text`` in the style that begins so."""
+        self._parts += [change(self._begin, begin), text]
+        self._begin = begin
 
 
 def _of_layout(update: LayoutUpdate) -> Iterator[Painted]:

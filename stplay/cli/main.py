@@ -12,6 +12,7 @@ from stplay.cli import (
     comparisonreport,
     controlcommands,
     deletion,
+    doctorcommand,
     encodercommands,
     evaluationcommands,
     eventscommand,
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"stplay {__version__}")
     top.set_defaults(command=appcommands.open_app)
+    appcommands.take_calm(top)
     commands = top.add_subparsers(metavar="COMMAND")
 
     def add(
@@ -84,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
         appcommands,
         encodercommands,
         machinecommand,
+        doctorcommand,
     ):
         subject.add_to(add)
     return top

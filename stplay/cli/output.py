@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Literal, NoReturn
 
+from stplay import signs, terminal
 from stplay.errors import UserError
 from stplay.text import ascii_json, printable, printable_json, printable_lines
 
@@ -30,10 +31,15 @@ Form = Literal["table", "json", "jsonl", "csv", "npy"]
 
 
 def begin() -> None:
-    """Make ready to print: not every terminal has every sign."""
+    """Make ready to print: not every terminal has every sign.
+
+    What goes to programs stays UTF-8 in a 7-bit locale, as Python has it.
+    """
+    is_seven_bit = terminal.is_seven_bit(os.environ)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            encoding = "ascii" if is_seven_bit and stream.isatty() else None
+            stream.reconfigure(encoding=encoding, errors=signs.ERRORS)
 
 
 def flush() -> None:

@@ -145,7 +145,11 @@ def resume(options: argparse.Namespace) -> int:
 
 
 def _launch(run: Run, options: argparse.Namespace, interrupts: Interrupts) -> int:
+    from stplay.jobs import logout
+
     told = False
+    if warning := logout.warning():
+        output.remark(f"stplay: {warning}")
 
     def stop_asked() -> bool:
         nonlocal told

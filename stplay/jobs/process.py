@@ -19,6 +19,7 @@ import msgspec
 
 from stplay import home
 from stplay.errors import UserError
+from stplay.jobs import logout
 from stplay.jobs.events import StageProgressed
 from stplay.text import duration, printable
 
@@ -61,13 +62,14 @@ Kind = TypeVar("Kind", bound=Reply)
 def start(module: str, *arguments: str, log: Path) -> Process:
     """Start ``python -m module`` in a session of its own, so that it outlives this process.
 
+    Where the system ends a person's processes when they log out, it outlives that too, if it can.
     What it prints is appended to ``log``. It works in that file's folder, for Python looks for
     modules in the working folder first: not in the user's. Its input is empty.
 
     Raises:
         UserError: the log cannot be written, or the system starts no process.
     """
-    return _launch(module, arguments, log)
+    return _launch(module, arguments, log, before=logout.scope())
 
 
 def _unheard(stage: StageProgressed) -> None:
@@ -275,7 +277,11 @@ def last_output(log: Path) -> str:
 
 
 def _launch(
-    module: str, arguments: tuple[str, ...], log: Path, replies: int | None = None
+    module: str,
+    arguments: tuple[str, ...],
+    log: Path,
+    replies: int | None = None,
+    before: tuple[str, ...] = (),
 ) -> Process:
     asked = replies is not None
     environment = home.environment()
@@ -283,7 +289,7 @@ def _launch(
     environment["PYTHONFAULTHANDLER"] = "1"  # a crash is named in the log
     with _told(module), _appended(log, module) as output:
         return subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [*before, sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
             stdout=output,
             stderr=output,

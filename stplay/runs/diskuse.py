@@ -26,7 +26,7 @@ class DiskUse(msgspec.Struct, array_like=True):
         changed = [_changed(folder / name) for name in KEPT_IN]
         if afresh or changed != self.changed:
             self.changed = changed
-            self.size = sum(sum(_sizes(folder / name)) for name in KEPT_IN)
+            self.size = sum(sum(sizes(folder / name)) for name in KEPT_IN)
         return self.size
 
 
@@ -38,11 +38,11 @@ def _changed(folder: Path) -> int:
         return 0
 
 
-def _sizes(folder: Path | str) -> Iterator[int]:
+def sizes(folder: Path | str) -> Iterator[int]:
     """The sizes of all files in ``folder``, as far as it can be looked into."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _sizes(entry.path)
+                yield from sizes(entry.path)
             else:
                 yield entry.stat(follow_symlinks=False).st_size

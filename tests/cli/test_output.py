@@ -24,7 +24,8 @@ PROGRAM = (sys.executable, hostile.__file__)
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e]|\u0301{9}")
 # What tells a desktop that a run is over: the words in it are looked at as all others are.
 NOTIFIED = re.compile(r"\x07\x1b\]9;([^\x07\x1b]*)\x07\x1b\]777;([^\x07\x1b]*)\x07")
-OURS = re.compile(r"\x1b\[[0-9;]*[mKA]|\x1b\[\?25[lh]")  # colours, erased lines, cursor
+# Colours, erased lines, the cursor, and the questions where it is and what the terminal can.
+OURS = re.compile(r"\x1b\[[0-9;]*[mKA]|\x1b\[\?25[lh]|\x1b\[6n|\x1b\[c")
 
 
 def outputs(text: str) -> dict[tuple[str, ...], str]:

@@ -28,6 +28,7 @@ STARTED = {
     "plan": ("plans.make(recipe.load('sample'), lambda stage: None)", "sentence_transformers"),
     "preview": ("asyncio.run(firstrows.read(DATA, None))", "pyarrow"),
     "project": ("asyncio.run(projector.Projector().project(np.eye(8)))", "umap"),
+    "lookattorch": ("list(torchcheck.findings())", "torch"),
     "writecard": ("asyncio.run(writtencards.write(Path(HOME)))", "yaml"),
 }
 # A card is written as a whole, or not.
@@ -36,6 +37,7 @@ STARTER = """
 import asyncio, os, sys, time
 import numpy as np
 from pathlib import Path
+from stplay.doctor import torchcheck
 from stplay.encoding import encoders, projector
 from stplay.evaluations.evaluation import Evaluation, Request
 from stplay.evaluations import writtencards

@@ -59,6 +59,8 @@ COMMANDS: list[tuple[str, ...]] = [
     ("evaluate-now", TEXT),
     ("machine", "--once"),
     ("machine", "--json"),
+    ("doctor",),
+    ("doctor", "--json"),
     ("delete", TEXT),
     ("delete", "--yes", "detached", "shown", TEXT),
     ("plan", TEXT),
@@ -108,6 +110,8 @@ def main() -> None:
     home.mkdir()
     os.environ["STPLAY_HOME"] = str(home)
     from stplay.cli import main as cli
+    from stplay.doctor import torchcheck
+    from stplay.doctor.finding import finding
     from stplay.evaluations.evaluation import Evaluation
     from stplay.runs import plans
     from stplay.runs.run import Run
@@ -119,6 +123,7 @@ def main() -> None:
         (Run, "launch", told),
         (Evaluation, "launch", evaluated),
         (plans, "make", lambda recipe, tell: planned(tell)),
+        (torchcheck, "findings", lambda: [finding("torch", TEXT, "problem", TEXT, TEXT)]),
     ):
         setattr(place, name, stand_in)
     for number, arguments in enumerate(COMMANDS):

@@ -21,6 +21,7 @@ from textual.widgets import Static
 
 import stplay.screens
 from stplay import home
+from stplay.doctor.terminalcheck import TerminalFacts
 from stplay.evaluations.evaluation import Evaluation
 from stplay.foreign import places
 from stplay.runs.run import Run
@@ -50,6 +51,7 @@ from stplay.screens.explore.vectornumbers import VectorNumbers
 from stplay.screens.explore.vectorview import SentenceVector, VectorStrip, VectorView
 from stplay.screens.shared.brokenscreen import BreakageDialog, BrokenScreen
 from stplay.screens.shared.dialog import Choice, Dialog, Question
+from stplay.screens.shared.doctordialog import DoctorDialog
 from stplay.screens.shared.matrix import Matrix
 from stplay.screens.shared.palette import Palette
 from stplay.screens.shared.prompt import Prompt
@@ -80,6 +82,7 @@ MODALS: dict[type[Widget], Callable[[], ModalScreen[Any]]] = {
     VectorNumbers: lambda: VectorNumbers(VECTOR),
     Dialog: lambda: Question("Stop it?", "Yes", "No"),
     Palette: Palette,
+    DoctorDialog: lambda: DoctorDialog(TerminalFacts(80, 24, "256", "utf-8", calm=False)),
     StopQuestion: lambda: StopQuestion("done"),
 }
 

@@ -14,10 +14,19 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from stplay.screens.shared.paintedcells import PaintedCells
+from stplay.screens.shared.stylechange import change
 
 WIDTH, HEIGHT = 30, 6
 CONSOLE = Console(color_system="truecolor", force_terminal=True, width=WIDTH)
-STYLES = [Style(color="red"), Style(color="blue", bold=True), Style(bgcolor="green"), None]
+STYLES = [
+    Style(color="red"),
+    Style(color="blue", bold=True),
+    Style(bgcolor="green"),
+    Style(color="#d8dee4", bgcolor="#12161a", underline=True),
+    Style(color="#5fb3b3", bgcolor="#12161a"),
+    Style(color="bright_red", bgcolor="bright_blue", reverse=True, bold=True),
+    None,
+]
 CHARS = "ab 0⠁⣿│猫é"  # of one cell, but for the cat
 
 
@@ -129,3 +138,14 @@ def test_a_style_is_sent_once_for_what_is_written_in_it() -> None:
     shortest = len("\x1b[1;1H4\x1b[6C5\x1b[6C6") * HEIGHT
     assert terminal.sent - before <= shortest + len("\x1b[38;2;95;179;179;48;2;18;22;26m\x1b[0m")
     assert "".join(terminal.screen.display[0]).rstrip() == "4      5      6"
+
+
+def test_a_style_leads_to_the_next_by_what_differs() -> None:
+    begin = "\x1b[1;38;5;188;48;5;16m"
+    assert change(begin, "\x1b[1;38;5;247;48;5;16m") == "\x1b[38;5;247m"
+    assert change(begin, "\x1b[38;5;188;48;5;16m") == "\x1b[0;38;5;188;48;5;16m"
+    assert change("", begin) == begin
+    assert change(begin, "") == "\x1b[0m"
+    link = "\x1b]8;id=1;http://x\x1b\\\x1b[31m"
+    assert change(begin, link) == f"\x1b[0m{link}"
+    assert change(link, "") == "\x1b[0m\x1b]8;;\x1b\\"

@@ -1,0 +1,28 @@
+"""THE way to ask a program of the system, such as loginctl or ssh-add, that answers at once."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import NamedTuple
+
+
+class Said(NamedTuple):
+    """What a program printed, on either output and without its last line end; its exit ``code``."""
+
+    code: int
+    text: str
+
+
+def ask_program(*command: str, seconds: float) -> Said | None:
+    """What a program says; nothing where there is none, or none within so many ``seconds``."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return Said(done.returncode, done.stdout.decode(errors="replace").strip())
