@@ -16,6 +16,7 @@ from stplay.cli import (
     evaluationcommands,
     machinecommand,
     output,
+    recipecommand,
     runcommands,
     runlisting,
     watchcommand,
@@ -73,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
     for subject in (
         runcommands,
+        recipecommand,
         runlisting,
         comparisonreport,
         controlcommands,
