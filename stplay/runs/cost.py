@@ -77,6 +77,13 @@ class MeasuredRun(NamedTuple):
         return all(self.fields.get(name) == fields.get(name) for name in names)
 
 
+def step_key(recipe: Recipe) -> str:
+    """What decides what a plan of ``recipe`` measures, in one word."""
+    fields = fields_of(recipe.to_dict())
+    names = (*OF_A_STEP, "data.train_rows", "training.batch_sampler", "training.seed")
+    return repr([fields.get(name) for name in names])
+
+
 class CostLine(NamedTuple):
     """One figure by its ``name``, as words, and its ``source``; not ``fits``: there is no room."""
 
@@ -128,7 +135,8 @@ def cost_lines(
 
     ``runs`` are those that this machine has trained, ``plan`` is what was measured of the recipe.
     """
-    steps = plan.steps if plan is not None else steps
+    if plan is not None:  # its batches are counted
+        steps = plan.steps if plan.epoch is None else recipe.training.steps(plan.epoch.batches)
     fields = fields_of(recipe.to_dict())
     alike = [run for run in runs if run.agrees(fields, OF_A_STEP)]
     return [
@@ -150,13 +158,13 @@ def _time(
     wholly = [run for run in paced if run.agrees(fields, BESIDE_STEPS)]
     choice = plan.choice_of(recipe) if plan is not None else None
     if plan is not None and choice is not None and not wholly:
-        told = f"measured on this machine: {decimals(choice.seconds_a_step, 3)} s a step, "
-        source = f"{told}{printable(plan.device)}; start and evaluations come on top"
+        told = f"measured here: {decimals(choice.seconds_a_step, 3)} s a step, "
+        source = f"{told}{printable(plan.device)}; evaluations come on top"
         return CostLine("Time", f"about {duration(steps * choice.seconds_a_step)}", source)
     for run in (wholly or paced)[:1]:
         assert run.seconds_a_step is not None
         seconds = steps * run.seconds_a_step + run.seconds_beside
-        source = f"measured on this machine: {run.run}, {printable(run.device)}"
+        source = f"measured here: {run.run}, {printable(run.device)}"
         if run not in wholly:
             source += "; it evaluated or saved at other steps"
         return CostLine("Time", f"about {duration(seconds)}", source)
@@ -168,14 +176,14 @@ def _memory(recipe: Recipe, alike: Sequence[MeasuredRun], plan: Plan | None) -> 
     if plan is not None and choice is not None:
         fits = choice.memory_bytes <= plan.free_bytes
         words = f"about {size(choice.memory_bytes)}, {size(plan.free_bytes)} free"
-        source = "measured on this machine: weights, optimizer and activations"
+        source = "measured here: weights, optimizer, activations"
         return CostLine("Memory", words if fits else f"{words}: it does not fit", source, fits)
     for run in alike:
         held, what = run.gpu_memory_bytes, "of the GPU"
         if not held:
             held, what = run.memory_bytes, "of the machine"
         if held:
-            source = f"measured on this machine: the most that {run.run} held"
+            source = f"measured here: the most that {run.run} held"
             return CostLine("Memory", f"about {size(held)} {what}", source)
     return CostLine("Memory", "not measured yet")
 
@@ -190,7 +198,7 @@ def _disk(
     of_model = [run for run in runs if run.agrees(fields, ("model.base",))]
     saved = ((run.run, run.sizes) for run in of_model)
     run, sizes = next((each for each in saved if each[1] is not None), ("", None))
-    source = f"measured on this machine: what {run} saved"
+    source = f"measured here: what {run} saved"
     if sizes is None:
         parameters = next((run.parameters for run in of_model), None)
         if parameters is None and plan is not None:
@@ -203,5 +211,5 @@ def _disk(
     need, free = disk_need(recipe.training, steps, sizes), free_disk_bytes()
     fits = free is None or need.size <= free
     kept = f"{count(need.checkpoints)} checkpoint{'' if need.checkpoints == 1 else 's'}"
-    words = f"{disk_words(need.size, free)}; {kept} and the model"
-    yield CostLine("Disk", words, source, fits)
+    source = f"{kept} and the model, {source}"
+    yield CostLine("Disk", disk_words(need.size, free), source, fits)

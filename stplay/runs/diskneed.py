@@ -58,6 +58,6 @@ def free_disk_bytes() -> int | None:
 def disk_words(needed: int, free: int | None) -> str:
     """What is needed beside what is ``free``, and whether it fits."""
     if free is None:
-        return f"about {size(needed)} of disk"
-    words = f"about {size(needed)} of disk, {size(free)} free"
+        return f"about {size(needed)}"
+    words = f"about {size(needed)}, {size(free)} free"
     return f"{words}: that does not fit" if needed > free else words

@@ -44,7 +44,7 @@ else:
 # TOMLDecodeError and UnicodeDecodeError are ValueErrors, and so is a number of too many digits.
 _NO_TOML = (ValueError, RecursionError)
 # Trust in one model is none in another.
-OF_ONE_MODEL = ("allow_pickle", "allow_new_weights")
+TRUST = ("model.allow_pickle", "model.allow_new_weights")
 _PATHS = {"model": ("base",), "data": ("train", "dev", "test")}
 
 
@@ -209,8 +209,8 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     found = []
     named = {override.partition("=")[0].strip() for override in overrides}
     if "model.base" in named and isinstance(values.get("model"), dict):
-        for name in OF_ONE_MODEL:
-            values["model"].pop(name, None)
+        for name in TRUST:
+            values["model"].pop(name.partition(".")[2], None)
     for override in overrides:
         field, equals, text = override.partition("=")
         section, dot, name = field.strip().partition(".")

@@ -35,7 +35,7 @@ def test_what_an_earlier_run_took_is_what_it_costs(run: Run) -> None:
     lines = told(chosen)
     assert lines["Steps"].words == "200 steps of 32 triplets"
     assert lines["Time"].words == "about 14 s"  # 2 s of steps, 12 s beside them
-    assert lines["Time"].source == "measured on this machine: sample-1, CPU, 2 threads"
+    assert lines["Time"].source == "measured here: sample-1, CPU, 2 threads"
     assert lines["Memory"].words == "about 1.0 GiB of the machine"
     assert "computed from the model's 1 parameters" in lines["Disk"].source
     (run.folder / "model").mkdir()
@@ -43,9 +43,8 @@ def test_what_an_earlier_run_took_is_what_it_costs(run: Run) -> None:
     (run.folder / "checkpoints" / "x").mkdir(parents=True)
     (run.folder / "checkpoints" / "x" / "all").write_bytes(bytes(3 << 20))
     disk = told(chosen)["Disk"]
-    assert disk.words.startswith("about 9.0 MiB of disk")  # two whole, two bare, the model
-    assert disk.words.endswith("; 4 checkpoints and the model")
-    assert disk.source == "measured on this machine: what sample-1 saved"
+    assert disk.words.startswith("about 9.0 MiB, ")  # two whole, two bare, the model
+    assert disk.source == "4 checkpoints and the model, measured here: what sample-1 saved"
 
 
 def test_only_what_agrees_is_taken_for_a_measurement(run: Run) -> None:
@@ -70,7 +69,7 @@ def test_what_was_measured_of_the_recipe_itself(home: Path) -> None:
     assert lines["Time"].words == "about 1 min 40 s"
     assert "0.500 s a step, CPU, 2 threads" in lines["Time"].source
     assert lines["Memory"].words == "about 130.0 MiB, 3.0 GiB free"
-    assert lines["Disk"].source == "computed from the model's 3,000,000 parameters"
+    assert lines["Disk"].source.endswith("computed from the model's 3,000,000 parameters")
     smaller = recipe.load("sample", ["loss.mini_batch_size=8"])
     assert told(smaller, plan)["Time"].words == "about 3 min 00 s"
     plan.free_bytes = 1
@@ -93,5 +92,5 @@ def test_checkpoints_that_are_kept_and_the_one_that_comes_before_another_goes() 
     assert disk_need(training, 200, sizes) == (2 * 30 + 10 + 30, 3)
     training.save_total_limit = None
     assert disk_need(training, 1, sizes) == (30 + 10, 1)
-    assert disk_words(5, None) == "about 5 B of disk"
+    assert disk_words(5, None) == "about 5 B"
     assert (diskneed.free_disk_bytes() or 1) > 0
