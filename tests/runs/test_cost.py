@@ -6,8 +6,8 @@ import platform
 from pathlib import Path
 
 import pytest
+from sampleplan import choice, plan_of
 from samplerun import finished_run
-from test_plans import choice, plan_of
 
 from stplay.runs import cost, diskneed, recipe
 from stplay.runs.cost import CostLine, cost_lines, measured_runs
