@@ -37,6 +37,8 @@ class AllFields(Vertical):
             padding: 0;
             background: $background;
             scrollbar-size-vertical: 1;
+            text-wrap: nowrap;
+            text-overflow: ellipsis;
         }
 
         & > #field-below {
@@ -85,6 +87,7 @@ class AllFields(Vertical):
         self.editor: Field | None = None
         self._editing = ""
         self._found: set[str] = set()
+        self._complaints: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """The words that are looked for, the fields, and below them the one that is at hand."""
@@ -97,9 +100,13 @@ class AllFields(Vertical):
         with Vertical(id="field-below"):
             yield Static(id="field-help")
 
-    def show(self, values: Values, preset: Values, source: str) -> None:
-        """Show ``values``, which started as the ``preset`` called ``source``."""
+    def show(self, values: Values, preset: Values, source: str, complaints: dict[str, str]) -> None:
+        """Show ``values``, which started as the ``preset`` called ``source``.
+
+        Of what the fields name, ``complaints`` tell what is wrong.
+        """
         self.values, self.preset, self.source = values, preset, source
+        self._complaints = complaints
         if not self.lines.option_count:
             self._find()
         for name in recipe_fields():
@@ -112,6 +119,7 @@ class AllFields(Vertical):
             value = given(values, self._editing)
             if recipe.parse_value(self._editing, self.editor.value) != value:
                 self.editor.value = written(value)
+            self.editor.finding = complaints.get(self._editing, "")
 
     def take_focus(self) -> None:
         """Focus what is moved by the arrow keys."""
@@ -150,14 +158,14 @@ class AllFields(Vertical):
 
     def _line(self, field: RecipeField) -> Content:
         value, usual = given(self.values, field.name), given(self.preset, field.name)
-        complaint = complaint_of(field.name, value)
+        complaint = complaint_of(field.name, value) or self._complaints.get(field.name, "")
         sign = (
             ("✗ ", "$error") if complaint else ("* " if value != usual else "  ", "$primary bold")
         )
         parts = [sign, (f"{field.title:<{NAME_CELLS}} ", "" if value == usual else "bold")]
         parts.append((printable(written(value)) or "none", "" if written(value) else "dim"))
         if complaint:
-            parts.append((f"  {complaint}", "$error"))
+            parts.append((f"  {printable(complaint)}", "$error"))
         elif value != usual:
             parts.append((f"  instead of {printable(written(usual)) or 'none'}", "dim"))
         return Content.assemble(*parts)

@@ -14,6 +14,7 @@ from stplay.runs import recipe
 from stplay.runs.recipefields import recipe_fields, written
 from stplay.screens.shared.field import Checked
 from stplay.sources import minilm
+from stplay.sources.datasources import data_source
 from stplay.sources.modelfolders import check_model_folder
 from stplay.sources.modelsources import model_source
 from stplay.sources.names import ALL_NLI, MINILM, SAMPLE, TINY
@@ -95,15 +96,19 @@ def check_value(name: str, text: str) -> None:
         raise UserError(complaint)
 
 
-def check_base(model: str, *, trusted: bool) -> None:
-    """Check that ``model`` is there, and that its files may be read, as far as that costs nothing.
+def complaint_of_name(name: str, value: str, *, trusted: bool) -> str:
+    """Why what ``value`` names for the field called ``name`` cannot be used; nothing if it can.
 
-    Raises:
-        UserError: it is not, or they may not.
+    Looks as far as that costs nothing. A base model is ``trusted`` or must not be a pickle.
     """
-    source = model_source(model)
-    if source.kind in ("folder", "minilm"):
-        check_model_folder(Path(source.place), allow_pickle=trusted)
+    try:
+        if name != "model.base":
+            data_source(value)
+        elif (source := model_source(value)).kind in ("folder", "minilm"):
+            check_model_folder(Path(source.place), allow_pickle=trusted)
+    except UserError as error:
+        return error.sentence
+    return ""
 
 
 def entry(name: str, text: str, id_: str) -> Input | Select[str]:

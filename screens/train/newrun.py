@@ -99,8 +99,7 @@ class NewRun(Horizontal):
         if self._values is not None:
             data = self._values["data"]
             self.preview.show(data["train"], data.get("train_rows"), data.get("columns"))
-        if self._all is not None:
-            self._all.show(event.values, self.form.preset, self.form.source)
+        self._show_all(event.values)
         asked = self._measuring.question
         if self._measuring.is_looking and asked is not None:
             now = self._chosen
@@ -125,7 +124,7 @@ class NewRun(Horizontal):
         chosen = self._chosen
         if chosen is None or self._rows is None:
             self._costs.forget()
-            self.form.show_cost([])
+            self.form.show_cost([], "" if chosen else "what it costs is told once nothing is wrong")
             return
         batch = chosen.training.per_device_train_batch_size
         too_large = f"The data has only {count(self._rows)} {self._word}."
@@ -209,13 +208,18 @@ class NewRun(Horizontal):
         if self._all is None:
             self._all = AllFields()
             await self.mount(self._all)
-            self._all.show(self.form.values, self.form.preset, self.form.source)
+            self._show_all(copy.deepcopy(self.form.values))
         self.screen.remove_class("-data")
         self.toggle_class("-all-fields")
         if self.has_class("-all-fields"):
             self._all.take_focus()
         else:
             self.form.focus_start()
+
+    def _show_all(self, values: Values) -> None:
+        if self._all is not None:
+            form = self.form
+            self._all.show(values, form.preset, form.source, form.complaints)
 
     @on(RecipeForm.MorePressed)
     @on(AllFields.Left)

@@ -34,14 +34,13 @@ from stplay.screens.train.formfields import (
     PRECISION,
     SUGGESTIONS,
     Values,
-    check_base,
+    complaint_of_name,
     first_entry,
     given,
     text_of,
     told,
 )
 from stplay.screens.train.startingpoints import FILE, RecipePaths, check_file, starting_points
-from stplay.sources.datasources import data_source
 from stplay.sources.names import DATA_SUFFIXES, kind_of_file
 from stplay.text import count
 
@@ -296,17 +295,15 @@ class RecipeForm(Vertical):
     @work(group="check-source")
     async def _look(self, name: str, value: str) -> None:
         trusted = bool(given(self.values, "model.allow_pickle"))
-        complaint = ""
-        try:
-            if name == "model.base":
-                await asyncio.to_thread(check_base, value, trusted=trusted)
-            else:
-                await asyncio.to_thread(data_source, value)
-        except UserError as error:
-            complaint = error.sentence
+        complaint = await asyncio.to_thread(complaint_of_name, name, value, trusted=trusted)
         if self._text(name) == value:
             self.fields[name].complaint = complaint
             self._announce()
+
+    @property
+    def complaints(self) -> dict[str, str]:
+        """What is wrong with what the first fields name."""
+        return {name: field.complaint or field.finding for name, field in self.fields.items()}
 
     @property
     def _is_mistaken(self) -> bool:

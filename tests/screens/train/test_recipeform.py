@@ -108,7 +108,13 @@ async def test_every_field_is_found_changed_marked_and_reset(home: Path) -> None
         await pilot.press("enter")
         await fill(pilot, "#field-value", "3")
         assert pilot.app.screen.query_one(EPOCHS, Input).value == "3"
-        await pilot.press("enter", "escape")
+        await pilot.press("enter")
+        lines.highlighted = lines.get_option_index("data.test")
+        await pilot.press("enter")
+        await fill(pilot, "#field-value", "./nowhere.csv")
+        assert "There is no data file" in text_of(pilot, "#field-value-complaint")
+        assert "There is no data file" in line_of(pilot, "test")
+        await pilot.press("ctrl+r", "enter", "escape")
         await settle(pilot)
         assert pilot.app.focused is start_button(pilot)
         await pilot.click("#more")
@@ -169,7 +175,7 @@ async def test_what_it_will_cost_is_told_before_it_starts(
         await eventually(pilot, lambda: "0.500 s a step" in text_of(pilot, "#cost"))
         assert "about 130.0 MiB, 3.0 GiB free" in text_of(pilot, "#cost")
         await fill(pilot, "#loss-mini_batch_size", "0")
-        assert not text_of(pilot, "#cost")
+        assert text_of(pilot, "#cost") == "what it costs is told once nothing is wrong"
 
 
 async def test_the_form_is_saved_as_a_recipe_file(home: Path, tmp_path: Path) -> None:
