@@ -115,7 +115,7 @@ async def ask_async(
         loop.call_soon_threadsafe(tell, stage)
 
     with Asked(module, *arguments, log=log, title=title) as asked:
-        asked.say(given, last=True)
+        await asyncio.to_thread(asked.say, given, last=True)
         return await asyncio.to_thread(asked.hear, kind, tell_soon, seconds)
 
 
