@@ -29,10 +29,14 @@ def run_words(status: Status, diverged: bool) -> str:
 
 
 def shrunk_words(shrunk: PackingShrunk) -> str:
-    """That memory ran out, and how the run goes on."""
+    """That memory ran out, how the run goes on, and the setting that another can begin with."""
+    alike = ""
+    if shrunk.mini_batch_size is not None:
+        begin = f"A run with loss.mini_batch_size = {count(shrunk.mini_batch_size)}"
+        alike = f" {begin} takes no more at once from its first step."
     return (
         f"The memory ran out in step {count(shrunk.step + 1)}; it was taken again, and from there "
-        f"on {count(shrunk.most_tokens)} tokens go through the model together at most."
+        f"on {count(shrunk.most_tokens)} tokens go through the model together at most.{alike}"
     )
 
 

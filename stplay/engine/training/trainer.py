@@ -205,6 +205,7 @@ class PackedTrainer(CountingTrainer):
         self.loss = packed_loss
         self.triplets = self.train_dataset
         self.train_dataset = tokenized.rows
+        self.longest = int(tokenized.lengths.max())
         self.vocabulary = vocabulary
         self.events = events
         self.ranks = ranks
@@ -235,7 +236,13 @@ class PackedTrainer(CountingTrainer):
             while loss is None:
                 loss = self._try(model, self._taken, num_items_in_batch)
             most_tokens = self.collator.most_tokens
-            self.events.write(PackingShrunk(step=self.state.global_step, most_tokens=most_tokens))
+            self.events.write(
+                PackingShrunk(
+                    step=self.state.global_step,
+                    most_tokens=most_tokens,
+                    mini_batch_size=max(1, most_tokens // self.longest),
+                )
+            )
             loss = loss - self._told  # what was told of the batches before holds no longer
         self._told = self._told + loss
         return loss
