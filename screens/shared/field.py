@@ -9,6 +9,7 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.events import Click
 from textual.message import Message
 from textual.reactive import reactive
 from textual.validation import ValidationResult, Validator
@@ -42,7 +43,8 @@ class Field(Horizontal):
     The entry's validators complain while one types, which the entry does not hinder: a sign that
     is not taken would leave nothing to complain of. Whoever checks more may complain as well, until
     something else is given. A ``finding`` was made elsewhere, by reading what the value names, and
-    stays until it is taken back; where there is a complaint, that is told.
+    stays until it is taken back; where there is a complaint, that is told. A ``note`` is what else
+    there is to say of the value.
     """
 
     DEFAULT_CSS = """
@@ -75,6 +77,10 @@ class Field(Horizontal):
             color: $error;
         }
 
+        & .note {
+            color: $text-muted;
+        }
+
         & .help {
             color: $text-muted;
             margin-top: 1;
@@ -97,6 +103,8 @@ class Field(Horizontal):
 
     label = getters.query_one(Label)
     line = getters.query_one(".complaint", Static)
+    note_line = getters.query_one(".note", Static)
+    note: reactive[str] = reactive("")
     complaint: reactive[str] = reactive("")
     finding: reactive[str] = reactive("")
 
@@ -112,6 +120,12 @@ class Field(Horizontal):
             """The field, for ``on`` with a selector."""
             return self.field
 
+    @dataclass
+    class NotePressed(Message):
+        """The person presses the note of ``field``."""
+
+        field: Field
+
     def __init__(self, label: str, entry: Input | Select[str], help: str = "") -> None:
         super().__init__(name=entry.id, classes=None if label else "untitled")
         self.title, self.entry, self.help = label, entry, help
@@ -124,6 +138,7 @@ class Field(Horizontal):
         with Vertical():
             yield self.entry
             yield Static(classes="complaint", id=f"{prefix}complaint")
+            yield Static(classes="note", id=f"{prefix}note")
             if self.help:
                 yield Static(Content(self.help), classes="help")
 
@@ -169,8 +184,19 @@ class Field(Horizontal):
         """Tell it, where there is no complaint."""
         self._tell()
 
+    def watch_note(self) -> None:
+        """Tell it, or take no room."""
+        self._tell()
+
+    def on_click(self, event: Click) -> None:
+        """Take a press on the note."""
+        if event.widget is self.note_line:
+            self.post_message(self.NotePressed(self))
+
     def _tell(self) -> None:
         if self.is_attached and self.children:
+            self.note_line.display = bool(self.note)
+            self.note_line.update(Content(shortened([printable(self.note)], MOST_CELLS)[0]))
             sentence = self.complaint or self.finding
             self.line.display = bool(sentence)
             self.line.update(Content(f"✗ {shortened([printable(sentence)], MOST_CELLS)[0]}"))

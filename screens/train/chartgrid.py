@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from functools import partial
 from math import ceil
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
+from textual.widgets import Input
 
 from stplay.jobs.events import Event, MetricsLogged
 from stplay.remote.watching import WatchedSource
 from stplay.runs.axis import ACROSS, Across, Axis
 from stplay.runs.series import SeriesLog
 from stplay.runs.traininglog import TrainingLog
+from stplay.screens.shared.field import Field
 from stplay.screens.shared.theme import CURVES
 from stplay.screens.train.chart import Behind, Chart, Line, Manner
 from stplay.screens.train.foreigncharts import ForeignChart, foreign_charts
@@ -80,6 +84,20 @@ def charts() -> list[Chart]:
     ]
 
 
+def has_words(chart: Chart, wanted: str) -> bool:
+    """Whether a chart's title or a series of it has each of the words ``wanted``.
+
+    In a word ``*`` stands for any signs; what has a word that begins with ``-`` is left out.
+    """
+    names = [f"{chart.title} {line.series} {line.label}".casefold() for line in chart.lines]
+    for word in wanted.casefold().split():
+        part = word.removeprefix("-")
+        has = any(fnmatchcase(name, f"*{part}*") for name in names)
+        if part and has == word.startswith("-"):
+            return False
+    return True
+
+
 class ChartGrid(Pane):
     """Draws the series of a run, those charts of it that something was measured for.
 
@@ -97,6 +115,10 @@ class ChartGrid(Pane):
     ChartGrid {
         layout: grid;
         grid-gutter: 0 1;
+
+        & > Field { dock: bottom; display: none; }
+        & > Field.-open { display: block; }
+        & > Field Label { margin: 0 1; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -106,6 +128,8 @@ class ChartGrid(Pane):
         Binding("y", "toggle_log_scale", "Log scale"),
         Binding("h", "show_alone", "One line"),
         Binding("x", "toggle_crosshair", "Crosshair"),
+        Binding("slash", "filter", "Only some charts", show=False),
+        Binding("escape", "no_filter", "All charts", show=False),
         Binding("comma", "turn(-1)", "Page before", show=False),
         Binding("full_stop", "turn(1)", "Page", key_display=", ."),
     ]
@@ -124,12 +148,21 @@ class ChartGrid(Pane):
         self._last: int | None = None
         self._columns = 1
         self._foreign: dict[str, None] = {}  # what others measured, by its names, in their order
+        self.wanted = Field(
+            "Charts with",
+            Input(
+                placeholder="words or parts of names, such as: gpu mem* -power",
+                select_on_focus=False,
+                compact=True,
+            ),
+        )
 
     def compose(self) -> ComposeResult:
         """All charts; what is not measured is not displayed."""
         for chart in charts():
             chart.display = False
             yield chart
+        yield self.wanted
 
     def open(self, run: WatchedSource) -> None:
         """Be empty, for a run of which nothing was told yet."""
@@ -137,6 +170,7 @@ class ChartGrid(Pane):
         self.query(ForeignChart).remove()
         self.series, self.page, self.enlarged, self.behind = SeriesLog(), 0, None, None
         self.step = None
+        self._close_filter()
         for chart in self.query(Chart):
             chart.open()
 
@@ -161,8 +195,12 @@ class ChartGrid(Pane):
             self.call_after_refresh(self.draw)
 
     def take_focus(self) -> None:
-        """Focus the first chart."""
-        self.query(Plot).first().focus()
+        """Focus the first chart that is shown, or what has left none."""
+        shown = next((chart.plot for chart in self.query(Chart) if chart.display), None)
+        if shown is None and self.wanted.value:
+            self.wanted.entry.focus()
+        else:
+            (shown or self.query(Plot).first()).focus()
 
     def draw(self) -> None:
         """Draw what is in view."""
@@ -179,7 +217,12 @@ class ChartGrid(Pane):
 
     @property
     def _measured(self) -> list[Chart]:
-        return [chart for chart in self.query(Chart) if chart.measured(self.series)]
+        wanted = self.wanted.value
+        return [
+            chart
+            for chart in self.query(Chart)
+            if chart.measured(self.series) and has_words(chart, wanted)
+        ]
 
     @property
     def _rows(self) -> int:
@@ -203,6 +246,8 @@ class ChartGrid(Pane):
         self._columns = ceil(len(shown) / self._rows) or 1
         self.styles.grid_size_columns = self._columns
         self.styles.grid_size_rows = ceil(len(shown) / self._columns) or 1
+        nothing = bool(self.wanted.value) and not shown
+        self.wanted.complaint = "No chart has these words; Esc shows all." if nothing else ""
         return shown
 
     def on_resize(self) -> None:
@@ -210,8 +255,38 @@ class ChartGrid(Pane):
         self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Pages are turned where there are some."""
+        """Pages are turned where there are some, and all is shown again where only some is."""
+        if action == "no_filter":
+            return self.wanted.has_class("-open")
         return action != "turn" or self.pages > 1
+
+    def action_filter(self) -> None:
+        """Ask for words that the charts are to have."""
+        self.wanted.add_class("-open")
+        self.wanted.entry.focus()
+
+    def action_no_filter(self) -> None:
+        """Show all charts again."""
+        self._close_filter()
+        self.draw()
+        self.take_focus()
+
+    def _close_filter(self) -> None:
+        self.wanted.remove_class("-open")
+        self.wanted.value = ""
+
+    @on(Field.Changed)
+    def _narrow(self, event: Field.Changed) -> None:
+        event.stop()
+        self.page, self.enlarged = 0, None
+        self.draw()
+
+    @on(Input.Submitted)
+    def _look_at_them(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value.strip():
+            self._close_filter()
+        self.take_focus()
 
     def action_smooth(self) -> None:
         """Smooth more, or not at all again."""

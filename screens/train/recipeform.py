@@ -4,126 +4,69 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Click
 from textual.message import Message
-from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Select, Static
 
 from stplay.errors import UserError
 from stplay.hardware import has_gpu
 from stplay.runs import recipe
+from stplay.runs.cost import CostLine
 from stplay.runs.recipe import Recipe
+from stplay.runs.recipefields import recipe_fields
+from stplay.runs.runsummary import RunSummary
 from stplay.screens.shared.field import Checked, Field
-from stplay.sources import minilm
-from stplay.sources.datasources import data_source
-from stplay.sources.modelfolders import check_model_folder
-from stplay.sources.modelsources import model_source
-from stplay.sources.names import ALL_NLI, DATA_SUFFIXES, MINILM, SAMPLE, TINY, kind_of_file
-
-FILE = "recipe file"
-MODELS = (
-    TINY,
-    *((MINILM,) if minilm.is_installed() else ()),
-    "sentence-transformers/all-MiniLM-L6-v2",
-    "nreimers/mMiniLMv2-L12-H384-distilled-from-XLMR-Large",
+from stplay.screens.train.costcontent import cost_content
+from stplay.screens.train.formfields import (
+    BATCH,
+    DATA_FIELDS,
+    FP16,
+    LABELS,
+    PRECISION,
+    SUGGESTIONS,
+    Values,
+    complaint_of_name,
+    first_entry,
+    given,
+    text_of,
+    told,
 )
-DATA = (SAMPLE, ALL_NLI)
+from stplay.screens.train.startingpoints import FILE, RecipePaths, check_file, starting_points
+from stplay.sources.names import DATA_SUFFIXES, kind_of_file
+from stplay.text import count
 
-BATCH = "training.per_device_train_batch_size"
-PRECISION = "training.bf16"
-LABELS = {
-    "model.base": "Base model",
-    "data.train": "Train data",
-    "data.dev": "Dev data",
-    "data.test": "Test data",
-    "data.train_rows": "Train rows",
-    BATCH: "Batch size",
-    "training.num_train_epochs": "Epochs",
-    "training.learning_rate": "Learning rate",
-    PRECISION: "Precision",
-}
-# Two fields of a recipe, of which fp16 counts where both are set.
-PRECISIONS = [("bf16 where the GPU has it", "true"), ("fp16", "fp16"), ("float32", "false")]
-DATA_FIELDS = ("data.train", "data.dev", "data.test")
-SUGGESTIONS = {"model.base": MODELS, **dict.fromkeys(DATA_FIELDS, DATA)}
+SHORT_ROWS = 28  # of fewer, none are left for a frame around a button
+FEWEST_ROWS = 4
 
 
-def identifier(name: str) -> str:
-    """The widget id of a field's entry."""
-    return name.replace(".", "-")
+class RecipeForm(Vertical):
+    """Edits a recipe that starts as a preset, that of an earlier run, or a file."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r", "reset_field", "Reset the field", show=False)
+    ]
 
-def given(values: dict[str, Any], name: str) -> Any:
-    """The value that a recipe's plain ``values`` give a field, ``section.name``."""
-    section, _, field = name.partition(".")
-    table = values.get(section, {})
-    if name == PRECISION and table.get("fp16"):
-        return "fp16"
-    return table.get(field, False if name == PRECISION else None)
-
-
-def text_of(values: dict[str, Any], name: str) -> str:
-    """The value that a recipe's plain ``values`` give a field, as one types it."""
-    value = given(values, name)
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def check_value(name: str, text: str) -> None:
-    """Make sure that ``text`` means a value that the recipe's field called ``name`` may have.
-
-    Raises:
-        UserError: tells what is allowed.
-    """
-    section, _, field = name.partition(".")
-    found = recipe.mistakes({section: {field: recipe.parse_value(name, text)}})
-    if found:
-        raise UserError(f"It must be {found[0].allowed}.")
-
-
-def check_file(path: str) -> None:
-    """Make sure that there is a recipe at ``path``.
-
-    Raises:
-        UserError: nothing is typed yet, or it is none.
-    """
-    if not path:
-        raise UserError("Type the path of a recipe, a .toml file, or run:NAME for that of a run.")
-    recipe.load(path)
-
-
-def check_base(model: str, *, trusted: bool) -> None:
-    """Check that ``model`` is there, and that its files may be read, as far as that costs nothing.
-
-    Raises:
-        UserError: it is not, or they may not.
-    """
-    source = model_source(model)
-    if source.kind in ("folder", "minilm"):
-        check_model_folder(Path(source.place), allow_pickle=trusted)
-
-
-class RecipeForm(VerticalScroll):
-    """Edits a recipe that starts as a preset or a file."""
-
-    can_focus = False
     start = getters.query_one("#start", Button)
+    measure = getters.query_one("#measure", Button)
+    more = getters.query_one("#more", Static)
     cost = getters.query_one("#cost", Static)
+    first_fields = getters.query_one("#first-fields", VerticalScroll)
+    below = getters.query_one("#form-below", Vertical)
 
     @dataclass
     class Edited(Message):
         """The recipe in the form is another one now; ``ready`` where it has no mistake."""
 
-        values: dict[str, Any]
+        values: Values
         ready: bool
 
         def can_replace(self, message: Message) -> bool:
@@ -137,54 +80,72 @@ class RecipeForm(VerticalScroll):
         chosen: Recipe
         stem: str
 
+    class MeasurePressed(Message):
+        """The person wants to know what it takes, or not to wait for that any more."""
+
+    class MorePressed(Message):
+        """The person wants to see all fields."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.source = "all-nli" if has_gpu() else "sample"
-        self.preset = recipe.load(self.source).to_dict()
+        self.source = self._first = "all-nli" if has_gpu() else "sample"
+        self.preset: Values = recipe.load(self.source).to_dict()
         self.values = copy.deepcopy(self.preset)
+        self.replaced: dict[str, Any] = {}
+        self._told: tuple[Sequence[CostLine], str] = ((), "")
         self._followed = text_of(self.values, "data.train")
-        presets = sorted(recipe.presets(), key=lambda name: name != self.source)
-        choices = [(name, name) for name in (*presets, FILE)]
+        choices = starting_points(self._first, [], self.source)
         self.preset_field = Field(
-            "Recipe",
+            "Start from",
             Select(choices, value=self.source, allow_blank=False, compact=True, id="source"),
         )
         path = Input(
             placeholder="a .toml recipe, or run:NAME",
+            suggester=RecipePaths(),
             validators=Checked(check_file),
             compact=True,
             id="file",
         )
         self.file = Field("File", path)
-        self.fields = {name: Field(LABELS[name], self._entry(name)) for name in LABELS}
-
-    def _entry(self, name: str) -> Input | Select[str]:
-        text, id_ = text_of(self.values, name), identifier(name)
-        if name == PRECISION:
-            return Select(PRECISIONS, value=text, allow_blank=False, compact=True, id=id_)
-        suggestions = SUGGESTIONS.get(name)
-        return Input(
-            text,
-            placeholder="all" if name == "data.train_rows" else "none",
-            suggester=SuggestFromList(suggestions) if suggestions else None,
-            validators=Checked(partial(check_value, name)),
-            compact=True,
-            id=id_,
-        )
+        self.fields = {name: Field(LABELS[name], first_entry(name, self.values)) for name in LABELS}
 
     def compose(self) -> ComposeResult:
-        """The fields, then the button."""
-        yield self.preset_field
-        yield self.file
-        yield from self.fields.values()
-        with Horizontal(id="start-line"):
-            yield Button("Start", variant="primary", id="start")
+        """The fields, what they will cost, then the buttons."""
+        with VerticalScroll(id="first-fields", can_focus=False):
+            yield self.preset_field
+            yield self.file
+            yield from self.fields.values()
+            yield Static(id="more")
+        with Vertical(id="form-below"):
             yield Static(id="cost")
+            with Horizontal(id="start-line"):
+                yield Button("Start", variant="primary", id="start")
+                yield Button("Measure", id="measure")
 
     def on_mount(self) -> None:
         """Tell what the form begins with."""
         self.file.display = False
         self._announce()
+
+    @property
+    def changed(self) -> list[str]:
+        """The fields that are not as where the form started from."""
+        return [
+            name for name in recipe_fields() if given(self.values, name) != given(self.preset, name)
+        ]
+
+    @property
+    def stem(self) -> str:
+        """What runs of the form, and files of it, are called."""
+        return recipe.stem(self.source)
+
+    def offer(self, runs: Sequence[RunSummary]) -> None:
+        """Offer the recipes of ``runs`` to start from."""
+        select = self.preset_field.entry
+        assert isinstance(select, Select)
+        value = self.preset_field.value
+        select.set_options(starting_points(self._first, runs, self.source))
+        self.preset_field.value = value
 
     def _text(self, name: str) -> str:
         return text_of(self.values, name)
@@ -198,7 +159,11 @@ class RecipeForm(VerticalScroll):
             self._take_file()
         else:
             name = next(name for name, each in self.fields.items() if each is field)
-            self._set(name, field.value)
+            if name == PRECISION:
+                self._put(FP16, field.value == "fp16")
+                self._put(PRECISION, field.value == "true")
+            else:
+                self._put(name, recipe.parse_value(name, field.value))
             self._announce()
 
     def _choose_source(self, source: str) -> None:
@@ -226,34 +191,85 @@ class RecipeForm(VerticalScroll):
 
     def _take_source(self, source: str) -> None:
         if source != self.source:
-            self.source = source
-            self.preset = recipe.load(source).to_dict()
-            self.values = copy.deepcopy(self.preset)
+            try:
+                preset = recipe.load(source).to_dict()
+            except UserError as error:  # of a run that was removed or damaged meanwhile
+                self.preset_field.complaint = error.sentence
+                self.show_whether_ready()
+                return
+            replaced = {name: given(self.values, name) for name in self.changed}
+            self.source, self.preset = source, preset
+            self.values = copy.deepcopy(preset)
             self._followed = self._text("data.train")
-            for name, field in self.fields.items():
-                field.value = self._text(name)
-                self._check_source(name)
+            self._fill()
+            self._tell_replaced(replaced)
+        self.preset_field.complaint = ""
         self._announce()
 
-    def _set(self, name: str, text: str) -> None:
+    def _fill(self) -> None:
+        for name, field in self.fields.items():
+            field.value = self._text(name)
+            self._check_source(name)
+
+    def _tell_replaced(self, values: dict[str, Any]) -> None:
+        self.replaced = {
+            name: value for name, value in values.items() if value != given(self.values, name)
+        }
+        if self.replaced:
+            names = ", ".join(LABELS.get(name, name) for name in self.replaced)
+            words = f"What you had changed is replaced: {names}. u brings it back."
+            self.notify(words, markup=False, timeout=8)
+
+    def bring_back(self) -> None:
+        """Put back what another start has replaced."""
+        values, self.replaced = self.replaced, {}
+        for name, value in values.items():
+            self._put(name, value)
+        self._fill()
+        self._announce()
+
+    def take(self, name: str, text: str) -> None:
+        """Take what was typed elsewhere for the field called ``name``."""
+        self._put(name, recipe.parse_value(name, text))
+        self._show(name)
+        self._announce()
+
+    def reset(self, name: str) -> None:
+        """Let the field called ``name`` be again as where the form started from."""
+        names = {PRECISION: (PRECISION, FP16), "model.base": ("model.base", *recipe.TRUST)}
+        for each in names.get(name, (name,)):
+            self._put(each, given(self.preset, each))
+        self._show(name)
+        self._announce()
+
+    def _show(self, name: str) -> None:
+        shown = PRECISION if name == FP16 else name
+        if shown in self.fields:
+            self.fields[shown].value = self._text(shown)
+            self._check_source(shown)
+
+    @on(Field.NotePressed)
+    def _reset_pressed(self, event: Field.NotePressed) -> None:
+        self.reset(next(name for name, each in self.fields.items() if each is event.field))
+
+    def action_reset_field(self) -> None:
+        """Let the field that has the focus be as where the form started from."""
+        for name, field in self.fields.items():
+            if field.has_focus_within:
+                self.reset(name)
+
+    def _put(self, name: str, value: Any) -> None:
         section, _, field = name.partition(".")
-        value = recipe.parse_value(name, text)
-        if name == "model.base":
-            for each in recipe.OF_ONE_MODEL:
-                self.values["model"].pop(each, None)
-        if name == "data.train":  # another's columns are called as they like
-            self.values["data"].pop("columns", None)
+        if name == "model.base" and value != given(self.values, name):
+            for each in recipe.TRUST:
+                self._put(each, False)
+        if name == "data.train" and value != given(self.values, name):
+            self._put("data.columns", None)  # another's columns are called as they like
         if name in ("data.train", "data.train_rows"):
             self.fields["data.train"].finding = ""
         if name in ("data.train", "data.train_rows", BATCH):
             self.fields[BATCH].finding = ""
-        table = self.values.setdefault(section, {})
-        if name == PRECISION:
-            value, table["fp16"] = text == "true", text == "fp16"
-        if value is None:
-            table.pop(field, None)
-        else:
-            table[field] = value
+        self.values.setdefault(section, {})[field] = value
         self._check_source(name)
 
     @on(Input.Blurred, "#data-train")
@@ -267,7 +283,7 @@ class RecipeForm(VerticalScroll):
         for name in DATA_FIELDS[1:]:
             if self._text(name) == before:
                 self.fields[name].value = train
-                self._set(name, train)
+                self._put(name, train)
         self._announce()
 
     def _check_source(self, name: str) -> None:
@@ -279,37 +295,64 @@ class RecipeForm(VerticalScroll):
     @work(group="check-source")
     async def _look(self, name: str, value: str) -> None:
         trusted = bool(given(self.values, "model.allow_pickle"))
-        complaint = ""
-        try:
-            if name == "model.base":
-                await asyncio.to_thread(check_base, value, trusted=trusted)
-            else:
-                await asyncio.to_thread(data_source, value)
-        except UserError as error:
-            complaint = error.sentence
+        complaint = await asyncio.to_thread(complaint_of_name, name, value, trusted=trusted)
         if self._text(name) == value:
             self.fields[name].complaint = complaint
             self._announce()
 
     @property
-    def _all_fields(self) -> list[Field]:
-        return [self.file, *self.fields.values()]
+    def complaints(self) -> dict[str, str]:
+        """What is wrong with what the first fields name."""
+        return {name: field.complaint or field.finding for name, field in self.fields.items()}
+
+    @property
+    def _is_mistaken(self) -> bool:
+        fields = (self.preset_field, self.file, *self.fields.values())
+        return any(field.complaint for field in fields) or bool(recipe.mistakes(self.values))
 
     def show_whether_ready(self) -> None:
         """Let the button be pressed where nothing is wrong."""
-        self.start.disabled = any(field.wrong for field in self._all_fields)
+        found = any(field.finding for field in self.fields.values())
+        self.start.disabled = found or self._is_mistaken
 
     def _announce(self) -> None:
+        changed = self.changed
         for name, field in self.fields.items():
-            field.label.set_class(given(self.values, name) != given(self.preset, name), "changed")
+            differs = name in changed or (name == PRECISION and FP16 in changed)
+            field.label.set_class(differs, "changed")
+            field.note = f"* instead of {told(self.preset, name)} (^r resets)" if differs else ""
+        others = len([name for name in changed if name not in (*LABELS, FP16)])
+        differ = f", {count(others)} of the others changed *" if others else ""
+        self.more.update(Content(f"m  All {len(recipe_fields())} fields{differ}"))
         self.show_whether_ready()
         # A copy: by the time the message is read, more may have been typed.
-        values = copy.deepcopy(self.values)
-        self.post_message(self.Edited(values, not any(each.complaint for each in self._all_fields)))
+        self.post_message(self.Edited(copy.deepcopy(self.values), not self._is_mistaken))
+        self.screen.refresh_bindings()
 
-    def show_cost(self, text: str) -> None:
-        """Tell what the training will take."""
-        self.cost.update(Content(text))
+    def show_cost(self, lines: Sequence[CostLine], below: str = "") -> None:
+        """Tell what the training will take, and ``below`` how the measuring goes."""
+        self._told = lines, below
+        self._tell_cost()
+
+    def on_resize(self) -> None:
+        """Tell the cost in the room there is now."""
+        self.start.compact = self.measure.compact = self.size.height < SHORT_ROWS
+        self._tell_cost()
+
+    def _tell_cost(self) -> None:
+        lines, below = self._told
+        told = cost_content(lines, below, self.cost.size.width)
+        self.cost.update(told)
+        self.call_after_refresh(self._share_rows)
+
+    def _share_rows(self) -> None:
+        """Leave the fields as many rows as what stands below them does not take."""
+        rows = max(FEWEST_ROWS, self.size.height - self.below.outer_size.height)
+        self.first_fields.styles.max_height = rows
+
+    def show_measuring(self, *, under_way: bool) -> None:
+        """Name the button by what it does now."""
+        self.measure.label = "Cancel" if under_way else "Measure"
 
     def complain_of_data(self, name: str, complaint: str) -> None:
         """Tell at its field what is wrong with the training data called ``name``."""
@@ -327,6 +370,15 @@ class RecipeForm(VerticalScroll):
         self.show_whether_ready()
         self.start.focus()
 
+    @on(Button.Pressed, "#measure")
+    def _measure(self) -> None:
+        self.post_message(self.MeasurePressed())
+
+    def on_click(self, event: Click) -> None:
+        """Show all fields where their line is pressed."""
+        if event.widget is self.more:
+            self.post_message(self.MorePressed())
+
     @on(Button.Pressed, "#start")
     def _start(self) -> None:
         self.start.disabled = True  # a second press is no second run
@@ -341,4 +393,4 @@ class RecipeForm(VerticalScroll):
             self.app.notify(error.sentence, severity="error", timeout=10, markup=False)
             self.show_whether_ready()
             return
-        self.post_message(self.StartPressed(chosen, recipe.stem(self.source)))
+        self.post_message(self.StartPressed(chosen, self.stem))

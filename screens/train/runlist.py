@@ -24,6 +24,7 @@ from stplay.runs.runfilter import chosen, run_filter
 from stplay.runs.runindex import RunIndex
 from stplay.runs.runsummary import RunSummary, summaries
 from stplay.screens.shared.field import Checked, Field
+from stplay.screens.shared.folderopening import show_folder
 from stplay.screens.train.linestyles import LINE_STYLES
 from stplay.text import count, printable
 
@@ -48,6 +49,7 @@ class RunList(Vertical):
         Binding("R", "rename", "Rename"),
         Binding("number_sign", "note", "Note", key_display="#"),
         Binding("y", "copy_path", "Copy its path", show=False),
+        Binding("O", "open_folder", "Open its folder", show=False),
         Binding("delete", "delete", "Delete run", show=False),
     ]
 
@@ -328,6 +330,10 @@ class RunList(Vertical):
         path = str(self._run_to_change().folder)
         self.app.copy_to_clipboard(path)
         self.notify(f"Copied: {printable(path)}", markup=False)
+
+    def action_open_folder(self) -> None:
+        """Show the run's folder in the desktop's file manager."""
+        show_folder(self.app, self._run_to_change().folder)
 
     def _run_to_change(self) -> Run:
         run = self.run_at_cursor

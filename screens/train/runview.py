@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
 from textual import getters
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.notifications import SeverityLevel
@@ -28,6 +30,7 @@ from stplay.runs.traininglog import (
     engine_words,
     started_epoch_words,
 )
+from stplay.screens.shared.folderopening import show_folder
 from stplay.screens.shared.jobwatch import JobWatch
 from stplay.screens.train.chart import Behind
 from stplay.screens.train.chartgrid import ChartGrid
@@ -65,6 +68,10 @@ def packed(facts: Iterable[str], width: int) -> list[str]:
 
 class RunView(JobWatch[TrainingLog]):
     """Follows a run's event log and shows it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("O", "open_folder", "Open its folder", show=False)
+    ]
 
     state = getters.query_one("#head-state", Static)
     bar = getters.query_one("#progress", ProgressBar)
@@ -204,6 +211,11 @@ class RunView(JobWatch[TrainingLog]):
         self.table.show(self.job_log)
         self.charts.behind = self.table.behind
         self.charts.draw()
+
+    def action_open_folder(self) -> None:
+        """Show the run's folder in the desktop's file manager."""
+        if self.run is not None:
+            show_folder(self.app, self.run.folder)
 
     def show_pane(self, name: str) -> None:
         """Show that pane, or what was there before it where it is shown already.

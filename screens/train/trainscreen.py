@@ -23,7 +23,6 @@ from stplay.screens.shared.keyline import KeyLine
 from stplay.screens.shared.latecontent import call_once_imported, mount_into
 from stplay.screens.shared.topbar import TopBar
 from stplay.sources.names import RunName
-from stplay.text import printable
 
 if TYPE_CHECKING:
     from stplay.jobs.events import Control
@@ -49,6 +48,10 @@ class TrainScreen(Screen[None]):
         Binding("n", "new_run", "New run"),
         Binding("o", "list_runs", "Runs"),
         Binding("d", "toggle_data", "Data"),
+        Binding("m", "form('all_fields')", "All fields"),
+        Binding("t", "form('measure')", "Measure"),
+        Binding("ctrl+s", "form('save')", "Save recipe"),
+        Binding("u", "form('bring_back')", "Changes back"),
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
         Binding("r", "extend", "Train on"),
@@ -239,6 +242,9 @@ class TrainScreen(Screen[None]):
             case "toggle_data":
                 form_is_shown = self._form is not None and self._form.display
                 return form_is_shown and self.has_class("-narrow")
+            case "form":
+                form = self._form
+                return form is not None and form.display and form.can_do(str(parameters[0]))
         return True
 
     async def on_new_run_started(self, event: NewRun.Started) -> None:
@@ -267,6 +273,11 @@ class TrainScreen(Screen[None]):
     def action_toggle_data(self) -> None:
         """Where there is no room for both, swap the form and the data's first rows."""
         self.toggle_class("-data")
+
+    async def action_form(self, name: str) -> None:
+        """Do what the form can do."""
+        if self._form is not None:
+            await self._form.do(name)
 
     def action_show_pane(self, name: str) -> None:
         """Show that pane beside the table, or in its place where there is no room for both."""
@@ -358,34 +369,11 @@ class TrainScreen(Screen[None]):
     @work
     async def action_extend(self) -> None:
         """Ask how long the run that has finished is to train, and go on with it."""
-        from stplay.runs.changes import check_changes, length_field
-        from stplay.runs.run import Run
-        from stplay.screens.shared.prompt import Prompt
+        from stplay.screens.train.goingon import extended
 
         run = self._view.run if self._view is not None else None
-        if run is None:
-            return
-        try:
-            training = run.recipe().training
-            field = length_field(run.recipe())
-            name = field.partition(".")[2]
-            unit = "steps" if name == "max_steps" else "epochs"
-            prompt = Prompt(
-                f"Train {run.id} on, to how many {unit} in all?",
-                f"It has {getattr(training, name):g}. The learning rate goes on where the schedule "
-                "of all of them stands then.",
-                check=lambda value: check_changes(run.recipe_path, [f"{field}={value}"]),
-            )
-            value = await self.app.push_screen_wait(prompt)
-            if value is None:
-                return
-            longer = Run(run.folder, [f"{field}={value}"])
-            await asyncio.to_thread(longer.check_resumable)
-            await asyncio.to_thread(longer.launch)
-        except UserError as error:
-            self.notify(error.sentence, severity="error", markup=False)
-            return
-        await self.show_run(Run(run.folder))
+        if run is not None and (longer := await extended(self.app, run)) is not None:
+            await self.show_run(longer)
 
     @work
     async def action_delete(self) -> None:
@@ -399,30 +387,8 @@ class TrainScreen(Screen[None]):
     @work
     async def action_resume(self) -> None:
         """Go on with the run that is shown; a lost one once the person has said that it is dead."""
-        from stplay.remote.remoterun import RemoteRun
-        from stplay.screens.shared.dialog import Question
-        from stplay.screens.train.remotecontrol import resume_there
+        from stplay.screens.train.goingon import resumed
 
         run, log = (self._view.ours, self._view.job_log) if self._view else (None, None)
-        if run is None or log is None:
-            return
-        lost = log.status == "lost"
-        if lost:
-            question = Question(
-                f"{run.title} may be at work on {printable(log.worker.host if log.worker else '')} "
-                "still. Two processes would spoil it. Is nothing of it at work there?",
-                yes="Nothing is: go on",
-                no="Leave it",
-            )
-            if not await self.app.push_screen_wait(question):
-                return
-        if isinstance(run, RemoteRun):
-            await resume_there(self.app, run, lost=lost)
-            return
-        try:
-            await asyncio.to_thread(run.check_resumable, lost)
-            await asyncio.to_thread(run.launch)
-        except UserError as error:
-            self.notify(error.sentence, severity="error", markup=False)
-            return
-        await self.show_run(run)
+        if run is not None and log is not None and await resumed(self.app, run, log):
+            await self.show_run(run)

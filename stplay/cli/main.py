@@ -18,6 +18,7 @@ from stplay.cli import (
     eventscommand,
     machinecommand,
     output,
+    recipecommand,
     runcommands,
     runlisting,
     watchcommand,
@@ -76,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
 
     for subject in (
         runcommands,
+        recipecommand,
         runlisting,
         eventscommand,
         comparisonreport,

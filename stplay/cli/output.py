@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 120
 
-Form = Literal["table", "json", "jsonl", "csv", "npy"]
+Form = Literal["table", "json", "jsonl", "csv", "npy", "toml"]
 
 
 def begin() -> None:

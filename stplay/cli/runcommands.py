@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def add_to(add: AddCommand) -> None:
     """Add the commands to the command line."""
     train_ = add("train", train, "Train a recipe and show it live; Ctrl+C saves and stops.")
-    _take_recipe(train_)
+    take_recipe(train_)
     train_.add_argument("--name", help="the run's name; the next free number where left out")
     train_.add_argument("--detach", action="store_true", help="start it and come back at once")
     train_.add_argument("--json", action="store_true", help="print the events, one a line")
     machines.add_to(train_)
 
     plan_ = add("plan", plan, "Measure what a recipe takes here: what fits, and how fast it is.")
-    _take_recipe(plan_)
+    take_recipe(plan_)
     plan_.add_argument("--json", action="store_true", help="print one object")
 
     stop_ = add("stop", stop, "Stop a run after the step it is at, with a checkpoint.")
@@ -55,7 +55,8 @@ def add_to(add: AddCommand) -> None:
     machines.add_to(resume_)
 
 
-def _take_recipe(command: argparse.ArgumentParser) -> None:
+def take_recipe(command: argparse.ArgumentParser) -> None:
+    """Take a recipe, and changes of it."""
     command.add_argument(
         "recipe",
         nargs="?",

@@ -58,6 +58,7 @@ def plan(recipe: Recipe, read: ReadSplit, stages: Stages) -> Plan:
         engine=Engine(name="stock", why=why_stock(base.model, None)),
         notes=[*base.notes, *read.remarks],
         epoch=epoch,
+        parameters=sum(weights.numel() for weights in base.model.parameters()),
     )
     if training.engine == "stock" or found.engine.why:
         return found

@@ -72,7 +72,8 @@ def work(run: Run, events: EventSink, ranks: Ranks) -> int:
         f"and go on with: stplay resume {run.id}",
         out_of_memory="make loss.mini_batch_size smaller, as by stplay resume "
         f"{run.id} --set loss.mini_batch_size=1, or start a new run with a smaller "
-        "training.per_device_train_batch_size.",
+        "training.per_device_train_batch_size; what fits is measured by stplay plan "
+        f"run:{run.id}, and by t in the form.",
     )
     return perform(
         events,

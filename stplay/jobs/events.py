@@ -292,11 +292,13 @@ class RunResumed(Event, kw_only=True):
 class PackingShrunk(Event, kw_only=True):
     """Memory ran out in the step after ``step``, which was taken again.
 
-    From there on at most ``most_tokens`` go through the model together, where the run goes on too.
+    From there on at most ``most_tokens`` go through the model together, where the run goes on too:
+    as many as a ``loss.mini_batch_size`` of ``mini_batch_size`` lets through.
     """
 
     step: Step
     most_tokens: Whole
+    mini_batch_size: Whole | None = None
 
 
 class ControlAsked(Event, kw_only=True):

@@ -102,10 +102,11 @@ async def ask_async(
     kind: type[Kind],
     log: Path,
     title: str,
+    given: bytes = b"",
     tell: Tell = _unheard,
     seconds: float | None = None,
 ) -> Kind:
-    """As ``ask``, of a process without input. Whoever gives up waiting ends it.
+    """As ``ask``. Whoever gives up waiting ends the process.
 
     Raises:
         UserError: as ``ask``.
@@ -116,7 +117,7 @@ async def ask_async(
         loop.call_soon_threadsafe(tell, stage)
 
     with Asked(module, *arguments, log=log, title=title) as asked:
-        asked.say(b"", last=True)
+        await asyncio.to_thread(asked.say, given, last=True)
         return await asyncio.to_thread(asked.hear, kind, tell_soon, seconds)
 
 

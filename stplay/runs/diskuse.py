@@ -26,8 +26,13 @@ class DiskUse(msgspec.Struct, array_like=True):
         changed = [_changed(folder / name) for name in KEPT_IN]
         if afresh or changed != self.changed:
             self.changed = changed
-            self.size = sum(sum(sizes(folder / name)) for name in KEPT_IN)
+            self.size = sum(folder_bytes(folder / name) for name in KEPT_IN)
         return self.size
+
+
+def folder_bytes(folder: Path) -> int:
+    """What all files in ``folder`` have, as far as it can be looked into; 0 where there is none."""
+    return sum(sizes(folder))
 
 
 def _changed(folder: Path) -> int:

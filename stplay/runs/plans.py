@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from stplay import home
 from stplay.jobs import process
 from stplay.jobs.events import Engine, Epoch, StageProgressed
 from stplay.jobs.process import Reply
+from stplay.runs.diskneed import disk_need, disk_words, free_disk_bytes, sizes_of
 from stplay.runs.recipe import Recipe
 from stplay.runs.traininglog import epoch_warning, epoch_words
 from stplay.sources.datasources import rows_word
@@ -36,7 +38,8 @@ class Plan(Reply):
     """What a recipe takes; ``fitting_tokens`` fit into the memory that is free, ``free_bytes``.
 
     A step takes ``batch_size`` of the ``triplets``, each with ``negatives``, which may be several
-    or none, and ``epoch`` tells how many of them an epoch gets to see.
+    or none, and ``epoch`` tells how many of them an epoch gets to see. The model has so many
+    ``parameters``; it and its checkpoints take ``disk_bytes``; ``free_disk_bytes`` are free.
     """
 
     base: str
@@ -49,10 +52,13 @@ class Plan(Reply):
     engine: Engine
     epoch: Epoch | None = None
     negatives: int = 1
+    parameters: int | None = None
     longest_tokens: int | None = None
     fitting_tokens: int | None = None
     choices: list[MiniBatchChoice] = msgspec.field(default_factory=list)
     notes: list[str] = msgspec.field(default_factory=list)
+    disk_bytes: int | None = None
+    free_disk_bytes: int | None = None
 
     @property
     def best(self) -> MiniBatchChoice | None:
@@ -61,6 +67,14 @@ class Plan(Reply):
         near = [choice for choice in self.choices if choice.seconds_a_step <= 1.03 * fastest]
         return min(near, key=lambda choice: choice.memory_bytes, default=None)
 
+    def choice_of(self, recipe: Recipe) -> MiniBatchChoice | None:
+        """The choice that a training of ``recipe`` would make: the largest where it tells none."""
+        wanted = recipe.loss.mini_batch_size
+        fitting = (
+            each for each in self.choices if wanted is None or each.mini_batch_size <= wanted
+        )
+        return next(fitting, None)
+
 
 def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
     """Measure what ``recipe`` takes, in a process of its own; ``tell`` hears how far it is.
@@ -68,14 +82,33 @@ def make(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
     Raises:
         UserError: the recipe, its data or its model cannot be used.
     """
-    return process.ask(
-        MODULE,
-        kind=Plan,
-        log=home.cache_folder() / "plan.log",
-        title="planning process",
-        given=recipe.to_toml().encode(),
-        tell=tell,
-    )
+    return _with_disk(process.ask(MODULE, kind=Plan, tell=tell, **_asked(recipe)), recipe)
+
+
+async def make_async(recipe: Recipe, tell: Callable[[StageProgressed], None]) -> Plan:
+    """As ``make``; whoever gives up waiting ends the measuring.
+
+    Raises:
+        UserError: as ``make``.
+    """
+    found = await process.ask_async(MODULE, kind=Plan, tell=tell, **_asked(recipe))
+    return _with_disk(found, recipe)
+
+
+def _asked(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "log": home.cache_folder() / "plan.log",
+        "title": "planning process",
+        "given": recipe.to_toml().encode(),
+    }
+
+
+def _with_disk(plan: Plan, recipe: Recipe) -> Plan:
+    if plan.parameters is not None:
+        sizes = sizes_of(plan.parameters)
+        plan.disk_bytes = disk_need(recipe.training, plan.steps, sizes).size
+        plan.free_disk_bytes = free_disk_bytes()
+    return plan
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -94,6 +127,9 @@ def lines(plan: Plan) -> Iterator[str]:
         warning = epoch_warning(plan.epoch, plan.triplets, plan.negatives)
         if told := f"warning: {warning}" if warning else words[:1].upper() + words[1:]:
             yield told
+    if plan.disk_bytes is not None:
+        words = disk_words(plan.disk_bytes, plan.free_disk_bytes)
+        yield f"The checkpoints and the model take {words}"
     engine = plan.engine
     if engine.name == "stock":
         why = f", as {printable(engine.why)}" if engine.why else ""

@@ -12,6 +12,7 @@ from stplay.jobs.events import (
     Event,
     Replaced,
     RunResumed,
+    SystemSampled,
     Unknown,
     WorkerStarted,
 )
@@ -29,7 +30,8 @@ class Best(NamedTuple):
 class RunDigest:
     """A run's log, and the max accuracies on dev and test by their steps.
 
-    ``seconds`` is how long its processes were at work, from the first to the last word of each.
+    ``seconds`` is how long its processes were at work, from the first to the last word of each, and
+    ``memory_bytes`` and ``gpu_memory_bytes`` the most that the training process held.
     """
 
     log: TrainingProgress = field(default_factory=TrainingProgress)
@@ -37,6 +39,8 @@ class RunDigest:
     test: dict[int, float] = field(default_factory=dict)
     seconds: float = 0.0
     heard: float | None = None
+    memory_bytes: int = 0
+    gpu_memory_bytes: int = 0
 
     def fold(self, events: Sequence[Event]) -> None:
         """Fold ``events`` in, one after the other, and keep no more of them than a list tells."""
@@ -51,7 +55,11 @@ class RunDigest:
                 return  # nobody told when
             case Replaced():
                 self.dev, self.test, self.seconds, self.heard = {}, {}, 0.0, None
+                self.memory_bytes = self.gpu_memory_bytes = 0
                 return
+            case SystemSampled():
+                self.memory_bytes = max(self.memory_bytes, event.memory_bytes)
+                self.gpu_memory_bytes = max(self.gpu_memory_bytes, event.gpu_memory_bytes or 0)
             case Evaluated():
                 accuracies = self.dev if event.split == "dev" else self.test
                 accuracies.pop(event.step, None)  # the newest one of a step counts

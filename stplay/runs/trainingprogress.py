@@ -29,10 +29,14 @@ def run_words(status: Status, diverged: bool) -> str:
 
 
 def shrunk_words(shrunk: PackingShrunk) -> str:
-    """That memory ran out, and how the run goes on."""
+    """That memory ran out, how the run goes on, and the setting that another can begin with."""
+    alike = ""
+    if shrunk.mini_batch_size is not None:
+        begin = f"A run with loss.mini_batch_size = {count(shrunk.mini_batch_size)}"
+        alike = f" {begin} takes no more at once from its first step."
     return (
         f"The memory ran out in step {count(shrunk.step + 1)}; it was taken again, and from there "
-        f"on {count(shrunk.most_tokens)} tokens go through the model together at most."
+        f"on {count(shrunk.most_tokens)} tokens go through the model together at most.{alike}"
     )
 
 
@@ -83,13 +87,18 @@ class TrainingProgress(WorkLog):
 
     def seconds_left(self) -> float | None:
         """The time to the last step at the pace since this process took its first one."""
-        if self.status != "running" or not self._training_begin or not self.total_steps:
+        pace = self.seconds_a_step
+        if self.status != "running" or pace is None or not self.total_steps:
+            return None
+        return max(0.0, (self.total_steps - self.step) * pace)
+
+    @property
+    def seconds_a_step(self) -> float | None:
+        """The pace since the newest process took its first step, evaluations and all included."""
+        if not self._training_begin:
             return None
         begin, first = self._training_begin
-        if self.step <= first:
-            return None
-        pace = (self._last_time - begin) / (self.step - first)
-        return max(0.0, (self.total_steps - self.step) * pace)
+        return (self._last_time - begin) / (self.step - first) if self.step > first else None
 
     def begin_again(self) -> None:
         """A training process was started, for the first time or to resume."""

@@ -15,7 +15,8 @@ from runsondisk import create, write
 
 from stplay.jobs.events import RunResumed, RunStarted
 from stplay.runs.probesentences import CARD_SENTENCES
-from stplay.runs.recipe import EvaluationSection, Recipe
+from stplay.runs.recipe import Recipe
+from stplay.runs.recipesections import EvaluationSection
 
 
 def started(**evaluation: object) -> RunStarted:

@@ -116,6 +116,12 @@ WORKER = WorkerStarted(host="gpu-box", pid=4711, process_started=1.0)
             "warning: The memory ran out in step 1,500; it was taken again, and from there on "
             "2,048 tokens go through the model together at most.",
         ),
+        (
+            PackingShrunk(step=1499, most_tokens=2048, mini_batch_size=16),
+            "warning: The memory ran out in step 1,500; it was taken again, and from there on "
+            "2,048 tokens go through the model together at most. A run with "
+            "loss.mini_batch_size = 16 takes no more at once from its first step.",
+        ),
         (RunResumed(step=1500), "resumed after step 1,500"),
         (RunFinished(outcome="completed", exit_code=0), "completed"),
         (RunFinished(outcome="failed", exit_code=1, error="No."), "failed: No."),

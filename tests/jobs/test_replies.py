@@ -97,16 +97,19 @@ def test_input_progress_and_reply(made: Path) -> None:
 
 
 async def test_progress_is_heard_where_it_is_awaited(made: Path) -> None:
-    log = write(made, working("Stages(told).progress('adding')\nreturn Sum(total=1)"))
+    body = "Stages(told).progress('adding')\nreturn Sum(total=len(sys.stdin.read()))"
+    log = write(made, working(body))
     threads: list[threading.Thread] = []
-    await process.ask_async(
+    reply = await process.ask_async(
         MODULE,
         kind=Sum,
         log=log,
         title=TITLE,
+        given=b"x" * 200_000,
         tell=lambda stage: threads.append(threading.current_thread()),
     )
     assert threads == [threading.current_thread()]
+    assert reply.total == 200_000
 
 
 @both_ways

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stplay.runs.recipe import TrainingSection
+from stplay.runs.recipesections import TrainingSection
 
 
 @pytest.mark.parametrize(

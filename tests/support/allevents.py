@@ -104,7 +104,7 @@ EVENTS: list[Event] = [
     CheckpointSaved(step=500, path="checkpoints/checkpoint-500", kept=2, disk_bytes=12345),
     Noted(level="warning", text='two\nlines, "quotes", \x1b[31mred\x1b[0m, 日本語, \u2028'),
     RunResumed(step=500),
-    PackingShrunk(step=500, most_tokens=888),
+    PackingShrunk(step=500, most_tokens=888, mini_batch_size=20),
     ControlAsked(control="stop after epoch", by="jo"),
     ControlAnswered(control="checkpoint", step=500),
     ControlAnswered(control="evaluation", step=500, refusal="There is no dev data."),

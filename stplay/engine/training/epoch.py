@@ -12,7 +12,7 @@ from stplay.engine.data.triplets import Split
 from stplay.engine.training.numberedtriplets import NumberedTriplets
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Epoch
-from stplay.runs.recipe import TrainingSection
+from stplay.runs.recipesections import TrainingSection
 
 MOST_SECONDS = 2.0
 

@@ -20,7 +20,7 @@ from stplay.engine.training.capture import Capture
 from stplay.engine.training.embedder import Embedder
 from stplay.engine.training.recall import OutputRecall, OutputRecorder
 from stplay.engine.worker.ranks import ALONE, Ranks
-from stplay.runs.recipe import LossSection
+from stplay.runs.recipesections import LossSection
 
 LIBRARY_MINI_BATCH = 32
 

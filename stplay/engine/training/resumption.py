@@ -13,7 +13,8 @@ from stplay.errors import UserError
 from stplay.jobs import folders
 from stplay.jobs.events import RunStarted
 from stplay.runs.changes import MAY_CHANGE, extends
-from stplay.runs.recipe import SECTIONS, ModelSection, Recipe
+from stplay.runs.recipe import SECTIONS, Recipe
+from stplay.runs.recipesections import ModelSection
 from stplay.runs.run import Run
 from stplay.text import count, printable
 

@@ -125,6 +125,7 @@ class PackedTrainer(CountingTrainer):
         self.loss = packed_loss
         self.triplets = self.train_dataset
         self.train_dataset = tokenized.rows
+        self.longest = int(tokenized.lengths.max())
         self.vocabulary = vocabulary
         self.events = events
         self.ranks = ranks
@@ -155,7 +156,13 @@ class PackedTrainer(CountingTrainer):
             while loss is None:
                 loss = self._try(model, self._taken)
             most_tokens = self.collator.most_tokens
-            self.events.write(PackingShrunk(step=self.state.global_step, most_tokens=most_tokens))
+            self.events.write(
+                PackingShrunk(
+                    step=self.state.global_step,
+                    most_tokens=most_tokens,
+                    mini_batch_size=max(1, most_tokens // self.longest),
+                )
+            )
             loss = loss - self._told  # what was told of the batches before holds no longer
         self._told = self._told + loss
         return loss

@@ -16,7 +16,7 @@ from stplay.text import printable
 if TYPE_CHECKING:
     import torch
 
-    from stplay.runs.recipe import TrainingSection
+    from stplay.runs.recipesections import TrainingSection
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 AMD_VISIBLE = "HIP_VISIBLE_DEVICES"

@@ -11,7 +11,7 @@ from stplay.engine.data.triplets import Split
 from stplay.engine.training import epoch
 from stplay.engine.worker.stages import Stages
 from stplay.jobs.events import Epoch, Event
-from stplay.runs.recipe import TrainingSection
+from stplay.runs.recipesections import TrainingSection
 from stplay.sources.datasources import columns_of
 
 

@@ -173,13 +173,16 @@ def test_a_run_that_goes_on_begins_with_the_smaller_packing(train: Train) -> Non
     again = train(short_from(0), begun=log.started)
     assert again.embedder.failed == 0
     assert again.fast.engine.most_tokens == again.collator.most_tokens == shrunk.most_tokens
+    assert shrunk.mini_batch_size == max(1, shrunk.most_tokens // again.fast.longest)
     # Whoever asks for another mini-batch gets it.
     larger = train(begun=log.started, mini_batch_size=1000, max_steps=1)
     assert (larger.fast.engine.most_tokens or 0) > shrunk.most_tokens
     (note,) = log.notes
     assert note.text == (
         "The memory ran out in step 1; it was taken again, and from there on "
-        f"{shrunk.most_tokens} tokens go through the model together at most."
+        f"{shrunk.most_tokens} tokens go through the model together at most. "
+        f"A run with loss.mini_batch_size = {shrunk.mini_batch_size} takes no more at once from "
+        "its first step."
     )
 
 

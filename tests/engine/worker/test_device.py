@@ -20,7 +20,7 @@ from stplay.engine.worker.device import (
 )
 from stplay.engine.worker.place import Place
 from stplay.errors import UserError
-from stplay.runs.recipe import TrainingSection
+from stplay.runs.recipesections import TrainingSection
 from stplay.runs.run import Run
 
 BUSY, IDLE = card("a", 3), card("b", 70)

@@ -56,6 +56,7 @@ from stplay.screens.shared.matrix import Matrix
 from stplay.screens.shared.palette import Palette
 from stplay.screens.shared.prompt import Prompt
 from stplay.screens.shared.topbar import TopBar
+from stplay.screens.train.allfields import AllFields
 from stplay.screens.train.comparisonview import ComparisonView
 from stplay.screens.train.datapreview import DataPreview
 from stplay.screens.train.foreigncharts import ForeignChart
@@ -89,6 +90,11 @@ MODALS: dict[type[Widget], Callable[[], ModalScreen[Any]]] = {
 
 async def new_run(pilot: Pilot[None]) -> None:
     await until(lambda: bool(pilot.app.screen.query(RecipeForm)))
+
+
+async def all_fields(pilot: Pilot[None]) -> None:
+    await new_run(pilot)
+    await pilot.app.screen.query_one(NewRun).show_all_fields()
 
 
 async def open_run(pilot: Pilot[None]) -> None:
@@ -142,6 +148,7 @@ async def explore(pilot: Pilot[None]) -> None:
 
 PLACES: dict[type[Widget], Callable[[Pilot[None]], Awaitable[None]]] = {
     **dict.fromkeys([TrainScreen, TopBar, NewRun, RecipeForm, DataPreview], new_run),
+    AllFields: all_fields,
     **dict.fromkeys([RunView, TrainingTable], open_run),
     **dict.fromkeys([ForeignTable, ForeignChart], foreign_run),
     RunList: list_of_runs,

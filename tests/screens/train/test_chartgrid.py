@@ -219,3 +219,30 @@ async def test_the_card_lies_behind_a_run_of_its_recipe(
         grid = await open_run(pilot, "done")
         assert "to card" not in table.widths, "it is another recipe"
         assert "card" not in legend(grid, "loss")
+
+
+async def test_charts_are_found_by_words_as_long_as_the_run_is_open(home: Path) -> None:
+    finished_run(steps=5)
+    finished_run("other", steps=5)
+    async with StplayApp().run_test(size=(160, 50)) as pilot:
+        grid = await open_run(pilot)
+        everything = titles(grid)
+        grid.take_focus()
+        await pilot.press("slash", *"train/*rate")
+        await eventually(pilot, lambda: titles(grid) == ["learning rate"])
+        await pilot.press("enter")
+        await eventually(pilot, lambda: grid._focused is not None)
+        assert titles(grid) == ["learning rate"]
+        grid.wanted.entry.focus()
+        await pilot.press(*" -learning")
+        await eventually(pilot, lambda: titles(grid) == [])
+        assert grid.wanted.complaint == "No chart has these words; Esc shows all."
+        await pilot.press("escape")
+        await eventually(pilot, lambda: titles(grid) == everything)
+        assert grid._focused is not None
+        await pilot.press("slash", *"accuracy -loss")
+        await eventually(pilot, lambda: titles(grid) == ["dev accuracy"])
+        await pilot.press("enter", "i", "i")
+        await eventually(pilot, lambda: titles(grid) == ["dev accuracy"])
+        await open_run(pilot, "other")
+        await eventually(pilot, lambda: titles(grid) == everything)

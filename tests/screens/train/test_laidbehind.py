@@ -9,7 +9,7 @@ from piloting import eventually, settle, settle_dialog
 from runsondisk import STARTED, create, write
 from samplerun import finished_run
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 from textual_plot.plot_widget import LinePlot
 
 from stplay.screens.app import StplayApp
@@ -18,14 +18,18 @@ from stplay.screens.train.chart import Chart
 from stplay.screens.train.runview import RunView, TrainingTable
 
 
-async def lay_behind(pilot: Pilot[None], wanted: str) -> None:
-    """Choose a run in the list that the key opens."""
+async def lay_behind(pilot: Pilot[None], wanted: str, place: str = "") -> None:
+    """Choose a run in the list that the key opens, or a ``place`` in the line after it."""
     await pilot.press("b")
     await settle_dialog(pilot)
     await eventually(pilot, lambda: pilot.app.screen.is_modal)
     options = pilot.app.screen.query_one(OptionList)
     options.highlighted = options.get_option_index(wanted)
     await pilot.press("enter")
+    if place:
+        await eventually(pilot, lambda: bool(pilot.app.screen.query(Input)))
+        pilot.app.screen.query_one(Input).value = place
+        await pilot.press("enter")
     await eventually(pilot, lambda: not pilot.app.screen.is_modal)
 
 
@@ -70,7 +74,9 @@ async def test_another_run_lies_behind_in_the_table_and_the_charts(home: Path) -
         assert table.row_count == 8
 
 
-async def test_what_has_measured_nothing_is_told_and_changes_nothing(home: Path) -> None:
+async def test_what_has_measured_nothing_is_told_and_changes_nothing(
+    home: Path, tmp_path: Path
+) -> None:
     write(create("nothing"), STARTED)
     finished_run("mine")
     async with StplayApp().run_test(size=(120, 40)) as pilot:
@@ -84,3 +90,15 @@ async def test_what_has_measured_nothing_is_told_and_changes_nothing(home: Path)
         await lay_behind(pilot, "nothing")
         await eventually(pilot, lambda: bool(pilot.app._notifications))
         assert len(titles(view.table)) == 6
+        card = tmp_path / "README.md"
+        card.write_text(
+            "| Epoch | Step | my-dev_max_accuracy | b |\n|--|--|--|--|\n"
+            "| 0.0 | 0 | 0.71 | 1 |\n| 1.0 | 10 | 0.71 | 2 |\n"
+        )
+        for name, told in ((tmp_path / "nowhere", "There is no"), (card, "have one already: b.")):
+            pilot.app.clear_notifications()
+            await lay_behind(pilot, "+", str(name))
+            await eventually(pilot, lambda: bool(pilot.app._notifications))
+            assert told in next(iter(pilot.app._notifications)).message
+        await eventually(pilot, lambda: len(titles(view.table)) == 7)
+        assert against(view.table) == ["~+0.100", "~+0.100", "+0.100"]

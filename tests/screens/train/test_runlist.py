@@ -264,8 +264,20 @@ async def test_chosen_runs_keep_their_lines(home: Path) -> None:
         assert screen.query_one(RunList).display
 
 
-async def test_the_path_is_copied(home: Path) -> None:
+async def test_the_path_is_copied_also_where_the_folder_cannot_be_opened(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = finished_run("one")
+    monkeypatch.setenv("SSH_TTY", "/dev/pts/1")
     async with opened() as pilot:
         await pilot.press("y")
+        assert pilot.app.clipboard == str(run.folder)
+        pilot.app.copy_to_clipboard("")
+        await pilot.press("O")
+        assert pilot.app.clipboard == str(run.folder)
+        assert "Over SSH" in [*pilot.app._notifications][-1].message
+        pilot.app.copy_to_clipboard("")
+        await pilot.press("enter")
+        await eventually(pilot, lambda: shown(pilot) == "RunView")
+        await pilot.press("O")
         assert pilot.app.clipboard == str(run.folder)
