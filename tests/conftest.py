@@ -20,7 +20,6 @@ import notorch
 import pytest
 from checkout import SHARED, SUPPORT, TESTS
 from livingprocesses import living
-from parsedstyles import parse_all_once
 
 # One thread a process: the training processes of the tests share few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -88,8 +87,11 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_finish() -> None:
-    """Spend less on what all apps of the tests do alike: a third of the time of each."""
-    parse_all_once()
+    """Spend less on what all apps of the tests do alike: half of the time of each."""
+    if "stplay.screens.app" in sys.modules:
+        from lightapps import make_apps_light
+
+        make_apps_light()
     gc.collect()
     gc.freeze()  # what is imported by now is looked through no more
     gc.set_threshold(20_000, 20, 20)
@@ -183,6 +185,21 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = make_home(tmp_path_factory)
     monkeypatch.setenv("STPLAY_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def without_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Train screen opens at a run as if that were at work, for whoever never looks at the form.
+
+    To make the form and to read its data takes half of the time of such a test.
+    """
+    from stplay.runs import runsummary
+    from stplay.runs.run import Run
+
+    def any_run() -> Run | None:
+        return next(iter(Run.every()), None)
+
+    monkeypatch.setattr(runsummary, "run_at_work", any_run)
 
 
 def run_stplay(
