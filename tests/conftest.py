@@ -21,6 +21,7 @@ import pytest
 from checkout import SHARED, SUPPORT, TESTS
 from livingprocesses import living
 
+gc.disable()  # until all is imported: there is no garbage, and to look for it takes a while
 # One thread a process: the training processes of the tests share few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -92,8 +93,8 @@ def pytest_collection_finish() -> None:
         from lightapps import make_apps_light
 
         make_apps_light()
-    gc.collect()
     gc.freeze()  # what is imported by now is looked through no more
+    gc.enable()
     gc.set_threshold(20_000, 20, 20)
 
 
@@ -147,10 +148,11 @@ def unforked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def heard_signals() -> None:
-    """Whatever nohup or a test before has left: what a test starts hears Ctrl+C and SIGHUP."""
+    """Whatever nohup, a shell or a test before has left: what a test starts hears what is sent."""
     for number, handler in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGHUP, signal.SIG_DFL),
+        (signal.SIGQUIT, signal.SIG_DFL),
     ):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
