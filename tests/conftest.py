@@ -22,11 +22,11 @@ import notorch
 import pytest
 from checkout import SHARED, SUPPORT, TESTS
 from livingprocesses import living
-from parsedstyles import parse_all_once
 
 if TYPE_CHECKING:
     from sshserver import SshServer
 
+gc.disable()  # until all is imported: there is no garbage, and to look for it takes a while
 # One thread a process: the training processes of the tests share few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -93,10 +93,13 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_finish() -> None:
-    """Spend less on what all apps of the tests do alike: a third of the time of each."""
-    parse_all_once()
-    gc.collect()
+    """Spend less on what all apps of the tests do alike: half of the time of each."""
+    if "stplay.screens.app" in sys.modules:
+        from lightapps import make_apps_light
+
+        make_apps_light()
     gc.freeze()  # what is imported by now is looked through no more
+    gc.enable()
     gc.set_threshold(20_000, 20, 20)
 
 
@@ -159,10 +162,11 @@ def unforked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def heard_signals() -> None:
-    """Whatever nohup or a test before has left: what a test starts hears Ctrl+C and SIGHUP."""
+    """Whatever nohup, a shell or a test before has left: what a test starts hears what is sent."""
     for number, handler in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGHUP, signal.SIG_DFL),
+        (signal.SIGQUIT, signal.SIG_DFL),
     ):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
@@ -197,6 +201,21 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = make_home(tmp_path_factory)
     monkeypatch.setenv("STPLAY_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def without_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Train screen opens at a run as if that were at work, for whoever never looks at the form.
+
+    To make the form and to read its data takes half of the time of such a test.
+    """
+    from stplay.runs import runsummary
+    from stplay.runs.run import Run
+
+    def any_run() -> Run | None:
+        return next(iter(Run.every()), None)
+
+    monkeypatch.setattr(runsummary, "run_at_work", any_run)
 
 
 def run_stplay(

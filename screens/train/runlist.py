@@ -158,7 +158,8 @@ class RunList(Vertical):
         """Tell what would be here in place of the table, and keep the focus for the keys."""
         if self.empty.display == wanted:
             return
-        focused = self.table.has_focus or self.has_focus
+        # A focus that was asked for a moment ago may still be to come.
+        focused = self.table.has_focus or self.has_focus or self.screen.focused is None
         self.empty.display, self.table.display, self.can_focus = wanted, not wanted, wanted
         if focused:
             self.focus_table()

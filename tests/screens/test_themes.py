@@ -68,6 +68,7 @@ async def test_a_theme_that_cannot_be_kept_is_told(home: Path) -> None:
         assert "The theme is not kept" in toasts(pilot)[0]
 
 
+@pytest.mark.usefixtures("without_form")
 async def test_charts_are_drawn_in_the_colours_of_the_theme(home: Path) -> None:
     finished_run()
     async with StplayApp().run_test(size=(160, 50)) as pilot:
@@ -91,6 +92,7 @@ async def test_charts_are_drawn_in_the_colours_of_the_theme(home: Path) -> None:
 
 
 @pytest.mark.parametrize("keys", [[], ["p"], ["k"], ["i"], ["o"], ["n"]])
+@pytest.mark.usefixtures("without_form")
 async def test_no_cell_has_the_terminals_own_background(home: Path, keys: list[str]) -> None:
     finished_run()
     app = StplayApp()

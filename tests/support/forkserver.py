@@ -187,6 +187,7 @@ def main() -> None:
     """Serve on the socket of the command line, unless another process does."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(sys.argv[1])

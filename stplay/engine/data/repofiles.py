@@ -8,10 +8,6 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-import yaml
-from fsspec.utils import glob_translate
-from huggingface_hub import metadata_load
-
 from stplay.errors import UserError
 from stplay.sources.names import kind_of_file
 from stplay.text import printable
@@ -66,6 +62,9 @@ def read_card(path: Path, name: str) -> dict[str, Any]:
     Raises:
         UserError: it is damaged.
     """
+    import yaml
+    from huggingface_hub import metadata_load
+
     try:
         return metadata_load(path) or {}
     except (yaml.YAMLError, ValueError) as error:
@@ -80,6 +79,8 @@ def layout(card: dict[str, Any], names: Iterable[str], wanted: str | None) -> La
     Raises:
         LookupError: the card has several configurations, whose names it holds, but not that one.
     """
+    from fsspec.utils import glob_translate
+
     names = sorted(names)
     configurations = {
         str(table.get("config_name", "default")): table

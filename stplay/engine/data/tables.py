@@ -11,7 +11,6 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from stplay import lines
-from stplay.engine.data import hub
 from stplay.engine.data.columns import ColumnChooser, are_cells
 from stplay.errors import UserError
 from stplay.filecontents import first_bytes, unpacked
@@ -262,6 +261,8 @@ def _told(file: BinaryIO, shown: str) -> Iterator[None]:
     except UnicodeDecodeError:
         raise UserError(f"{shown} has text that is not UTF-8.") from None
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        from stplay.engine.data import hub
+
         if isinstance(error, hub.NETWORK_ERRORS) or getattr(error, "errno", None):
             raise
         reason = printable((str(error).splitlines() or [type(error).__name__])[0])

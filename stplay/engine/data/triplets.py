@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from stplay.engine.data import datafolder, hub, tables
+from stplay.engine.data import datafolder, tables
 from stplay.engine.data.columns import ColumnChooser, RowColumns
 from stplay.engine.data.examples import Example, Shape, examples
 from stplay.engine.data.tables import Row
@@ -28,6 +28,8 @@ from stplay.text import count, printable
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from stplay.engine.data.hub import DataFiles
 
 ALIASES = {"dev": ("dev", "validation", "val")}
 
@@ -108,7 +110,7 @@ def first_rows(
         UserError: as ``load_split``; a Hub data set is only looked into, not downloaded.
     """
     source = data_source(name)
-    files = hub.data_files(source, ("train",), stages) if source.kind == "hub" else None
+    files = _hub_files(source, ("train",), stages) if source.kind == "hub" else None
     choice = _choice(source, columns)
     there = local_rows(source, "train", choice) if files is None else hub_rows(files, choice)
     first: list[Example] = []
@@ -209,7 +211,7 @@ def open_split(
     stages.progress(f"reading {label}")
     revision, choice = None, _choice(source, columns)
     if source.kind == "hub":
-        files = hub.data_files(source, _aliases(split), stages)
+        files = _hub_files(source, _aliases(split), stages)
         files.download(stages)
         found, revision = hub_rows(files, choice), files.repository.commit
     else:
@@ -276,6 +278,8 @@ def split_names(name: str, wanted: Collection[str], stages: Stages) -> list[str]
 
             there = [*map(str, SPLITS)]
         case "hub":
+            from stplay.engine.data import hub
+
             there = hub.split_names(source, stages)
         case "file":
             there = [stem_of_file(source.place)]
@@ -308,12 +312,20 @@ def _no_rows(source: DataSource, split: str, needed: Sequence[str]) -> UserError
     )
 
 
-def hub_rows(files: hub.DataFiles, choose: ColumnChooser) -> Iterator[Row]:
+def _hub_files(source: DataSource, aliases: tuple[str, ...], stages: Stages) -> DataFiles:
+    from stplay.engine.data import hub  # its client takes longer to import than most data to read
+
+    return hub.data_files(source, aliases, stages)
+
+
+def hub_rows(files: DataFiles, choose: ColumnChooser) -> Iterator[Row]:
     """The rows of a Hub data set's split, with the columns that ``choose`` wants.
 
     Raises:
         UserError: the Hub fails, or a file cannot be read as what its name says.
     """
+    from stplay.engine.data import hub
+
     try:
         for shown, file in files.open():
             yield from tables.rows(file, shown, choose)

@@ -81,7 +81,7 @@ async def test_while_a_split_is_read_nothing_of_another_stands_under_its_name(
     names = ("run:all-nli-7", "builtin:minilm")
     finished_evaluation("sample-1", models=names)
     monkeypatch.chdir(tmp_path)
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         dev = text_of(pilot, "#wrong-title")
         assert dev == f"A wrong: {wrong_of('sample-1', names[0], 'dev')} of 1,000 on sample-dev" + (
@@ -125,7 +125,7 @@ async def test_what_comes_late_is_not_shown_under_another_title(
     home: Path, gate: Gate, keys: tuple[str, ...]
 ) -> None:
     finished_evaluation("sample-1")
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         gate.shut = True
         for number, key in enumerate(keys, 1):
@@ -151,7 +151,7 @@ async def test_an_earlier_one_is_added_and_asked_for_before_it_is_there(
 ) -> None:
     finished_evaluation("sample-1", models=["builtin:tiny"])
     finished_evaluation("sample-2", models=["builtin:minilm", "run:x"])
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         gate.shut = True
         await pilot.press("a")
@@ -171,7 +171,7 @@ async def test_an_earlier_one_is_added_and_asked_for_before_it_is_there(
 async def test_files_that_cannot_be_read_are_told_where_they_would_stand(home: Path) -> None:
     evaluation = finished_evaluation("sample-1")
     evaluation.scores_path(0, 1).write_bytes(b"PAR1")
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         await pilot.press("s")
         await settle(pilot)
@@ -195,7 +195,7 @@ async def test_the_form_says_that_it_reads(home: Path, monkeypatch: pytest.Monke
         shown = pilot.app.screen.query_one("#earlier-list", OptionList)
         return " ".join(str(option.prompt) for option in shown.options)
 
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         try:
             await pilot.press("2")
             await eventually(pilot, lambda: isinstance(pilot.app.screen, EvaluateScreen))
@@ -227,7 +227,7 @@ async def test_the_keys_of_the_work_are_there_without_a_focus_of_ones_own(home: 
         active = screen.active_bindings.values()
         return [each.binding.key for each in active if each.node is not pilot.app]
 
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_screen(pilot)
         screen.show_work(evaluation)
         await eventually(pilot, lambda: "c" in keys() and "r" not in keys())
@@ -299,7 +299,7 @@ async def test_every_key_at_every_moment(
     finished_evaluation("sample-2", models=["builtin:minilm"], rows=50)
     finished_evaluation("sample-3", rows=50).triplets_path(0).unlink()
     monkeypatch.chdir(tmp_path)
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_screen(pilot)
         for key in KEYS:
             await MOMENTS[moment](pilot, gate)

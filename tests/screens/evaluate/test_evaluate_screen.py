@@ -45,7 +45,7 @@ def notified(pilot: Pilot[None]) -> str:
 
 async def test_a_result_has_intervals_and_says_who_is_better(home: Path) -> None:
     finished_evaluation("sample-1")
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         await open_result(pilot, "sample-1")
         assert "cosine_accuracy" in shown(pilot)
         assert "±." in shown(pilot)
@@ -57,7 +57,7 @@ async def test_a_result_has_intervals_and_says_who_is_better(home: Path) -> None
 
 async def test_the_card_stands_beside_its_own_data(home: Path) -> None:
     finished_evaluation("all-nli-1", data="all-nli")
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         await open_result(pilot, "all-nli-1")
         assert "card" in shown(pilot)
         assert "0.849" in shown(pilot)
@@ -73,7 +73,7 @@ async def test_the_list_is_worst_first_and_follows_model_other_split_and_search(
     right = [
         evaluation.scores(model, "dev").right("cosine") for model in evaluation.request().models
     ]
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         wrong = screen.view.wrong
         assert wrong is not None
@@ -101,7 +101,7 @@ async def test_the_list_is_worst_first_and_follows_model_other_split_and_search(
 
 async def test_the_cursor_shows_the_triplet_and_one_key_opens_it_in_explore(home: Path) -> None:
     finished_evaluation("sample-1")
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         await pilot.press("down", "down")
         triplet = screen.view.triplets.triplet
@@ -119,7 +119,7 @@ async def test_the_cursor_shows_the_triplet_and_one_key_opens_it_in_explore(home
 
 async def test_the_breakdown_takes_the_place_of_the_list(home: Path) -> None:
     finished_evaluation("sample-1", sources=["snli", "multi[b]nli"])
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         await pilot.press("i")
         await settle(pilot)
@@ -136,7 +136,7 @@ async def test_an_earlier_evaluation_of_equal_rows_stands_beside_this_one(home: 
     finished_evaluation("sample-1", models=["builtin:tiny"])
     finished_evaluation("sample-2", models=["builtin:minilm"])
     finished_evaluation("sample-3", models=["builtin:minilm"], rows=400)
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         screen.show_results([Evaluation.find("sample-1"), Evaluation.find("sample-2")])
         await settle(pilot)
@@ -155,7 +155,7 @@ async def test_an_earlier_evaluation_of_equal_rows_stands_beside_this_one(home: 
 async def test_many_checkpoints_are_drawn_over_their_steps(home: Path) -> None:
     models = [f"run:few@{step}" for step in (100, 200, 300, 400, 500)]
     finished_evaluation("sample-1", models=models, errors=["run:bad@1 gives NaN; take another."])
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         await open_result(pilot, "sample-1")
         lines = shown(pilot).splitlines()
         assert "E run:few@500" in lines[5]
@@ -179,7 +179,7 @@ async def test_6584_triplets_are_read_only_where_they_are_seen(
         return whole(self, number)
 
     monkeypatch.setattr(WrongTriplets, "__getitem__", counted)
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         read.clear()
         await pilot.press("end")
@@ -194,7 +194,7 @@ async def test_export_writes_what_is_listed(
 ) -> None:
     finished_evaluation("sample-1")
     monkeypatch.chdir(tmp_path)
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_result(pilot, "sample-1")
         await pilot.press("b")
         for keys in (["enter"], ["down", "enter"]):
@@ -212,7 +212,7 @@ async def test_export_writes_what_is_listed(
 
 
 async def test_mistakes_are_told_at_their_fields(home: Path) -> None:
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_screen(pilot)
         button = screen.query_one("#evaluate", Button)
         assert not button.disabled
@@ -242,7 +242,7 @@ async def test_mistakes_are_told_at_their_fields(home: Path) -> None:
 async def test_an_evaluation_from_the_form_to_its_result_and_again_from_the_list(
     home: Path,
 ) -> None:
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_screen(pilot)
         screen.form.choose("builtin:tiny")
         await fill(pilot, "#rows", "20")
@@ -261,7 +261,7 @@ async def test_an_evaluation_from_the_form_to_its_result_and_again_from_the_list
 
 
 async def test_cancelled_half_way_nothing_is_kept(home: Path) -> None:
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_screen(pilot)
         screen.form.choose("builtin:tiny")
         screen.query_one("#evaluate", Button).press()
@@ -277,7 +277,7 @@ async def test_cancelled_half_way_nothing_is_kept(home: Path) -> None:
 async def test_a_process_that_dies_is_told_in_a_sentence_and_one_key_tries_again(
     home: Path,
 ) -> None:
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         screen = await open_screen(pilot)
         screen.form.choose("builtin:tiny")
         await fill(pilot, "#rows", "300")
@@ -317,7 +317,7 @@ async def test_a_run_is_evaluated_from_the_train_screen(home: Path) -> None:
 
 async def test_markup_and_control_characters_of_others_stay_text(home: Path) -> None:
     finished_evaluation("sample-1", models=["./[red]x[/red]\x1b[31m"])
-    async with StplayApp().run_test(size=SIZE) as pilot:
+    async with StplayApp("evaluate").run_test(size=SIZE) as pilot:
         await open_result(pilot, "sample-1")
         assert "[red]x[/red]\ufffd[31m" in text_of(pilot, "#evaluated")
         assert not any("\x1b" in str(line.render()) for line in pilot.app.screen.query(Static))
@@ -329,7 +329,7 @@ async def test_the_cards_are_written_by_a_process_of_its_own(home: Path, tmp_pat
     model = tmp_path / "model"
     model.mkdir()
     evaluation = finished_evaluation("sample-1", models=[str(model)], rows=20)
-    async with StplayApp().run_test(size=(160, 40)) as pilot:
+    async with StplayApp("evaluate").run_test(size=(160, 40)) as pilot:
         await open_result(pilot, "sample-1")
         for told in (f"The figures are in {model / 'README.md'}", "sample-1 has no summary.json"):
             await pilot.press("w")
@@ -345,7 +345,7 @@ async def test_a_process_for_cards_that_fails_is_told_with_its_log(
 ) -> None:
     finished_evaluation("sample-1", rows=20)
     monkeypatch.setenv("PYTHONHOME", str(home / "nowhere"))  # Python itself cannot start
-    async with StplayApp().run_test(size=(160, 40)) as pilot:
+    async with StplayApp("evaluate").run_test(size=(160, 40)) as pilot:
         await open_result(pilot, "sample-1")
         await pilot.press("w")
         await eventually(pilot, lambda: isinstance(pilot.app.screen, Question))

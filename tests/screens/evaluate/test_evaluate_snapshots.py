@@ -46,7 +46,7 @@ def showing(*keys: str, name: str = "") -> Callable[[Pilot[None]], Awaitable[Non
 @pytest.mark.parametrize("size", SIZES)
 def test_the_form(snap_compare: Any, size: tuple[int, int]) -> None:
     finished_evaluation("all-nli-1", data="all-nli")
-    assert snap_compare(StplayApp(), terminal_size=size, run_before=showing())
+    assert snap_compare(StplayApp("evaluate"), terminal_size=size, run_before=showing())
 
 
 def test_the_first_visit_and_a_mistake(snap_compare: Any) -> None:
@@ -54,14 +54,14 @@ def test_the_first_visit_and_a_mistake(snap_compare: Any) -> None:
         await showing()(pilot)
         await fill(pilot, "#rows", "many")
 
-    assert snap_compare(StplayApp(), terminal_size=(120, 40), run_before=go)
+    assert snap_compare(StplayApp("evaluate"), terminal_size=(120, 40), run_before=go)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_two_models_beside_the_card(snap_compare: Any, size: tuple[int, int]) -> None:
     finished_evaluation("all-nli-1", data="all-nli")
     go = showing("down", name="all-nli-1")
-    assert snap_compare(StplayApp(), terminal_size=size, run_before=go)
+    assert snap_compare(StplayApp("evaluate"), terminal_size=size, run_before=go)
 
 
 @pytest.mark.parametrize("size", SIZES[:2])
@@ -69,10 +69,10 @@ def test_checkpoints_over_their_steps(snap_compare: Any, size: tuple[int, int]) 
     steps = (500, 1000, 1500, 2000, 2500, 3000)
     finished_evaluation("sample-1", models=[f"run:all-nli-7@{step}" for step in steps])
     go = showing(name="sample-1")
-    assert snap_compare(StplayApp(), terminal_size=size, run_before=go)
+    assert snap_compare(StplayApp("evaluate"), terminal_size=size, run_before=go)
 
 
 def test_the_breakdown(snap_compare: Any) -> None:
     finished_evaluation("sample-1", sources=["snli", "multinli"])
     go = showing("i", name="sample-1")
-    assert snap_compare(StplayApp(), terminal_size=(120, 40), run_before=go)
+    assert snap_compare(StplayApp("evaluate"), terminal_size=(120, 40), run_before=go)

@@ -146,7 +146,8 @@ async def explore(pilot: Pilot[None]) -> None:
     pilot.app.screen.query_one(SentenceEditor).text = TYPED
 
 
-PLACES: dict[type[Widget], Callable[[Pilot[None]], Awaitable[None]]] = {
+Place = Callable[[Pilot[None]], Awaitable[None]]
+PLACES: dict[type[Widget], Place] = {
     **dict.fromkeys([TrainScreen, TopBar, NewRun, RecipeForm, DataPreview], new_run),
     AllFields: all_fields,
     **dict.fromkeys([RunView, TrainingTable], open_run),
@@ -160,6 +161,12 @@ PLACES: dict[type[Widget], Callable[[Pilot[None]], Awaitable[None]]] = {
     **dict.fromkeys([Models, Answers, TimeSlider, Notice, Matrices, ModelLine], explore),
 }
 EVERYWHERE = (open_run, evaluation, explore)  # a view that is new is looked for there
+# The app opens there at once: what nobody looks at is not made first.
+OPENED_AT: dict[Place, str] = {
+    evaluation_form: "evaluate",
+    evaluation: "evaluate",
+    explore: "explore",
+}
 OF_THE_GUARD = {BrokenScreen, BreakageDialog}
 WAYS = ("handler", "worker", "thread", "timer", "painting", "action")
 
@@ -234,7 +241,7 @@ def place(request: pytest.FixtureRequest) -> None:
 @asynccontextmanager
 async def opened(view: type[Widget]) -> AsyncIterator[tuple[Pilot[None], Widget]]:
     """The app with a ``view`` in it."""
-    app = StplayApp()
+    app = StplayApp(OPENED_AT.get(PLACES.get(view, new_run), "train"))
     async with app.run_test(size=(80, 24)) as pilot:
         if view in MODALS:
             await new_run(pilot)

@@ -28,6 +28,8 @@ from stplay.screens.train.trainingtable import TrainingTable
 from stplay.screens.train.trainscreen import TrainScreen
 from stplay.similarities import SIMILARITIES
 
+pytestmark = pytest.mark.usefixtures("home", "without_form")
+
 BRAILLE = range(0x2801, 0x2900)
 
 

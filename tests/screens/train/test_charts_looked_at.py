@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from piloting import eventually
 from samplerun import finished_run
 from test_chartgrid import legend, open_run
@@ -15,6 +16,8 @@ from stplay.jobs.eventlog import EventWriter
 from stplay.jobs.events import RunResumed, TrainLogged
 from stplay.screens.app import StplayApp
 from stplay.screens.train.chart import Chart
+
+pytestmark = pytest.mark.usefixtures("home", "without_form")
 
 SIZE = (200, 60)
 

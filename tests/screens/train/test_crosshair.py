@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from piloting import eventually, settle
 from samplerun import finished_run
 from textual.pilot import Pilot
@@ -16,6 +17,8 @@ from stplay.screens.app import StplayApp
 from stplay.screens.train.chart import Chart
 from stplay.screens.train.runview import RunView
 from stplay.screens.train.trainscreen import TrainScreen
+
+pytestmark = pytest.mark.usefixtures("home", "without_form")
 
 SIZE = (200, 60)
 

@@ -17,6 +17,8 @@ from stplay.screens.shared.theme import FAINT
 from stplay.screens.train.chart import Chart
 from stplay.screens.train.runview import RunView, TrainingTable
 
+pytestmark = pytest.mark.usefixtures("home", "without_form")
+
 
 async def lay_behind(pilot: Pilot[None], wanted: str, place: str = "") -> None:
     """Choose a run in the list that the key opens, or a ``place`` in the line after it."""

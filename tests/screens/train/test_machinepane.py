@@ -19,6 +19,8 @@ from stplay.screens.train.chart import Chart
 from stplay.screens.train.machinepane import NOT_TOLD, NOTHING_YET, MachinePane
 from stplay.screens.train.trainscreen import TrainScreen
 
+pytestmark = pytest.mark.usefixtures("home", "without_form")
+
 SIZES = [(80, 24), (120, 40)]
 
 

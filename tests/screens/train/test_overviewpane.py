@@ -17,7 +17,7 @@ from stplay.screens.app import StplayApp
 from stplay.screens.train.overviewpane import OverviewPane
 from stplay.screens.train.trainscreen import TrainScreen
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = pytest.mark.usefixtures("home", "without_form")
 
 
 async def open_pane(pilot: Pilot[None]) -> OverviewPane:

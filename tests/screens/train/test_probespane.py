@@ -22,6 +22,8 @@ from stplay.screens.train import probespane
 from stplay.screens.train.probespane import ProbesPane
 from stplay.screens.train.trainscreen import TrainScreen
 
+pytestmark = pytest.mark.usefixtures("home", "without_form")
+
 LEGEND = "   0        1"
 MANY = [f"Sentence number {number} of many, which is long enough." for number in range(1, 33)]
 

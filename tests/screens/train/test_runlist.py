@@ -153,6 +153,12 @@ async def test_an_empty_list_teaches(home: Path) -> None:
     async with opened(size=(80, 24)) as pilot:
         assert "No runs yet." in text_of(pilot, "#runs-empty")
         assert not pilot.app.screen.query_one("#runs-table").display
+        runs = pilot.app.screen.query_one(RunList)
+        pilot.app.screen.set_focus(None)
+        await eventually(pilot, lambda: not runs.has_focus)
+        runs.empty.display, runs.table.display, runs.can_focus = False, True, False
+        runs.show()  # it is found empty before it has the focus that it is to get
+        await eventually(pilot, lambda: runs.has_focus)
         finished_run("first")
         await eventually(pilot, lambda: names(pilot) == ["first"])
         assert not text_of(pilot, "#runs-empty")

@@ -6,7 +6,6 @@ import asyncio
 import json
 from pathlib import Path
 
-import pytest
 from conftest import write_triplets
 from piloting import (
     caught_up,
@@ -42,32 +41,31 @@ async def test_first_visit_offers_the_sample_with_the_focus_on_start(home: Path)
         assert "steps of 32 triplets" in text_of(pilot, "#cost")
 
 
-@pytest.mark.parametrize(
-    ("selector", "value", "complaint"),
-    [
-        ("#training-num_train_epochs", "two", "It must be a number above 0"),
-        ("#training-num_train_epochs", "", "It must be a number above 0"),
-        ("#training-per_device_train_batch_size", "0", "a whole number of at least 1"),
-        ("#training-per_device_train_batch_size", "1.5", "a whole number of at least 1"),
-        ("#training-learning_rate", "-1", "It must be a number above 0"),
-        ("#data-train_rows", "many", "a whole number of at least 1"),
-        ("#data-dev", "./nowhere.jsonl", "There is no data file or folder ./nowhere.jsonl"),
-        ("#model-base", "./nowhere", "There is no model folder ./nowhere"),
-        ("#model-base", "what is this", "names no model"),
-    ],
-)
-async def test_mistakes_are_told_at_the_field_and_hold_the_start_back(
-    home: Path, selector: str, value: str, complaint: str
-) -> None:
+MISTAKES = [
+    ("#training-num_train_epochs", "two", "It must be a number above 0"),
+    ("#training-num_train_epochs", "", "It must be a number above 0"),
+    ("#training-per_device_train_batch_size", "0", "a whole number of at least 1"),
+    ("#training-per_device_train_batch_size", "1.5", "a whole number of at least 1"),
+    ("#training-learning_rate", "-1", "It must be a number above 0"),
+    ("#data-train_rows", "many", "a whole number of at least 1"),
+    ("#data-dev", "./nowhere.jsonl", "There is no data file or folder ./nowhere.jsonl"),
+    ("#model-base", "./nowhere", "There is no model folder ./nowhere"),
+    ("#model-base", "what is this", "names no model"),
+]
+
+
+async def test_mistakes_are_told_at_the_field_and_hold_the_start_back(home: Path) -> None:
     async with StplayApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        before = pilot.app.screen.query_one(selector, Input).value
-        await fill(pilot, selector, value)
-        assert complaint in text_of(pilot, f"{selector}-complaint")
-        assert start_button(pilot).disabled
-        await fill(pilot, selector, before)
-        assert not text_of(pilot, f"{selector}-complaint")
-        assert not start_button(pilot).disabled
+        for selector, value, complaint in MISTAKES:
+            mistake = selector, value
+            before = pilot.app.screen.query_one(selector, Input).value
+            await fill(pilot, selector, value)
+            assert complaint in text_of(pilot, f"{selector}-complaint"), mistake
+            assert start_button(pilot).disabled, mistake
+            await fill(pilot, selector, before)
+            assert not text_of(pilot, f"{selector}-complaint"), mistake
+            assert not start_button(pilot).disabled, mistake
 
 
 async def test_unusable_data_is_told_at_its_field(home: Path, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from stplay.screens.train.runview import RunView
 from stplay.screens.train.trainingtable import TrainingTable
 from stplay.screens.train.trainscreen import TrainScreen
 
+pytestmark = pytest.mark.usefixtures("home", "without_form")
+
 ROWS = 20_000
 
 

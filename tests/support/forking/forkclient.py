@@ -20,6 +20,7 @@ from types import FrameType
 # May be other than the server's: what a forked process reads of them it reads anew.
 OWN = (
     "STPLAY_HOME",
+    "STPLAY_REPLIES",
     "STPLAY_TESTS_GPUS",
     "PYTEST_",
     "PYTHONFAULTHANDLER",

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import notorch  # noqa: F401: it takes effect by being imported
 
 SERVER = "STPLAY_TESTS_FORKSERVER"
-ENGINE = ("encode", "evaluate", "project", "train", "writecard")
+ENGINE = ("encode", "evaluate", "plan", "project", "train", "writecard")
 SCRIPTS = ("train_many.py", "manyranks.py", "plain_script.py")
 
 
