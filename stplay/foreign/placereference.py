@@ -7,9 +7,9 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from stplay.errors import UserError
-from stplay.foreign.foreignlog import is_loss, is_training_loss
 from stplay.foreign.places import place
 from stplay.jobs.events import MetricsLogged
+from stplay.runs.measurements import is_loss, is_training_loss
 from stplay.runs.referencelog import Reference, run_reference
 from stplay.runs.run import Run
 from stplay.runs.series import SeriesLog

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -19,7 +20,7 @@ class SteeredTrainer(Protocol):
 
     ranks: Ranks
     eval_dataset: Any
-    asked: set[Control]
+    asked: Collection[Control]
 
 
 class StopWish(Protocol):

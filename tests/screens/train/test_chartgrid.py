@@ -219,7 +219,7 @@ async def test_the_card_lies_behind_a_run_of_its_recipe(
         behind = max(float(line.x.max()) for line in plot._datasets)
         assert behind == pytest.approx(steps)
         grid = await open_run(pilot, "done")
-        assert "to card" not in table.widths, "it is another recipe"
+        assert "to card" not in dict(table.columns), "it is another recipe"
         assert "card" not in legend(grid, "loss")
 
 

@@ -36,7 +36,7 @@ async def lay_behind(pilot: Pilot[None], wanted: str, place: str = "") -> None:
 
 
 def titles(table: TrainingTable) -> list[str]:
-    return [*table.widths]
+    return [title for title, _ in table.columns]
 
 
 def against(table: TrainingTable) -> list[str]:
