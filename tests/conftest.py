@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import faulttable
 import forkserver
 import notorch
 import pytest
@@ -93,6 +95,15 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()  # what is imported by now is looked through no more
     gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table of the faults that were injected."""
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    if faults := faulttable.told(reports):
+        terminalreporter.section("faults")
+        for line in faulttable.table(faults):
+            terminalreporter.line(line)
 
 
 def pytest_unconfigure() -> None:
@@ -225,6 +236,17 @@ def warm_home(encoders_folder: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STPLAY_HOME", str(encoders_folder))
         yield encoders_folder
+
+
+@pytest.fixture
+def tell_fault(record_property: Callable[[str, object], None]) -> faulttable.TellFault:
+    """Tells a row of the table; a fault that was not survived, or that cost an event, fails."""
+
+    def tell(fault: faulttable.Fault) -> None:
+        record_property(faulttable.PROPERTY, [*fault])
+        assert fault == fault._replace(survived=fault.injected, lost=0, doubled=0)
+
+    return tell
 
 
 def require_program(name: str) -> str:

@@ -21,8 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from filelock import FileLock, Timeout
-
 from stplay import __version__, home
 from stplay.encoding import corpora, protocol
 from stplay.encoding.protocol import CorpusFacts, ModelFacts
@@ -32,6 +30,7 @@ from stplay.engine.worker.outofmemory import is_out_of_memory
 from stplay.engine.worker.stages import Stages
 from stplay.errors import UserError
 from stplay.jobs import interrupts
+from stplay.jobs.worklock import HeldError, hold
 from stplay.sources.names import TINY
 from stplay.text import printable
 
@@ -362,13 +361,12 @@ def main() -> int:
     chosen = options.parse_args()
     for number in interrupts.numbers((interrupts.HANG_UP, "SIGUSR1", "SIGUSR2")):
         signal.signal(number, signal.SIG_IGN)  # a job's or a terminal's end is not that of others'
-    lock = FileLock(chosen.socket.with_suffix(".lock"), timeout=0)
     try:
-        lock.acquire()
-    except Timeout:
-        return 0
-    chosen.socket.unlink(missing_ok=True)  # of a process that was killed
-    asyncio.run(EncodingProcess(**vars(chosen)).run())
+        with hold(chosen.socket.with_suffix(".lock")):
+            chosen.socket.unlink(missing_ok=True)  # of a process that was killed
+            asyncio.run(EncodingProcess(**vars(chosen)).run())
+    except HeldError:
+        pass
     return 0
 
 

@@ -287,6 +287,9 @@ def save_model(model: SentenceTransformer, folder: Path) -> None:
 
 def remove_partial(run: Run) -> None:
     """Remove what a save that failed half-way has left, and what a resume has replaced."""
+    if not run.recipe_path.exists():  # somebody has removed the run: this is what came after
+        shutil.rmtree(run.folder, ignore_errors=True)
+        return
     saved = folders.saved_checkpoints(run.folder).values()
     for path in (run.folder / "checkpoints").glob("checkpoint-*"):
         if path not in saved:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, get_args
 
 import msgspec
 
+from stplay.errors import UserError
 from stplay.jobs.events import Damaged, Event, KnownEvent, Replaced, Unknown
 from stplay.quantities import MOST_CHARACTERS
 
@@ -132,8 +133,12 @@ class EventWriter:
     """Appends events, each as one whole line with one write. Safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        self.path = path
         self._lock = threading.Lock()
+        self._open(os.O_CREAT)
+
+    def _open(self, flags: int = 0) -> None:
+        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | flags, 0o644)
         size = os.fstat(self._file).st_size
         # A process that was killed can leave half a line: the next event must not join it.
         self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
@@ -143,9 +148,11 @@ class EventWriter:
 
         Raises:
             OSError: the disk is full; what was written of the line is closed off by the next write.
+            UserError: the log was removed, or moved away: nobody would read it.
         """
         line = event_line(_bounded(event))
         with self._lock:
+            self._stay_where_readers_look()
             if self._torn:
                 line = b"\n" + line
             written = os.write(self._file, line)
@@ -153,6 +160,20 @@ class EventWriter:
                 self._torn = True
                 written += os.write(self._file, line[written:])
             self._torn = False
+
+    def _stay_where_readers_look(self) -> None:
+        try:
+            there = self.path.stat()
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{self.path} was removed, or moved away, while it was written to; what wrote it "
+                "has ended. Start it again, or move the folder back and resume it."
+            ) from error
+        except OSError:  # a file server that does not answer may do so later
+            return
+        if not os.path.samestat(there, os.fstat(self._file)):  # an editor puts a new one there
+            os.close(self._file)
+            self._open()
 
     def close(self) -> None:
         """Close the file."""

@@ -19,6 +19,7 @@ from stplay.jobs import folders, interrupts, process
 from stplay.jobs.eventlog import EventReader, EventWriter
 from stplay.jobs.events import Control, ControlAsked, Event, RunFinished, WorkerStarted
 from stplay.jobs.follower import Follower
+from stplay.jobs.worklock import HeldError, hold
 from stplay.jobs.worklog import WorkLog
 from stplay.text import duration, printable
 
@@ -192,9 +193,7 @@ class Job(Generic[Log]):
 
     def _write_last_word(self, worker: WorkerStarted | None, sentence: str) -> None:
         """Say of a process what it did not say itself, unless another one is at work by now."""
-        from filelock import FileLock, Timeout
-
-        with suppress(OSError, Timeout), FileLock(self.folder / LOCK, timeout=0):
+        with suppress(OSError, HeldError), hold(self.folder / LOCK):
             newest, _ = self._fold()
             if newest.active and newest.worker == worker:
                 events = EventWriter(self.events_path)

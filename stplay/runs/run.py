@@ -6,7 +6,7 @@ import platform
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from stplay import home
@@ -15,6 +15,7 @@ from stplay.exitcodes import WRONG_INPUT
 from stplay.jobs import folders
 from stplay.jobs.events import Control, RunFinished, RunResumed, RunStarted
 from stplay.jobs.job import LAUNCH_SECONDS, LOCK, Job
+from stplay.jobs.worklock import HeldError, hold
 from stplay.runs import recipe
 from stplay.runs.changes import length_field
 from stplay.runs.recipe import Recipe
@@ -24,6 +25,7 @@ from stplay.text import printable
 
 # All that can lie in the folder of a run whose training has not begun.
 BEFORE_ITS_BEGIN = {recipe.FILE, "events.jsonl", "worker.log", LOCK}
+NAMES_SECONDS = 10.0
 
 
 class Run(Job[TrainingLog]):
@@ -292,8 +294,6 @@ class Run(Job[TrainingLog]):
             UserError: the run is, or may be, at work; the name is taken or unfit; or the system
                 refuses it.
         """
-        from filelock import FileLock, Timeout
-
         check_name(name)
         if not self.events_path.is_file():  # a lock would make the folder anew
             raise UserError(f"There is no run {self.id} any more.")
@@ -304,11 +304,11 @@ class Run(Job[TrainingLog]):
         if self.read_log().active:
             raise at_work
         try:
-            with FileLock(self.folder / LOCK, timeout=0):
+            with hold(self.folder / LOCK):
                 _free(path)
                 path.mkdir()  # of several who want the name, one gets it
                 self.folder.rename(path)
-        except Timeout:
+        except HeldError:
             raise at_work from None
         except FileExistsError:
             raise UserError(f"There is a run named {name} already.") from None
@@ -342,19 +342,15 @@ class Run(Job[TrainingLog]):
         Raises:
             UserError: a process is at work on it, or the system refuses it.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / LOCK, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise UserError(f"The run {self.id} is at work; first: stplay stop {self.id}") from None
-        except OSError:  # where nothing can be written, nobody can be at work
-            pass
-        try:
+        with ExitStack() as held:
+            try:
+                held.enter_context(hold(self.folder / LOCK))
+            except HeldError:
+                first = f"first: stplay stop {self.id}"
+                raise UserError(f"The run {self.id} is at work; {first}") from None
+            except OSError:  # where nothing can be written, nobody can be at work
+                pass
             return folders.remove(self.folder)
-        finally:
-            lock.release()
 
 
 def check_name(name: str) -> None:
@@ -372,9 +368,8 @@ def check_name(name: str) -> None:
 
 def _free(path: Path) -> None:
     """Remove the folder of a run that never began, so that its name can be taken again."""
-    from filelock import FileLock
-
     if path.is_dir() and Run(path).never_began():
-        with FileLock(path.parent / ".names.lock"):  # of several starts, one removes it
+        # Of several starts, one removes it.
+        with suppress(HeldError), hold(path.parent / ".names.lock", NAMES_SECONDS):
             if path.is_dir() and Run(path).never_began():
                 folders.remove(path)

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from stplay.engine.training.countingtrainer import CountingTrainer
 from stplay.engine.training.randomstate import RandomState
 from stplay.engine.worker.controls import Controls
 from stplay.engine.worker.ranks import Ranks

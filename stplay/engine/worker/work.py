@@ -76,8 +76,8 @@ def perform(
         if stop.warning and finished.outcome == "stopped":
             events.write(Noted(level="info", text=f"Stopped by {stop.warning}."))
         events.write(finished)
-    except OSError as full:  # readers will find the process gone, and the log of its output
-        print_error(full)
+    except (OSError, UserError) as unsaid:  # readers will find the process gone
+        print_error(unsaid)
     return finished.exit_code
 
 
@@ -95,6 +95,6 @@ def _tidy_up(clean_up: Callable[[], None], events: EventSink) -> None:
         clean_up()
     except BaseException as error:
         print_error(error)
-        with suppress(OSError):
+        with suppress(OSError, UserError):
             told = traceback.format_exception_only(error)[-1].strip()
             note(events, f"What the work has left could not be tidied up: {told}")
