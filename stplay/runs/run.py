@@ -23,9 +23,9 @@ from stplay.runs.torchrun import Torchrun
 from stplay.runs.traininglog import TrainingLog
 from stplay.text import printable
 
-NAMES_SECONDS = 10.0
 # All that can lie in the folder of a run whose training has not begun.
 BEFORE_ITS_BEGIN = {recipe.FILE, "events.jsonl", "worker.log", LOCK}
+NAMES_SECONDS = 10.0
 
 
 class Run(Job[TrainingLog]):

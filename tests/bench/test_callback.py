@@ -34,8 +34,8 @@ from stplay.engine.training.trainingrecorder import TrainingRecorder
 from stplay.engine.worker.heartbeat import BEATS_A_LOOK, HEARTBEAT_SECONDS
 from stplay.jobs.sampler import Sampler
 
-STEPS = 120
-WARM_UP = 20
+STEPS = 70
+WARM_UP = 10
 
 
 class Turns(TrainerCallback):
@@ -108,10 +108,12 @@ def by_turns(folder: Path, base: Path, *, watched_first: bool) -> Turn:
     first, second = threading.Semaphore(1), threading.Semaphore(0)
     mine, others = (first, second) if watched_first else (second, first)
     watched, alone, timed = Turns(mine, others), Turns(others, mine), Timed()
-    trainers = [
-        made(folder / "with", base, [timed, watched]),
-        made(folder / "without", base, [alone]),
+    makers = [
+        lambda: made(folder / "with", base, [timed, watched]),
+        lambda: made(folder / "without", base, [alone]),
     ]
+    # What is made first, and begins first, has memory of its own, which is not as quick.
+    trainers = [make() for make in (makers if watched_first else reversed(makers))]
     threads = [threading.Thread(target=each.train) for each in trainers]
     for thread in threads:
         thread.start()
@@ -144,8 +146,8 @@ def test_callback(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     beat = (time.thread_time() - begun) / (2 * BEATS_A_LOOK * HEARTBEAT_SECONDS)
     with capsys.disabled():
         print(
-            f"\n{sum(len(turn.alone) for turn in turns)} pairs of steps of {1e3 * step:.2f} ms, "
+            f"\n{sum(len(turn.alone) for turn in turns)} pairs of steps of {1e3 * step:.1f} ms, on "
             f"one thread: {more / step:+.2%} with the callback (medians of pairs, either first); "
-            f"its own calls take {1e6 * calls:.0f} µs a step, {calls / step:.3%} (aim: below 0.5 %), "
+            f"its own calls take {1e6 * calls:.0f} µs a step, {calls / step:.3%} (aim: 0.5 %), "
             f"its signs of life {beat:.2%} of another processor"
         )

@@ -54,7 +54,7 @@ class Steered:
     def __init__(self, can_evaluate: bool) -> None:
         self.ranks = ALONE
         self.eval_dataset: Any = can_evaluate or None
-        self.asked: set[Control] = set()
+        self.asked: Collection[Control] = ()
         self.requested = False
 
 
