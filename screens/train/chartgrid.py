@@ -184,7 +184,8 @@ class ChartGrid(Pane):
 
     @property
     def _measured(self) -> list[Chart]:
-        return [chart for chart in self.query(Chart) if chart.measured(self.series)]
+        there = (chart for chart in self.query(Chart) if chart.is_mounted)  # has what it draws on
+        return [chart for chart in there if chart.measured(self.series)]
 
     @property
     def _rows(self) -> int:

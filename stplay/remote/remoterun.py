@@ -15,9 +15,8 @@ from stplay.jobs.events import Control
 from stplay.jobs.job import SILENCE_SECONDS
 from stplay.jobs.worklog import WorkLog
 from stplay.remote.conversation import RemoteAnswer
-from stplay.remote.linkstate import LinkState, link_words
-from stplay.remote.remotefeed import RemoteFeed
 from stplay.remote.remotehost import RemoteView
+from stplay.remote.remotelink import RemoteLink
 from stplay.remote.remotelog import RemoteLog
 from stplay.remote.remotescripts import COMMAND, PRINTED
 from stplay.remote.sshhost import SshHost
@@ -43,11 +42,10 @@ class RemoteRun:
     log_type: type[TrainingLog] = TrainingLog
 
     def __init__(self, host: SshHost, view: RemoteView) -> None:
-        self.host, self.view = host, view
+        self.host, self.view, self.link = host, view, RemoteLink(host)
         self.folder = PurePosixPath(view.path)
         self.id = self.folder.name or view.path
         self.events_path = self.folder / folders.EVENTS
-        self._feed: RemoteFeed | None = None
         self._downs = 0
         self._judged: RemoteAnswer | None = None
         self._output = b""
@@ -64,16 +62,6 @@ class RemoteRun:
         return f"{self.host.destination}:{self.folder}"
 
     @property
-    def link(self) -> LinkState:
-        """How the link stands."""
-        return self._feed.state if self._feed else LinkState("connecting", time.monotonic())
-
-    @property
-    def link_words(self) -> str:
-        """How the link stands, in words: ``gpu-box  connected, 12 ms``."""
-        return f"{self.host.shown}  {link_words(self.link, time.monotonic())}"
-
-    @property
     def parting_words(self) -> str:
         """What to tell whoever leaves it."""
         return f"{printable(self.id)} goes on by itself on {self.host.shown}"
@@ -86,20 +74,12 @@ class RemoteRun:
 
     def events(self, offset: int = 0) -> RemoteLog:
         """Its events from the byte ``offset`` on."""
-        self.close()
-        self._feed = RemoteFeed(
-            self.host, str(self.events_path), self.view.stplay, str(self.folder), offset
-        )
-        return RemoteLog(self._feed)
-
-    def close(self) -> None:
-        """Let the link go."""
-        if self._feed is not None:
-            self._feed.close()
+        feed = self.link.open(str(self.events_path), self.view.stplay, str(self.folder), offset)
+        return RemoteLog(feed)
 
     def check_worker(self, log: WorkLog) -> None:
         """Tell ``log`` where its process is gone without a last word, or is not heard of."""
-        feed = self._feed
+        feed = self.link.feed
         answer = feed.answer if feed is not None else None
         if feed is None or answer is None or not log.active or not feed.state.is_up:
             return
