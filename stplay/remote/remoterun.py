@@ -20,6 +20,7 @@ from stplay.remote.remotelink import RemoteLink
 from stplay.remote.remotelog import RemoteLog
 from stplay.remote.remotescripts import COMMAND, PRINTED
 from stplay.remote.sshhost import SshHost
+from stplay.runs.run import stop_words
 from stplay.runs.traininglog import TrainingLog
 from stplay.text import duration, printable
 
@@ -29,6 +30,7 @@ COMMANDS: dict[Control, tuple[str, ...]] = {
     "stop": ("stop",),
     "stop after epoch": ("stop", "--after-epoch"),
 }
+OUTPUT_SECONDS = 3.0  # it comes as a whole each time
 DOWN_TIMES = 2  # so often in a row: what a process says last may still be on its way
 _IN_A_HOME = re.compile(r"(?P<home>/.*)/data/runs/[^/]+", re.DOTALL)
 
@@ -48,7 +50,8 @@ class RemoteRun:
         self.events_path = self.folder / folders.EVENTS
         self._downs = 0
         self._judged: RemoteAnswer | None = None
-        self._output = b""
+        self._output = f"(asking {host.shown} for what was printed there)".encode()
+        self._output_due = 0.0
         self._output_asked = threading.Lock()
 
     @property
@@ -57,20 +60,13 @@ class RemoteRun:
         return f"The run {printable(self.id)} on {self.host.shown}"
 
     @property
-    def place(self) -> str:
-        """Where it is, as ``stplay watch`` takes it."""
-        return f"{self.host.destination}:{self.folder}"
-
-    @property
     def parting_words(self) -> str:
         """What to tell whoever leaves it."""
         return f"{printable(self.id)} goes on by itself on {self.host.shown}"
 
     def stopping_words(self, log: TrainingLog) -> str:
         """What to tell whoever asked it to stop."""
-        if log.started is None:
-            return "Stopping; there is no step to save yet."
-        return "Finishing the step and saving a checkpoint."
+        return stop_words(log)
 
     def events(self, offset: int = 0) -> RemoteLog:
         """Its events from the byte ``offset`` on."""
@@ -160,7 +156,9 @@ class RemoteRun:
 
         It is asked for beside the caller, who is to ask again.
         """
-        if self._output_asked.acquire(blocking=False):
+        is_due = time.monotonic() >= self._output_due
+        if is_due and self._output_asked.acquire(blocking=False):
+            self._output_due = time.monotonic() + OUTPUT_SECONDS
             threading.Thread(target=self._ask_output, name="remote output", daemon=True).start()
         return self._output
 
