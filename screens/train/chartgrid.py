@@ -217,11 +217,10 @@ class ChartGrid(Pane):
 
     @property
     def _measured(self) -> list[Chart]:
+        there = (chart for chart in self.query(Chart) if chart.is_mounted)  # has what it draws on
         wanted = self.wanted.value
         return [
-            chart
-            for chart in self.query(Chart)
-            if chart.measured(self.series) and has_words(chart, wanted)
+            chart for chart in there if chart.measured(self.series) and has_words(chart, wanted)
         ]
 
     @property

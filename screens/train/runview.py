@@ -19,8 +19,9 @@ from textual.widgets import ContentSwitcher, ProgressBar, RichLog, Static
 from stplay.foreign.foreignlog import ForeignLog, results_words
 from stplay.jobs.events import Control, Event, Noted, TrainLogged
 from stplay.jobs.worklog import SIGNS, TONES, asked_words, memory_words, stage_words
+from stplay.remote.remotelink import RemoteLink
 from stplay.remote.remoterun import RemoteRun
-from stplay.remote.watching import WatchedSource
+from stplay.remote.watching import RemoteSource, WatchedSource
 from stplay.runs.referencelog import Reference, reference_of
 from stplay.runs.run import Run
 from stplay.runs.series import TRAINING_STAGE
@@ -76,7 +77,7 @@ class RunView(JobWatch[TrainingLog]):
     state = getters.query_one("#head-state", Static)
     bar = getters.query_one("#progress", ProgressBar)
     left = getters.query_one("#head-left", Static)
-    link = getters.query_one("#link", Static)
+    link_line = getters.query_one("#link", Static)
     facts = getters.query_one("#facts", Static)
     table = getters.query_one(TrainingTable)
     foreign_table = getters.query_one(ForeignTable)
@@ -93,6 +94,7 @@ class RunView(JobWatch[TrainingLog]):
         self._laid: Reference | None = None  # by the person, in place of what lies there by itself
         self.run: Run | None = None  # of ours, on this machine
         self.remote: RemoteRun | None = None  # of ours, on another one
+        self.link: RemoteLink | None = None
         self.source: WatchedSource | None = None
         self._output: bytes | None = None
         self._told: dict[Static, Content] = {}
@@ -120,14 +122,14 @@ class RunView(JobWatch[TrainingLog]):
     def on_mount(self) -> None:
         """Begin without the training process's log."""
         self.worker_log.display = False
-        self.link.display = False
+        self.link_line.display = False
         self.set_interval(OUTPUT_SECONDS, self._show_output)
         self.set_interval(LINK_SECONDS, self._show_link)
 
     def on_unmount(self) -> None:
         """Let the link to another machine go."""
-        if self.remote is not None:
-            self.remote.close()
+        if self.link is not None:
+            self.link.close()
 
     @property
     def ours(self) -> Run | RemoteRun | None:
@@ -136,12 +138,13 @@ class RunView(JobWatch[TrainingLog]):
 
     def open(self, source: WatchedSource) -> None:
         """Show a run, or a training that is none of ours, from its first event on."""
-        if self.remote is not None:
-            self.remote.close()
+        if self.link is not None:
+            self.link.close()
         self.source, self._laid = source, None
         self.run = source if isinstance(source, Run) else None
         self.remote = source if isinstance(source, RemoteRun) else None
-        self.link.display = self.remote is not None
+        self.link = source.link if isinstance(source, RemoteSource) else None
+        self.link_line.display = self.link is not None
         self._output = None
         if self.ours is not None:
             for pane in self.panes.query_children(Pane):
@@ -278,10 +281,10 @@ class RunView(JobWatch[TrainingLog]):
 
     def _show_link(self) -> None:
         """Show how the link to the other machine stands."""
-        if self.remote is None:
+        if self.link is None:
             return
-        style = LINK_STYLES.get(self.remote.link.kind, "$text-muted")
-        self._tell(self.link, Content.styled(self.remote.link_words, style))
+        style = LINK_STYLES.get(self.link.state.kind, "$text-muted")
+        self._tell(self.link_line, Content.styled(self.link.words, style))
 
     def refresh_view(self) -> None:
         """Paint everything from what is known."""
@@ -290,7 +293,8 @@ class RunView(JobWatch[TrainingLog]):
             return
         style = "$error" if log.diverged else f"${TONES[log.status]}"
         # Until the first word comes nobody knows how a run on another machine stands.
-        state = log.state if self.remote is None or log.begun is not None else ""
+        is_known = self.link is None or self.shows_all or log.begun is not None
+        state = log.state if is_known else ""
         head = Content.assemble((printable(source.id), "bold"), "   ", (state, style))
         self._tell(self.state, head)
         total = log.total_steps

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from textual.app import App, SuspendNotSupported
 from textual.content import Content
@@ -18,7 +18,7 @@ from stplay.remote.hostnames import RemotePlace, configured_hosts, remote_place
 from stplay.remote.remotehost import RemoteRow, RemoteView
 from stplay.remote.remoterun import RemoteRun
 from stplay.remote.sshhost import SshError, SshHost
-from stplay.remote.watching import WatchedSource, run_at
+from stplay.remote.watching import RemoteSource, WatchedSource, source_at
 from stplay.runs.runcolumns import age
 from stplay.screens.shared.dialog import Choice
 from stplay.screens.shared.prompt import Prompt
@@ -29,7 +29,7 @@ MOST_HOSTS = 8  # named in the hint; all of them are offered as one types
 HINT = (
     "a Trainer's output folder, a console log, TensorBoard's event files, or a model card: its "
     "file, its folder, or its name on the Hub\n"
-    "on another machine, through ssh, a run: host:run or host:path; all runs of one: host"
+    "on another machine, through ssh, a run or a console log: host:run or host:path; its runs: host"
 )
 
 
@@ -55,7 +55,7 @@ async def watched_place(app: App[None]) -> WatchedSource | None:
     return place.source
 
 
-async def _remote(app: App[None], place: RemotePlace) -> RemoteRun | None:
+async def _remote(app: App[None], place: RemotePlace) -> RemoteSource | None:
     host = SshHost(place.destination)
     app.notify(f"Connecting to {host.shown}", markup=False)
     try:
@@ -65,7 +65,7 @@ async def _remote(app: App[None], place: RemotePlace) -> RemoteRun | None:
             raise
         view = _look_asking(app, host, place.path, error)
     if place.path:
-        return run_at(host, place, view)
+        return source_at(host, place, view)
     rows = await awaited(lambda: remotehost.runs_there(host, view))
     if not rows:
         raise UserError(f"There are no runs of stplay on {host.shown}.")
@@ -88,8 +88,9 @@ def _look_asking(app: App[None], host: SshHost, path: str, refused: SshError) ->
 
 
 def _say(line: str) -> None:
-    if sys.__stderr__ is not None:
-        sys.__stderr__.write(f"{line}\n")
+    """Tell, where ssh asks too, what it says besides: of two factors, which ones there are."""
+    with suppress(OSError), Path("/dev/tty").open("w", encoding="utf-8") as terminal:
+        terminal.write(f"{line}\n")
 
 
 @contextmanager

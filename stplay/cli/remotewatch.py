@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from stplay.jobs.follower import JobView
     from stplay.remote.hostnames import RemotePlace
     from stplay.remote.linkstate import LinkKind
-    from stplay.remote.remoterun import RemoteRun
+    from stplay.remote.watching import RemoteSource
     from stplay.runs.traininglog import TrainingLog
 
 TOLD_EVERY_SECONDS = 2.0
 
 
-def remote_run(place: RemotePlace) -> RemoteRun:
-    """The run at ``place``; ssh asks in the terminal for what it needs.
+def remote_source(place: RemotePlace) -> RemoteSource:
+    """What is watched at ``place``; ssh asks in the terminal for what it needs.
 
     Raises:
-        UserError: the machine is not reached, or no run is there.
+        UserError: the machine is not reached, or nothing is there that can be watched.
     """
     from stplay.remote import watching
 
-    return watching.remote_run(place, asks=True, hear=output.remark)
+    return watching.remote_source(place, asks=True, hear=output.remark)
 
 
 def list_runs(place: RemotePlace, as_json: bool) -> int:
@@ -61,29 +61,29 @@ def list_runs(place: RemotePlace, as_json: bool) -> int:
 class LinkTeller:
     """Tells whoever watches how the link stands: every change, and on a terminal the delay too."""
 
-    def __init__(self, run: RemoteRun, view: JobView[TrainingLog], as_json: bool) -> None:
-        self.run, self.view = run, view
+    def __init__(self, source: RemoteSource, view: JobView[TrainingLog], as_json: bool) -> None:
+        self.source, self.view = source, view
         self._is_live = output.on_terminal() and not as_json
         self._kind: LinkKind = "connected"  # which is what people expect
         self._words, self._told = "", 0.0
 
     def tell(self) -> None:
         """Tell what is new."""
-        link, now = self.run.link, time.monotonic()
+        link, now = self.source.link.state, time.monotonic()
         changed = link.kind not in (self._kind, "connecting")
         due = self._is_live and now >= self._told + TOLD_EVERY_SECONDS
-        words = self.run.link_words
+        words = self.source.link.words
         if changed or (due and words != self._words):
             self._kind = link.kind if changed else self._kind
             self._words, self._told = words, now
             self.view.say(words)
 
 
-def check_link(run: RemoteRun) -> None:
+def check_link(source: RemoteSource) -> None:
     """Make sure that what is there can come.
 
     Raises:
         UserError: the link is down.
     """
-    if run.link.kind in ("lost", "refused"):
-        raise UserError(f"The run cannot be read: {run.link_words}")
+    if source.link.state.kind in ("lost", "refused"):
+        raise UserError(f"It cannot be read: {source.link.words}")

@@ -25,7 +25,7 @@ def add_to(add: AddCommand) -> None:
         metavar="PLACE",
         help="a run, a Trainer's output folder, a console log, - for what is piped in, TensorBoard "
         "event files, or a model card: its file, its folder, or its name on the Hub; on another "
-        "machine, through ssh, a run: host:NAME or host:path; all runs of one: host",
+        "machine, through ssh, a run or a console log: host:NAME or host:path; its runs: host",
     )
     watch_.add_argument("--json", action="store_true", help="print the events, one a line")
     watch_.add_argument("--once", action="store_true", help="print what there is, and end")
@@ -41,11 +41,11 @@ def watch(options: argparse.Namespace) -> int:
     if there is not None and not there.path:
         return remotewatch.list_runs(there, options.json)
     if there is not None:
-        source = remotewatch.remote_run(there)
+        source = remotewatch.remote_source(there)
         try:
             return _watch(source, Follower(source), options, patience=0)
         finally:
-            source.close()
+            source.link.close()
     source, also = places.place(options.place)
     if also:
         output.remark(f"stplay: {also}")
@@ -78,10 +78,11 @@ def _follow(
     patience: int,
 ) -> int:
     from stplay.cli.trainingview import view_for
-    from stplay.remote.remoterun import RemoteRun
+    from stplay.remote.watching import RemoteSource
 
     view = view_for(source, as_json)
-    link = remotewatch.LinkTeller(source, view, as_json) if isinstance(source, RemoteRun) else None
+    is_remote = isinstance(source, RemoteSource)
+    link = remotewatch.LinkTeller(source, view, as_json) if is_remote else None
     told = False
     try:
         for piece in follower.pieces():
@@ -101,14 +102,14 @@ def _follow(
 
 def _show_once(source: WatchedSource, follower: Follower[TrainingLog], as_json: bool) -> None:
     from stplay.cli.trainingview import JsonView, show_once
-    from stplay.remote.remoterun import RemoteRun
+    from stplay.remote.watching import RemoteSource
 
     for piece in follower.pieces():
         if as_json:
             JsonView().show(follower.log, piece.events, piece.lines)
         if follower.caught_up:
             break
-        if isinstance(source, RemoteRun):
+        if isinstance(source, RemoteSource):
             remotewatch.check_link(source)
     _check(source, follower.log)
     if not as_json:

@@ -31,11 +31,14 @@ class PlaceReader(Protocol):
 class ForeignStream:
     """The events of a place, which a reader makes of what stands there."""
 
-    is_behind = False
-
     def __init__(self, reader: PlaceReader) -> None:
         self.reader = reader
         self.text = b""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more is known to be there than has been read: a place here tells when read."""
+        return False
 
     def read(self) -> list[Event]:
         """The events that came since the last call."""

@@ -67,10 +67,6 @@ class RemoteFeed:
         """Let the link go."""
         self._closed.set()
 
-    def join(self, seconds: float) -> None:
-        """Wait until it is gone."""
-        self._thread.join(seconds)
-
     def _keep(self) -> None:
         pause, lost_since = 0.0, None
         while not self._closed.is_set():

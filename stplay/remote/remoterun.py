@@ -15,12 +15,12 @@ from stplay.jobs.events import Control
 from stplay.jobs.job import SILENCE_SECONDS
 from stplay.jobs.worklog import WorkLog
 from stplay.remote.conversation import RemoteAnswer
-from stplay.remote.linkstate import LinkState, link_words
-from stplay.remote.remotefeed import RemoteFeed
 from stplay.remote.remotehost import RemoteView
+from stplay.remote.remotelink import RemoteLink
 from stplay.remote.remotelog import RemoteLog
 from stplay.remote.remotescripts import COMMAND, PRINTED
 from stplay.remote.sshhost import SshHost
+from stplay.runs.run import stop_words
 from stplay.runs.traininglog import TrainingLog
 from stplay.text import duration, printable
 
@@ -30,6 +30,7 @@ COMMANDS: dict[Control, tuple[str, ...]] = {
     "stop": ("stop",),
     "stop after epoch": ("stop", "--after-epoch"),
 }
+OUTPUT_SECONDS = 3.0  # it comes as a whole each time
 DOWN_TIMES = 2  # so often in a row: what a process says last may still be on its way
 _IN_A_HOME = re.compile(r"(?P<home>/.*)/data/runs/[^/]+", re.DOTALL)
 
@@ -43,14 +44,14 @@ class RemoteRun:
     log_type: type[TrainingLog] = TrainingLog
 
     def __init__(self, host: SshHost, view: RemoteView) -> None:
-        self.host, self.view = host, view
+        self.host, self.view, self.link = host, view, RemoteLink(host)
         self.folder = PurePosixPath(view.path)
         self.id = self.folder.name or view.path
         self.events_path = self.folder / folders.EVENTS
-        self._feed: RemoteFeed | None = None
         self._downs = 0
         self._judged: RemoteAnswer | None = None
-        self._output = b""
+        self._output = f"(asking {host.shown} for what was printed there)".encode()
+        self._output_due = 0.0
         self._output_asked = threading.Lock()
 
     @property
@@ -59,47 +60,22 @@ class RemoteRun:
         return f"The run {printable(self.id)} on {self.host.shown}"
 
     @property
-    def place(self) -> str:
-        """Where it is, as ``stplay watch`` takes it."""
-        return f"{self.host.destination}:{self.folder}"
-
-    @property
-    def link(self) -> LinkState:
-        """How the link stands."""
-        return self._feed.state if self._feed else LinkState("connecting", time.monotonic())
-
-    @property
-    def link_words(self) -> str:
-        """How the link stands, in words: ``gpu-box  connected, 12 ms``."""
-        return f"{self.host.shown}  {link_words(self.link, time.monotonic())}"
-
-    @property
     def parting_words(self) -> str:
         """What to tell whoever leaves it."""
         return f"{printable(self.id)} goes on by itself on {self.host.shown}"
 
     def stopping_words(self, log: TrainingLog) -> str:
         """What to tell whoever asked it to stop."""
-        if log.started is None:
-            return "Stopping; there is no step to save yet."
-        return "Finishing the step and saving a checkpoint."
+        return stop_words(log)
 
     def events(self, offset: int = 0) -> RemoteLog:
         """Its events from the byte ``offset`` on."""
-        self.close()
-        self._feed = RemoteFeed(
-            self.host, str(self.events_path), self.view.stplay, str(self.folder), offset
-        )
-        return RemoteLog(self._feed)
-
-    def close(self) -> None:
-        """Let the link go."""
-        if self._feed is not None:
-            self._feed.close()
+        feed = self.link.open(str(self.events_path), self.view.stplay, str(self.folder), offset)
+        return RemoteLog(feed)
 
     def check_worker(self, log: WorkLog) -> None:
         """Tell ``log`` where its process is gone without a last word, or is not heard of."""
-        feed = self._feed
+        feed = self.link.feed
         answer = feed.answer if feed is not None else None
         if feed is None or answer is None or not log.active or not feed.state.is_up:
             return
@@ -180,7 +156,9 @@ class RemoteRun:
 
         It is asked for beside the caller, who is to ask again.
         """
-        if self._output_asked.acquire(blocking=False):
+        is_due = time.monotonic() >= self._output_due
+        if is_due and self._output_asked.acquire(blocking=False):
+            self._output_due = time.monotonic() + OUTPUT_SECONDS
             threading.Thread(target=self._ask_output, name="remote output", daemon=True).start()
         return self._output
 

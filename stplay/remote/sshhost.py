@@ -111,6 +111,8 @@ class SshHost:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=not asks,  # whoever may ask needs the terminal
+                # The ssh to a jump host, which knows nothing of BatchMode, opens no window either.
+                env=None if asks else os.environ | {"SSH_ASKPASS_REQUIRE": "never"},
             )
         except (OSError, ValueError) as error:
             raise UserError(f"ssh cannot be started: {printable(str(error))}.") from None

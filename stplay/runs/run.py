@@ -144,9 +144,7 @@ class Run(Job[TrainingLog]):
 
     def stopping_words(self, log: TrainingLog) -> str:
         """What to tell whoever asked it to stop."""
-        if log.started is None:
-            return "Stopping; there is no step to save yet."
-        return "Finishing the step and saving a checkpoint."
+        return stop_words(log)
 
     def command(self, log: TrainingLog) -> list[str]:
         """The training process, or the launcher of several, and its arguments.
@@ -351,6 +349,13 @@ class Run(Job[TrainingLog]):
             except OSError:  # where nothing can be written, nobody can be at work
                 pass
             return folders.remove(self.folder)
+
+
+def stop_words(log: TrainingLog) -> str:
+    """What comes of a stop that is asked of a run of which ``log`` is known."""
+    if log.started is None:
+        return "Stopping; there is no step to save yet."
+    return "Finishing the step and saving a checkpoint."
 
 
 def check_name(name: str) -> None:

@@ -16,8 +16,7 @@ from sshserver import SshServer, send
 from stplay.jobs.events import Event, SystemSampled, TrainLogged
 from stplay.jobs.follower import Follower
 from stplay.remote.hostnames import RemotePlace
-from stplay.remote.remoterun import RemoteRun
-from stplay.remote.watching import remote_run
+from stplay.remote.watching import RemoteSource, remote_source
 from stplay.runs.run import Run
 
 SECONDS, EVENTS_A_SECOND = 30, 10
@@ -84,7 +83,7 @@ def test_bytes_on_the_link(
     proxy = CountingProxy(ssh_server.port)
     for path in (ssh_server.config, ssh_server.folder / "known_hosts"):
         path.write_text(path.read_text().replace(f"{ssh_server.port}", f"{proxy.port}"))
-    run = remote_run(RemotePlace("gpu-box", "going"))
+    run = remote_source(RemotePlace("gpu-box", "going"))
     follower = Follower(run)
     follow_to_end(follower)
     log, before = there.events_path.stat().st_size, proxy.bytes
@@ -94,7 +93,7 @@ def test_bytes_on_the_link(
         follower.advance()
     time.sleep(1)
     told, passed = there.events_path.stat().st_size - log, proxy.bytes - before
-    run.close()
+    run.link.close()
     with capsys.disabled():
         print(
             f"\n{EVENTS_A_SECOND} events/s for {SECONDS} s: {told:,} bytes of log, {passed:,} on "
@@ -106,7 +105,7 @@ def test_bytes_on_the_link(
 def test_down_and_up_again(
     ssh_server: SshServer, there: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = remote_run(RemotePlace("gpu-box", "going"))
+    run = remote_source(RemotePlace("gpu-box", "going"))
     follower = Follower(run)
     follow_to_end(follower)
     frozen = [psutil.Process(each.pid) for each in ssh_server.connections()]
@@ -124,7 +123,7 @@ def test_down_and_up_again(
     connected = time.monotonic()
     came = follow_to_end(follower)
     caught_up = time.monotonic()
-    run.close()
+    run.link.close()
     with capsys.disabled():
         print(
             f"\nfrozen to shown as lost: {seen:.1f} s; the server is back to connected: "
@@ -134,8 +133,8 @@ def test_down_and_up_again(
     assert came == MISSED
 
 
-def await_link(run: RemoteRun, kind: str) -> None:
+def await_link(run: RemoteSource, kind: str) -> None:
     deadline = time.monotonic() + 60
-    while run.link.kind != kind:
+    while run.link.state.kind != kind:
         assert time.monotonic() < deadline, run.link
         time.sleep(0.005)

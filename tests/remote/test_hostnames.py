@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from runsondisk import create
 
 from stplay.errors import UserError
 from stplay.remote.hostnames import configured_hosts, remote_place
@@ -74,6 +75,13 @@ def test_a_file_here_is_no_other_machine(tmp_path: Path) -> None:
     for name in ("gpu-box:log", "gpu-box"):
         (tmp_path / name).write_text("it is here")
         assert remote_place(name) is None
+
+
+def test_a_run_here_is_no_other_machine(home: Path) -> None:
+    assert remote_place("gpu-box") == ("gpu-box", "")
+    create("gpu-box")
+    assert remote_place("gpu-box") is None
+    assert remote_place("gpu-box:") == ("gpu-box", "")
 
 
 @pytest.mark.parametrize(

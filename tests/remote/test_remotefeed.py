@@ -39,7 +39,7 @@ def followed(path: Path, stplay: str = "") -> Iterator[RemoteFeed]:
         yield feed
     finally:
         feed.close()
-        feed.join(PATIENCE)
+        feed._thread.join(PATIENCE)
 
 
 def read_until(feed: RemoteFeed, fulfilled: Callable[[bytes], bool]) -> bytes:

@@ -42,9 +42,20 @@ def test_a_run_is_shown_by_its_name_and_by_its_path(there: SshServer) -> None:
         assert "✓ finished" in ended.stdout
         assert "0.810" in ended.stdout
     ended = run_stplay("watch", "ssh://gpu-box/~/nowhere")
-    assert_mistake(ended, "There is no run nowhere on gpu-box; its runs are listed by")
-    for path, told in ((there.folder, "a folder without an event log"), (there.config, "a file")):
-        assert_mistake(run_stplay("watch", f"gpu-box:{path}"), told)
+    assert_mistake(ended, "There is no run nowhere on gpu-box", "stplay watch gpu-box:")
+    told = "is no run of stplay's and no console log"
+    assert_mistake(run_stplay("watch", f"gpu-box:{there.folder}"), told)
+
+
+def test_a_console_log_is_read_there_too(there: SshServer) -> None:
+    log = there.folder / "slurm 1.out"
+    log.write_text("{'loss': 0.5, 'epoch': 0.1}\n{'loss': 0.25, 'epoch': 0.2}\n" * 2)
+    ended = run_stplay("watch", f"gpu-box:{log}", "--once")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("0.2500") == 2
+    log.write_text("hello\n")
+    ended = run_stplay("watch", f"gpu-box:{log}", "--once")
+    assert_mistake(ended, f"Nothing of a training can be read in gpu-box:{log}")
 
 
 def test_json_is_the_log_itself(there: SshServer) -> None:

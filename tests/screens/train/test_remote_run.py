@@ -18,6 +18,7 @@ from stplay.screens.app import StplayApp
 from stplay.screens.shared.dialog import Choice
 from stplay.screens.shared.prompt import Prompt
 from stplay.screens.train.chart import Chart
+from stplay.screens.train.foreigntable import ForeignTable
 from stplay.screens.train.probespane import ProbesPane
 from stplay.screens.train.runview import RunView, TrainingTable
 from stplay.screens.train.stopquestion import StopQuestion
@@ -101,6 +102,12 @@ async def test_a_run_there_is_shown_as_one_of_ours(
         await pilot.click("#now")
         await eventually(pilot, lambda: view.job_log.status == "stopped")
         assert worker.wait() == 130
+        printed = ssh_server.folder / "slurm-1.out"
+        printed.write_text("{'loss': 0.5, 'epoch': 0.1}\n{'loss': 0.25, 'epoch': 0.2}\n")
+        await watch(pilot, f"gpu-box:{printed}")
+        table = view.query_one(ForeignTable)
+        await eventually(pilot, lambda: table.display and table.row_count == 2)
+        assert "gpu-box  " in text_of(pilot, "#link")
         await watch(pilot, "gpu-box:nowhere")
         await eventually(pilot, lambda: "There is no run nowhere on gpu-box" in told(app))
         await watch(pilot, "-oProxyCommand=x:y")
