@@ -21,7 +21,6 @@ import pytest
 from checkout import SHARED, SUPPORT, TESTS
 from livingprocesses import living
 
-gc.disable()  # until all is imported: there is no garbage, and to look for it takes a while
 # One thread a process: the training processes of the tests share few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -87,9 +86,15 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pytest_collection_finish() -> None:
+def pytest_collectstart() -> None:
+    """Look for no garbage until all is imported: that takes a third of the time, and finds none."""
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Spend less on what all apps of the tests do alike: half of the time of each."""
-    if "stplay.screens.app" in sys.modules:
+    measured = any(TESTS / "bench" in item.path.parents for item in session.items)
+    if "stplay.screens.app" in sys.modules and not measured:
         from lightapps import make_apps_light
 
         make_apps_light()
