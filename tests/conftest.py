@@ -67,6 +67,7 @@ TORCH_FILES = [
     "test_hub_standin",
     "test_wheel",
 ]
+ENGINE = TESTS / "engine"
 TORCH_FIXTURES = {"encoders_folder", "warm_home"}
 
 HOMES: list[Path] = []  # of all tests so far
@@ -110,13 +111,21 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of which it is known that they need torch; what is marked runs first."""
+    """Mark the tests of which it is known that they need torch; what is marked runs first.
+
+    Of these the engine's, most of which start no process: until the server that forks them is
+    there, each would import torch by itself.
+    """
+
+    def order(item: pytest.Item) -> tuple[bool, bool]:
+        return item.get_closest_marker("torch") is None, ENGINE not in item.path.parents
+
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         place = item.path.relative_to(TESTS).with_suffix("").as_posix()
-        if place in TORCH_FILES or place.startswith("engine/") or fixtures & TORCH_FIXTURES:
+        if place in TORCH_FILES or ENGINE in item.path.parents or fixtures & TORCH_FIXTURES:
             item.add_marker("torch")
-    items.sort(key=lambda item: item.get_closest_marker("torch") is None)
+    items.sort(key=order)
 
 
 @pytest.fixture(autouse=True)
