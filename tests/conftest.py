@@ -26,7 +26,6 @@ from livingprocesses import living
 if TYPE_CHECKING:
     from sshserver import SshServer
 
-gc.disable()  # until all is imported: there is no garbage, and to look for it takes a while
 # One thread a process: the training processes of the tests share few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -73,6 +72,7 @@ TORCH_FILES = [
     "test_hub_standin",
     "test_wheel",
 ]
+ENGINE = TESTS / "engine"
 TORCH_FIXTURES = {"encoders_folder", "warm_home"}
 
 HOMES: list[Path] = []  # of all tests so far
@@ -92,9 +92,15 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pytest_collection_finish() -> None:
+def pytest_collectstart() -> None:
+    """Look for no garbage until all is imported: that takes a third of the time, and finds none."""
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Spend less on what all apps of the tests do alike: half of the time of each."""
-    if "stplay.screens.app" in sys.modules:
+    measured = any(TESTS / "bench" in item.path.parents for item in session.items)
+    if "stplay.screens.app" in sys.modules and not measured:
         from lightapps import make_apps_light
 
         make_apps_light()
@@ -119,13 +125,21 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of which it is known that they need torch; what is marked runs first."""
+    """Mark the tests of which it is known that they need torch; what is marked runs first.
+
+    Of these the engine's, most of which start no process: until the server that forks them is
+    there, each would import torch by itself.
+    """
+
+    def order(item: pytest.Item) -> tuple[bool, bool]:
+        return item.get_closest_marker("torch") is None, ENGINE not in item.path.parents
+
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         place = item.path.relative_to(TESTS).with_suffix("").as_posix()
-        if place in TORCH_FILES or place.startswith("engine/") or fixtures & TORCH_FIXTURES:
+        if place in TORCH_FILES or ENGINE in item.path.parents or fixtures & TORCH_FIXTURES:
             item.add_marker("torch")
-    items.sort(key=lambda item: item.get_closest_marker("torch") is None)
+    items.sort(key=order)
 
 
 @pytest.fixture(autouse=True)
