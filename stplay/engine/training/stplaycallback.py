@@ -123,8 +123,7 @@ class StplayCallback(TrainerCallback):
             work(*given)
         except Exception as error:
             self._is_silent = True
-            told = f"{type(error).__name__}: {error}"
-            why = clipped(printable(error.sentence if isinstance(error, UserError) else told))
+            why = clipped(printable(self._why(error)))
             with suppress(Exception):
                 if self._recorder is not None:
                     self._recorder.give_up(why)
@@ -133,3 +132,10 @@ class StplayCallback(TrainerCallback):
                     f"stplay: This training is recorded no further, and goes on. {why}",
                     file=sys.stderr,
                 )
+
+    def _why(self, error: Exception) -> str:
+        if self._recorder is not None and not self._recorder.run.events_path.exists():
+            return f"Its run is gone: there is no {self._recorder.run.events_path}."
+        return (
+            error.sentence if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        )

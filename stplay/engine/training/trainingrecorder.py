@@ -145,8 +145,6 @@ class TrainingRecorder:
 
     def log(self, state: TrainerState, logs: dict[str, Any]) -> None:
         """Tell what is logged: a training's own line as such, all else by its names."""
-        if not self.run.events_path.exists():  # what is written would be nowhere
-            raise FileNotFoundError(f"its run is gone: there is no {self.run.events_path}")
         found = {name: number(value) for name, value in logs.items() if name != "epoch"}
         values = {name: told(value) for name, value in found.items() if value is not None}
         step, epoch = state.global_step, state.epoch or 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -162,11 +163,9 @@ def test_a_run_of_ours_of_the_same_training_has_the_same_rows(home: Path, tmp_pa
     assert logged(Run.find("theirs")) == logged(ours)
 
 
-def full_disk(recorder: TrainingRecorder) -> None:
-    """Let every write find the disk full."""
-    full = os.open("/dev/full", os.O_RDWR)
-    os.dup2(full, recorder._log._file)
-    os.close(full)
+def limit_files(most: int) -> None:
+    """Let no file of this process grow beyond so many bytes: what no full disk lets either."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 def odd_fold(recorder: TrainingRecorder) -> None:
@@ -175,8 +174,8 @@ def odd_fold(recorder: TrainingRecorder) -> None:
 
 
 FAULTS: dict[str, Callable[[TrainingRecorder], object]] = {
-    "No space left on device": full_disk,
-    "its run is gone": lambda recorder: shutil.rmtree(recorder.run.folder),
+    "File too large": lambda recorder: limit_files(1),
+    "Its run is gone": lambda recorder: shutil.rmtree(recorder.run.folder),
     "'NoneType' object is not callable": odd_fold,
 }
 
@@ -191,7 +190,9 @@ def test_whatever_fails_is_told_once_and_the_training_goes_on_as_it_would(
         assert callback._recorder is not None
         FAULTS[told](callback._recorder)
 
-    watched = trainer(tmp_path, [callback, At(5, fail)])
+    # The Trainer logs after step 4 and saves after step 6.
+    lift = At(5, lambda: limit_files(resource.RLIM_INFINITY))
+    watched = trainer(tmp_path, [callback, At(4, fail), lift])
     watched.train()
     assert_same_weights(weights(watched), alone[0])
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("stplay:")]
