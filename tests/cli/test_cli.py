@@ -230,7 +230,7 @@ def test_signs_that_the_terminal_lacks(stplay: Command, encoding: str):
     finished_run("first")
     done = stplay("runs", env={"PYTHONIOENCODING": encoding})
     assert (done.returncode, done.stderr) == (0, "")
-    assert "? finished" in done.stdout
+    assert "+ finished" in done.stdout
 
 
 @pytest.mark.parametrize(
