@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from conftest import require_program, write_triplets
-from runner import small_recipe
+from faulttable import Fault, TellFault, compared
+from runner import events_of, small_recipe
 from sentence_transformers.sentence_transformer.modules import Dense
 from smallmodels import DIMENSIONS, small_model
 
 from stplay.evaluations.evaluation import Evaluation
+from stplay.jobs.events import TrainLogged
 from stplay.runs.run import Run
 
 # In a name space of its own, so that nothing is left mounted whatever happens.
@@ -50,7 +52,9 @@ def run_on_small_disk(
     )
 
 
-def test_disk_full_fails_in_a_sentence_and_keeps_log_and_last_checkpoint(tmp_path: Path) -> None:
+def test_disk_full_fails_in_a_sentence_and_keeps_log_and_last_checkpoint(
+    tmp_path: Path, tell_fault: TellFault
+) -> None:
     disk, keep = tmp_path / "disk", tmp_path / "keep"
     recipe = small_recipe(tmp_path / "data", training__max_steps="400", data__dev="")
     # Two whole checkpoints fit, a third does not.
@@ -72,6 +76,9 @@ def test_disk_full_fails_in_a_sentence_and_keeps_log_and_last_checkpoint(tmp_pat
     there = {path.name for path in last.parent.glob("checkpoint-*")}
     assert there <= {f"checkpoint-{step}" for step in range(log.checkpoint.step + 1)}
     assert "Traceback" in run.worker_log_path.read_text(encoding="utf-8")
+    steps = [event.step for event in events_of(run) if isinstance(event, TrainLogged)]
+    apart = compared(steps, range(4, steps[-1] + 1, 4))
+    tell_fault(Fault("disk full in a checkpoint", 1, 1, *apart))
 
 
 def test_a_model_whose_embeddings_fill_the_disk_is_told_and_the_others_are_kept(
