@@ -14,6 +14,7 @@ from runsondisk import COMPLETED, STARTED, create, worker_of, write
 
 from stplay.jobs.eventlog import event_line
 from stplay.jobs.events import SystemSampled, TrainLogged
+from stplay.jobs.sampler import Sampler
 from stplay.runs.run import Run
 
 LOG_BYTES = 2 << 30
@@ -24,7 +25,10 @@ BEATS_A_STEP = 99  # a training that tells a step each three minutes, for more t
 def large_run(home: Path) -> tuple[Run, int]:
     """Finished, and how many steps it has told."""
     run, steps = write(create("large"), worker_of(psutil.Process()), STARTED), 0
-    beat = event_line(SystemSampled(time=1e9, cpu_percent=101.5, memory_bytes=3 << 30))
+    sampled = SystemSampled(
+        cpu_percent=101.5, memory_bytes=3 << 30, machine=Sampler(run.folder, ()).load()
+    )
+    beat = event_line(sampled)
     with run.events_path.open("ab") as file:
         while file.tell() < LOG_BYTES:
             steps += 1
@@ -33,21 +37,22 @@ def large_run(home: Path) -> tuple[Run, int]:
     return write(run, COMPLETED), steps
 
 
+@pytest.mark.timeout(3600)
 def test_it_is_read(large_run: tuple[Run, int], capsys: pytest.CaptureFixture[str]) -> None:
     run, steps = large_run
-    log = run.read_log()
-    assert (log.step, log.status, log.damaged) == (steps, "completed", 0)
     size = run.events_path.stat().st_size
     with capsys.disabled():
         print(f"\nA log of {size:,} bytes, {steps:,} steps")
         for name, *arguments in (
             ("stplay runs", "runs"),
             ("stplay runs, known by the index", "runs"),
-            ("stplay watch --once --json", "watch", run.id, "--once", "--json"),
+            ("stplay watch --once", "watch", run.id, "--once"),
         ):
             begun = time.perf_counter()
             command = [sys.executable, "-m", "stplay", *arguments]
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            assert process.stdout is not None
+            assert f"{steps:,}" in process.stdout.read()
             _, status, used = os.wait4(process.pid, 0)
             assert status == 0
             taken, memory = time.perf_counter() - begun, used.ru_maxrss >> 10

@@ -57,7 +57,7 @@ def test_one_holds_it_until_its_process_has_ended(
     with hold(path):
         pass
     where = f"a file system without locks ({errno.errorcode[refused]}), " if refused else ""
-    tell_fault(Fault(f"{where}kill -9 of who holds the lock", 1, 1, 0, 0))
+    tell_fault(Fault(f"{where}kill -9 of who holds a run's lock", 1, 1, 0, 0))
 
 
 def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_no_byte_is_lost_or_doubled_whatever_is_killed(
     apart = compared(read.splitlines(), whole.splitlines())
     for name, times in (
         ("kill -9 of the ssh client", 4),
-        ("kill -9 of what serves it", 2),
+        ("kill -9 of the connection's sshd", 2),
         ("sshd restarted", 2),
     ):
         tell_fault(Fault(name, times, times, *apart))
@@ -178,7 +178,7 @@ def test_a_frozen_link_is_seen_and_left(
             read += read_until(feed, lambda new: len(new) > 20_000)
         whole = path.read_bytes()
         read += read_until(feed, lambda new: len(read) + len(new) >= len(whole))
-    side = {"client": "the ssh client", "server": "what serves it"}[who]
+    side = {"client": "the ssh client", "server": "the connection's sshd"}[who]
     apart = compared(read.splitlines(), whole.splitlines())
     tell_fault(Fault(f"{side} frozen (SIGSTOP), left for a new link, let go", 1, 1, *apart))
     assert read == whole
@@ -216,17 +216,17 @@ def test_another_log_in_its_place_is_told_and_read_from_its_start(
             elif way == "gone":
                 path.unlink()
                 await_state(feed, lambda feed: feed.answer is not None and feed.answer.size is None)
-                path.write_bytes(second)
+                path.write_bytes(first)
             else:
                 ssh_server.stop()
-                path.write_bytes(first * 2)  # as long and longer: only its bytes tell
+                path.write_bytes(second * 2)  # as long and longer: only its bytes tell
                 ssh_server.start()
             events = next_events()
             while not isinstance(events[0], Replaced):  # of a cut log tail may tell first
                 events = next_events()
-            texts = {"cut": "b", "while it was down": "a" * 18}
+            texts = {"cut": "b", "gone": "a" * 9, "while it was down": "b" * 18}
             told_of(texts.get(way, "b" * 9))
-    tell_fault(Fault("a log over there replaced, cut, made anew", 4, 4, 0, 0))
+    tell_fault(Fault("a log on another machine replaced, cut, made anew", 4, 4, 0, 0))
 
 
 def test_the_other_stplay_tells_the_log_and_tail_does_where_it_cannot(
