@@ -237,6 +237,7 @@ def test_its_disk_is_full_or_read_only_and_has_no_locks(
         disk.free()
         assert_sentence(ended(["resume", "small"], read_only), "its disk is read-only")
         disk.reopen(folder)
+        assert "worklock.py" not in run.worker_log_path.read_text(), "its lock let it go"
         assert_sentence(ended(["resume", "small"], full_in_model), is_full)
         disk.free()
         assert ended(["resume", "small"], lambda: True) == (0, "")
