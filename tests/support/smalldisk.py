@@ -12,6 +12,7 @@ from types import TracebackType
 
 import pytest
 from conftest import require_program
+from livingprocesses import living
 
 MOUNT = 'mount -t tmpfs -o size="$1" stplay-test "$2" && echo mounted && exec cat'
 
@@ -19,7 +20,7 @@ MOUNT = 'mount -t tmpfs -o size="$1" stplay-test "$2" && echo mounted && exec ca
 class SmallDisk:
     """A disk of ``size``, as mount takes it, at ``path`` for what ``start`` starts.
 
-    ``seen`` is where the test itself finds it. It is gone with the last process that has it.
+    ``seen`` is where the test itself finds it. In the end all that is at work there is killed.
     """
 
     def __init__(self, path: Path, size: str) -> None:
@@ -48,6 +49,8 @@ class SmallDisk:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for process in living(str(self.path)):
+            process.kill()
         self._holder.communicate()
 
     def start(self, *arguments: str, env: Mapping[str, str]) -> subprocess.Popen[str]:
