@@ -123,7 +123,9 @@ def test_the_clock_is_set_back(home: Path, tell_fault: TellFault) -> None:
     steps = [*range(1, len(seen) + 1)]
     assert compared(seen, steps) == (0, 0)
     apart = compared([row.step for row in log.table()], steps)
-    tell_fault(Fault("clock set back an hour under a training", SET_BACK, SET_BACK, *apart))
+    tell_fault(
+        Fault("clock set back an hour, by the times of events and log", SET_BACK, SET_BACK, *apart)
+    )
 
 
 def test_many_runs_some_of_which_are_broken(
