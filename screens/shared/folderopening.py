@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from textual.app import App
 
 from stplay.errors import UserError
+from stplay.jobs.systemprogram import leave_to_program
 from stplay.text import printable
 
 OPENERS = {"darwin": "open", "win32": "explorer"}
@@ -36,13 +36,7 @@ def open_folder(folder: Path) -> None:
     """
     program = opener()
     try:
-        subprocess.Popen(
-            [program, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        leave_to_program(program, str(folder))
     except OSError as error:
         raise UserError(f"{program} cannot be started: {error.strerror}.") from None
 

@@ -1,4 +1,4 @@
-"""THE way to ask a program of the system, such as loginctl or ssh-add, that answers at once."""
+"""THE way to run a program of the system: one that answers at once, or one that goes on alone."""
 
 from __future__ import annotations
 
@@ -26,3 +26,18 @@ def ask_program(*command: str, seconds: float) -> Said | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return Said(done.returncode, done.stdout.decode(errors="replace").strip())
+
+
+def leave_to_program(*command: str) -> None:
+    """Start a program that goes on by itself, such as a file manager.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
