@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from piloting import settle, settle_dialog
+from piloting import playground_of, settle, settle_dialog
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
@@ -54,6 +54,7 @@ async def explore(pilot: Pilot[None]) -> None:
     """Sentences and their matrix."""
     assert isinstance(pilot.app, StplayApp)
     await pilot.app.explore(SENTENCES, "builtin:minilm")
+    await playground_of(pilot)
 
 
 PICTURES: dict[str, Take] = {
