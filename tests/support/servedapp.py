@@ -17,7 +17,7 @@ import pyte
 from yarl import URL
 
 COMMAND = (sys.executable, "-m", "stplay", "serve", "--port", "0")
-SECONDS = 15.0  # at the most, for whatever is waited for
+SECONDS = 120.0  # at the most, for whatever is waited for
 # pyte takes what it does not know for text: questions, and the keyboards of kitty.
 UNKNOWN = re.compile(rb"\x1b\[\?2026\$p|\x1b\[[<>=][0-9;]*u")
 

@@ -18,17 +18,25 @@ from stplay.web.appsession import LEFT
 
 pytestmark = pytest.mark.torch  # the app loads a model that nobody asked for yet
 
-IMPATIENT = """
+# What the command does, for windows that are forgotten at once, or an app that does not start.
+PROGRAM = """
+import sys
 from stplay.web.appserver import AppServer
 from stplay.web.listening import Listening
+sys.executable = {python!r}
 AppServer(
     Listening.at(None, 0),
-    most_sessions=2,
-    idle_seconds=4,
+    most_sessions=1,
+    idle_seconds={idle_seconds},
     tell=lambda address: print(address, flush=True),
     complain=print,
 ).serve()
 """
+
+
+def program(*, python: str = sys.executable, idle_seconds: float = 600) -> tuple[str, ...]:
+    """A server that starts the app by ``python``."""
+    return (sys.executable, "-c", PROGRAM.format(python=python, idle_seconds=idle_seconds))
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +73,7 @@ async def test_a_window_shows_the_app_and_takes_what_is_done_to_it(home: Path) -
             await first.wait_for("3 Explore")
             column = first.text.index("3 Explore") + 2
             await first.send("stdin", f"\x1b[<0;{column};1M\x1b[<0;{column};1m")  # a click there
-            await first.wait_for(lambda text: "Base model" not in text)
+            await first.wait_for("3  The dog has big ears.")
             await first.send("stdin", "\x1b[200~a cat sits\x1b[201~")  # pasted into its editor
             await first.wait_for("a cat sits")
             (app,) = apps_of(process)
@@ -73,10 +81,12 @@ async def test_a_window_shows_the_app_and_takes_what_is_done_to_it(home: Path) -
             assert await first.wait_for_end() == (1000, LEFT)
         await until(lambda: not app.is_running())
         async with window(server) as third:
-            await third.wait_for("builtin:sample")
-        await until(lambda: not apps_of(process))  # a window that is closed ends its app
+            await third.read()
+            (app,) = apps_of(process)
+            app.suspend()
+        await until(lambda: not apps_of(process))  # a window that is closed ends its app, at worst
         async with window(server) as last:
-            await last.wait_for("builtin:sample")
+            await last.read()
             server.process.send_signal(signal.SIGTERM)
             assert await last.wait_for_end() == (1001, OVER)
         code, said = server.end()
@@ -84,12 +94,16 @@ async def test_a_window_shows_the_app_and_takes_what_is_done_to_it(home: Path) -
     assert len(said.splitlines()) == 2, said
 
 
-async def test_forgotten_windows_close_and_none_outlives_the_server(home: Path) -> None:
-    with served(program=(sys.executable, "-c", IMPATIENT)) as server:
+async def test_a_forgotten_window_closes(home: Path) -> None:
+    with served(program=program(idle_seconds=0.2)) as server:
         async with window(server) as forgotten:
             assert await forgotten.wait_for_end() == (1000, IDLE)
+
+
+async def test_no_app_outlives_the_server(home: Path) -> None:
+    with served() as server:
         async with window(server) as open_one:
-            await open_one.wait_for("builtin:sample")
+            await open_one.read()
             (app,) = apps_of(psutil.Process(server.process.pid))
             server.process.kill()
             await until(lambda: not app.is_running())
@@ -99,8 +113,7 @@ async def test_an_app_that_does_not_start_says_why(home: Path, tmp_path: Path) -
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nprintf 'a\\nIt is \\033[31m broken. %0200d\\n' 7 >&2\nexit 3\n")
     broken.chmod(0o700)
-    program = f"import sys\nsys.executable = {str(broken)!r}\n{IMPATIENT}"
-    with served(program=(sys.executable, "-c", program)) as server:
+    with served(program=program(python=str(broken))) as server:
         async with window(server) as closed:
             code, why = await closed.wait_for_end()
     assert code == 1000
