@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from stplay.cli import servecommand
+from stplay.cli.main import parser
 from stplay.errors import UserError
 from stplay.web.listening import Listening
 
@@ -39,6 +42,14 @@ def test_each_token_is_another_and_is_not_printed() -> None:
     assert one.token != other.token
     assert len(one.token) == 43
     assert one.token not in repr(one)
+
+
+def test_without_textual_serve_it_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("stplay.web.", "textual_serve"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "textual_serve", None)
+    with pytest.raises(UserError, match=r"pip install 'stplay\[web\]'"):
+        servecommand.serve(parser().parse_args(["serve"]))
 
 
 def test_certificates_that_are_none_are_told(tmp_path: Path) -> None:

@@ -20,6 +20,23 @@ window.WebSocket = class extends WebSocket {
       document.getElementById("again").focus();
     });
   }
+
+  send(data) {
+    if (this.readyState === WebSocket.OPEN) {
+      super.send(data); // textual.js would also tell a closed one that it lost the focus
+    }
+  }
 };
 
 document.getElementById("again").addEventListener("click", () => location.reload());
+
+// The terminal would take it for a sign to send; left to the browser, it pastes.
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (event.ctrlKey && !event.altKey && event.key.toLowerCase() === "v") {
+      event.stopImmediatePropagation();
+    }
+  },
+  true,
+);
