@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+from urllib.parse import urlsplit
 
+from stplay import terminal
 from stplay.cli import output
 from stplay.cli.grammar import AddCommand, number
 from stplay.errors import UserError
@@ -83,6 +86,14 @@ def serve(options: argparse.Namespace) -> int:
 
 def _tell(address: str) -> None:
     """Tell the address, the only time."""
+    from stplay.web.listening import LOOPBACK
+
     output.remark("Open this address in a browser; whoever has it works with your rights:")
     output.say(address)
+    place = urlsplit(address)
+    if terminal.is_over_ssh(os.environ) and place.hostname == LOOPBACK:
+        forward = f"{place.port}:{LOOPBACK}:{place.port}"
+        output.remark(
+            f"For the browser of your own machine, first run there: ssh -L {forward} HOST"
+        )
     output.remark("Ctrl+C closes it and its windows; what trains goes on.")

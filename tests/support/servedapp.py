@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import aiohttp
+import psutil
 import pyte
 from yarl import URL
 
@@ -51,6 +52,9 @@ def served(*arguments: str, program: tuple[str, ...] = COMMAND) -> Iterator[Serv
         try:
             yield Served(process)
         finally:
+            if process.poll() is None:
+                for app in psutil.Process(process.pid).children():
+                    app.kill()
             process.kill()
 
 

@@ -59,7 +59,10 @@ async def test_who_lacks_anything_is_refused_everywhere(home: Path) -> None:
     assert len(said.splitlines()) == 2, said
 
 
-async def test_the_token_becomes_a_cookie_and_all_is_served_from_here(home: Path) -> None:
+async def test_the_token_becomes_a_cookie_and_all_is_served_from_here(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.7 1 192.0.2.8 22")
     with served() as server:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
 
@@ -86,6 +89,14 @@ async def test_the_token_becomes_a_cookie_and_all_is_served_from_here(home: Path
             for place in ("/download/none", "/static/", "/page/../access.py", "/none"):
                 assert (await get(place))[0].status in (403, 404), place
             assert (await get("/?token=wrong"))[0].status == 403, "the newest word counts"
+        async with aiohttp.ClientSession() as client:  # through ssh -L it has another port there
+            there = {"Host": "localhost:81", "Origin": "http://localhost:81"}
+            url = server.url.with_query(token=server.token)
+            async with client.get(url, headers=there, allow_redirects=False) as answer:
+                assert answer.status == 303
+                assert answer.headers["Set-Cookie"].startswith("stplay-81=")
+        _, said = server.end()
+    assert f"ssh -L {server.url.port}:127.0.0.1:{server.url.port} HOST" in said
 
 
 async def test_with_a_certificate_it_is_encrypted(home: Path, tmp_path: Path) -> None:
