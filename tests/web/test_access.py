@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 from conftest import Command, require_program
-from servedapp import served
+from servedapp import served, until
+from sshserver import SshServer
 from yarl import URL
 
 from stplay.web.access import HEADERS, WRONG_HOST, WRONG_ORIGIN, WRONG_TOKEN
@@ -126,6 +128,27 @@ async def test_with_a_certificate_it_is_encrypted(home: Path, tmp_path: Path) ->
     assert code == 0
     assert said.startswith("Other machines can reach this; whoever has the address works with your")
     assert "not encrypted" not in said
+
+
+@pytest.mark.torch
+async def test_ssh_brings_it_to_another_machine(ssh_server: SshServer, tmp_path: Path) -> None:
+    place = tmp_path / "s"
+    with served() as server:
+        forward = f"{place}:127.0.0.1:{server.url.port}"
+        ssh = subprocess.Popen(["ssh", "-N", "-L", forward, "gpu-box"], env=os.environ)
+        try:
+            await until(place.exists)
+            async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(place))) as client:
+                url = URL("http://localhost:9000/").with_query(token=server.token)
+                async with client.get(url, allow_redirects=False) as answer:
+                    assert answer.status == 303
+                    (cookie,) = answer.cookies.values()
+                headers = {"Cookie": f"{cookie.key}={cookie.value}", "Origin": str(url.origin())}
+                async with client.ws_connect(url.origin() / "ws", headers=headers) as socket:
+                    assert (await socket.receive()).type == aiohttp.WSMsgType.BINARY
+        finally:
+            ssh.terminate()
+            ssh.wait()
 
 
 def test_a_port_that_is_taken_is_told(stplay: Command) -> None:
