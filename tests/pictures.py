@@ -13,8 +13,9 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from piloting import settle
+from piloting import settle, settle_dialog
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from stplay.runs.run import Run
 from stplay.screens.app import StplayApp
@@ -45,7 +46,7 @@ async def evaluate(pilot: Pilot[None]) -> None:
     await pilot.press("2")
     await settle(pilot)
     await pilot.press("escape", "o")
-    await settle(pilot)
+    await settle_dialog(pilot)
     await pilot.press("enter")
 
 
@@ -67,6 +68,9 @@ async def still(pilot: Pilot[None]) -> str:
     """The picture of the app once it changes no more."""
     before, alike = "", 0
     while alike < 10:
+        for field in pilot.app.screen.query("*"):
+            if isinstance(field, Input | TextArea):
+                field.cursor_blink = False
         await pilot.pause(LOOK_SECONDS)
         seen = pilot.app.export_screenshot(simplify=True)
         before, alike = seen, alike + 1 if seen == before else 0

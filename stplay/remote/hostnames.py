@@ -12,7 +12,7 @@ from typing import NamedTuple
 from stplay import lines
 from stplay.errors import UserError
 from stplay.jobs import folders
-from stplay.sources.names import RunName
+from stplay.sources.names import Reserved, RunName, parse
 from stplay.sources.paths import expanded, holds, is_path
 from stplay.text import clipped, printable
 
@@ -47,7 +47,7 @@ def remote_place(name: str) -> RemotePlace | None:
     Raises:
         UserError: the host would be an option of ssh, or has signs that no host has.
     """
-    if RunName.of(name) is not None or not name or name.startswith("builtin:"):
+    if not name or isinstance(parse(name), Reserved | RunName):
         return None
     if (is_path(name) and not name.startswith("-")) or holds(expanded(name).exists):
         return None
