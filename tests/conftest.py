@@ -48,6 +48,7 @@ TORCH_FILES = [
     "cli/test_sim",
     "cli/test_trainingview",
     "encoding/test_client",
+    "faults/test_faults_of_training",
     "jobs/test_lost",
     "jobs/test_outliving",
     "jobs/test_processes",

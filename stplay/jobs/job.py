@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import signal
@@ -14,7 +15,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 import psutil
 
 from stplay.errors import UserError
-from stplay.exitcodes import FAILED
+from stplay.exitcodes import FAILED, WRONG_INPUT
 from stplay.jobs import folders, interrupts, process
 from stplay.jobs.eventlog import EventReader, EventWriter
 from stplay.jobs.events import Control, ControlAsked, Event, RunFinished, WorkerStarted
@@ -160,7 +161,7 @@ class Job(Generic[Log]):
                 newest, _ = self._fold()
                 if not newest.active or newest.worker != worker:
                     return
-            log.lose_worker(self._end_of(worker))
+            log.lose_worker(*self._end_of(worker))
 
     def _silence(self) -> float:
         """Seconds since the log grew: by our own clock where it did before our eyes.
@@ -174,8 +175,8 @@ class Job(Generic[Log]):
         silence = time.time() - found.st_mtime
         return silence if self._grown is None else min(silence, now - self._grown)
 
-    def _end_of(self, worker: WorkerStarted) -> str:
-        """How a process that left no last word has ended, as far as it can be known.
+    def _end_of(self, worker: WorkerStarted) -> tuple[str, int]:
+        """How a process that left no last word has ended, as far as it can be known; an exit code.
 
         Only who started it can ask; then it is written down for everybody else.
         """
@@ -184,12 +185,15 @@ class Job(Generic[Log]):
             _await_exit(child)  # its threads may end after it: only then its parent can ask
         error = process.last_error(self.worker_log_path)
         told = f", and the last error in its output is {error}" if error else ""
+        if error and os.strerror(errno.ENOSPC) in error:  # nor was there room for its last word
+            sentence = f"The disk of {self.folder} is full; free some room there, and {self.advice}"
+            return sentence, WRONG_INPUT
         if child is not None and (code := child.poll()) is not None:
             sentence = f"The {self.process_title} {process.ended_words(code)}{told}; {self.advice}"
             self._write_last_word(worker, sentence)
-            return sentence
+            return sentence, FAILED
         told = told or ": perhaps it was killed, by a person, or by the system when memory ran out"
-        return f"The {self.process_title} ended without a last word{told}; {self.advice}"
+        return f"The {self.process_title} ended without a last word{told}; {self.advice}", FAILED
 
     def _write_last_word(self, worker: WorkerStarted | None, sentence: str) -> None:
         """Say of a process what it did not say itself, unless another one is at work by now."""

@@ -94,10 +94,10 @@ class WorkLog:
         self.asked = {}
         self.status = "starting"
 
-    def lose_worker(self, sentence: str) -> None:
+    def lose_worker(self, sentence: str, exit_code: int = FAILED) -> None:
         """Tell the job as failed: its process is gone and left no last word."""
         self._heard, self.status = self.status, "failed"
-        self.finished = RunFinished(outcome="failed", exit_code=FAILED, error=sentence)
+        self.finished = RunFinished(outcome="failed", exit_code=exit_code, error=sentence)
 
     def lose_sight(self, sentence: str) -> None:
         """Tell the job as lost: nobody can tell whether its process is still at work."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 from faulttable import Fault, TellFault, compared
 from runner import events_of, figures, logged, small_recipe, wait_for, wait_until_over
+from smalldisk import SmallDisk
 
-from stplay.jobs.events import TrainLogged
+from stplay.jobs.events import RunResumed, TrainLogged
 from stplay.jobs.manifest import MANIFEST
 from stplay.runs import recipe
 from stplay.runs.run import Run
@@ -24,6 +27,12 @@ Figures = list[tuple[object, ...]]
 
 KILLS = 20
 STEPS = 30
+WITHOUT_LOCKS = """
+import errno, fcntl
+def refuse(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+fcntl.flock = fcntl.lockf = refuse
+"""
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +188,72 @@ def test_another_log_is_in_the_place_of_its(
     tell_fault(
         Fault("the log replaced by a copy of itself", 1, int(not lost + doubled), lost, doubled)
     )
+
+
+@pytest.mark.timeout(900)
+def test_its_disk_is_full_or_read_only_and_has_no_locks(
+    settings: list[str], expected: Figures, tmp_path: Path, tell_fault: TellFault
+) -> None:
+    """Each fault ends it in one sentence, and it is resumed once that is mended."""
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_LOCKS)
+    python_path = f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"
+    with SmallDisk(tmp_path / "disk", "120m") as disk:
+        run = Run(disk.seen / "data" / "runs" / "small")
+        folder = disk.path / "data" / "runs" / "small"
+
+        def full_in_log() -> bool:
+            if not run.events_path.exists() or not told(run, TrainLogged):
+                return False
+            disk.fill()
+            with run.events_path.open("ab", buffering=0) as log, suppress(OSError):
+                while True:  # its last block has room for some events
+                    log.write(b"\n")
+            return True
+
+        def full_in_model() -> bool:
+            if not in_model(run):
+                return False
+            disk.fill()
+            return True
+
+        def read_only() -> bool:
+            if not told(run, RunResumed):
+                return False
+            disk.shut(folder)
+            return True
+
+        def ended(arguments: list[str], befalls: Callable[[], bool]) -> tuple[int, str]:
+            command = disk.start(*arguments, env={"PYTHONPATH": python_path})
+            befallen = False
+            while command.poll() is None:
+                befallen = befallen or befalls()
+                time.sleep(0.001)
+            assert befallen
+            return command.returncode, command.communicate()[1]
+
+        train = ["train", "sample", *(f"--set={each}" for each in settings), "--name=small"]
+        is_full = f"The disk of {folder} is full; free some room there, "
+        assert_sentence(ended(train, full_in_log), is_full)
+        disk.free()
+        assert_sentence(ended(["resume", "small"], read_only), "its disk is read-only")
+        disk.reopen(folder)
+        assert "worklock.py" not in run.worker_log_path.read_text(), "its lock let it go"
+        assert_sentence(ended(["resume", "small"], full_in_model), is_full)
+        disk.free()
+        assert ended(["resume", "small"], lambda: True) == (0, "")
+        apart = rows_apart(run, expected)
+    for name in ("disk full in the log", "run folder read-only", "disk full in the model"):
+        tell_fault(Fault(f"{name}, then resumed", 1, 1, *apart))
+    tell_fault(Fault("trained and resumed on a file system without locks", 1, 1, *apart))
+
+
+def told(run: Run, kind: type[TrainLogged | RunResumed]) -> bool:
+    """Whether there is such an event."""
+    return any(isinstance(event, kind) for event in events_of(run))
+
+
+def assert_sentence(ended: tuple[int, str], words: str) -> None:
+    """A command has ended as with a mistake that its user can mend."""
+    code, beside = ended
+    assert (code, beside.count("\n")) == (2, 1), beside
+    assert words in beside

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from faulttable import Fault, TellFault
 
 from stplay.jobs.worklock import HeldError, hold
 
@@ -39,7 +40,9 @@ def refused(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return request.param
 
 
-def test_one_holds_it_until_its_process_has_ended(refused: int, tmp_path: Path) -> None:
+def test_one_holds_it_until_its_process_has_ended(
+    refused: int, tmp_path: Path, tell_fault: TellFault
+) -> None:
     path = tmp_path / "worker.lock"
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path), str(refused)], stdout=subprocess.PIPE
@@ -53,6 +56,8 @@ def test_one_holds_it_until_its_process_has_ended(refused: int, tmp_path: Path) 
         pass
     with hold(path):
         pass
+    where = f"a file system without locks ({errno.errorcode[refused]}), " if refused else ""
+    tell_fault(Fault(f"{where}kill -9 of who holds a run's lock", 1, 1, 0, 0))
 
 
 def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from faulttable import Fault, TellFault, compared
 from sshserver import SshServer, send
 
 from stplay.jobs.eventlog import event_line
@@ -109,24 +110,35 @@ def restart(server: SshServer) -> None:
 FAULTS = (kill_a_client, kill_all_clients, cut_connections, restart)
 
 
-def test_no_byte_is_lost_or_doubled_whatever_is_killed(ssh_server: SshServer) -> None:
+def test_no_byte_is_lost_or_doubled_whatever_is_killed(
+    ssh_server: SshServer, tell_fault: TellFault
+) -> None:
     path = ssh_server.folder / 'it\'s a\nlog; $(touch x) "of" ours'
     whims = random.Random(7)
-    with Writer(path) as _, followed(path) as feed:
+    with followed(path) as feed:
         read = b""
-        for fault in (*FAULTS, *FAULTS):
-            enough = whims.randrange(1, 4000)
-            read += read_until(feed, lambda more, enough=enough: len(more) > enough)
-            fault(ssh_server)
-        await_state(feed, lambda feed: feed.state.is_up)
-    with followed(path) as afresh:
+        with Writer(path):
+            for fault in (*FAULTS, *FAULTS):
+                enough = whims.randrange(1, 4000)
+                read += read_until(feed, lambda more, enough=enough: len(more) > enough)
+                fault(ssh_server)
         whole = path.read_bytes()
+        read += read_until(feed, lambda more: len(read) + len(more) >= len(whole))
+    apart = compared(read.splitlines(), whole.splitlines())
+    for name, times in (
+        ("kill -9 of the ssh client", 4),
+        ("kill -9 of the connection's sshd", 2),
+        ("sshd restarted", 2),
+    ):
+        tell_fault(Fault(name, times, times, *apart))
+    assert read == whole, "what came in pieces is not what stands there"
+    with followed(path) as afresh:
         assert read_until(afresh, lambda more: len(more) >= len(whole)) == whole
-    assert read
-    assert whole.startswith(read), "what came in pieces is not what stands there"
 
 
-def test_what_is_written_while_the_link_is_down_comes_once(ssh_server: SshServer) -> None:
+def test_what_is_written_while_the_link_is_down_comes_once(
+    ssh_server: SshServer, tell_fault: TellFault
+) -> None:
     path = ssh_server.folder / "events.jsonl"
     path.write_bytes(b"first\nto")
     with followed(path) as feed:
@@ -141,29 +153,40 @@ def test_what_is_written_while_the_link_is_down_comes_once(ssh_server: SshServer
         ssh_server.start()
         wanted = path.read_bytes()
         read += read_until(feed, lambda more: len(more) >= len(wanted) - len(read))
-        assert read == wanted
+        apart = compared(read.splitlines(), wanted.splitlines())
+        tell_fault(Fault("sshd down while 10,000 lines are written", 1, 1, *apart))
         await_state(feed, lambda feed: not feed.is_behind)
         await_state(feed, lambda feed: feed.state.delay is not None)
 
 
 @pytest.mark.parametrize("who", ["client", "server"])
-def test_a_frozen_link_is_seen_and_left(ssh_server: SshServer, who: str) -> None:
+def test_a_frozen_link_is_seen_and_left(
+    ssh_server: SshServer, who: str, tell_fault: TellFault
+) -> None:
     path = ssh_server.folder / "events.jsonl"
-    with Writer(path), followed(path) as feed:
-        read = read_until(feed, lambda more: len(more) > 1000)
-        processes = ssh_server.clients() if who == "client" else ssh_server.connections()
-        send(signal.SIGSTOP, processes)
-        frozen = time.monotonic()
-        await_state(feed, lambda feed: feed.state.kind == "lost")
-        assert feed.state.since - frozen < conversation.SILENCE_SECONDS
-        more = len(read) + 1000
-        read += read_until(feed, lambda new: len(read) + len(new) > more)
-        send(signal.SIGCONT, processes)
-        read += read_until(feed, lambda new: len(new) > 20_000)
-    assert path.read_bytes().startswith(read)
+    with followed(path) as feed:
+        with Writer(path):
+            read = read_until(feed, lambda more: len(more) > 1000)
+            processes = ssh_server.clients() if who == "client" else ssh_server.connections()
+            send(signal.SIGSTOP, processes)
+            frozen = time.monotonic()
+            await_state(feed, lambda feed: feed.state.kind == "lost")
+            assert feed.state.since - frozen < conversation.SILENCE_SECONDS
+            more = len(read) + 1000
+            read += read_until(feed, lambda new: len(read) + len(new) > more)
+            send(signal.SIGCONT, processes)
+            read += read_until(feed, lambda new: len(new) > 20_000)
+        whole = path.read_bytes()
+        read += read_until(feed, lambda new: len(read) + len(new) >= len(whole))
+    side = {"client": "the ssh client", "server": "the connection's sshd"}[who]
+    apart = compared(read.splitlines(), whole.splitlines())
+    tell_fault(Fault(f"{side} frozen (SIGSTOP), left for a new link, let go", 1, 1, *apart))
+    assert read == whole
 
 
-def test_another_log_in_its_place_is_told_and_read_from_its_start(ssh_server: SshServer) -> None:
+def test_another_log_in_its_place_is_told_and_read_from_its_start(
+    ssh_server: SshServer, tell_fault: TellFault
+) -> None:
     path = ssh_server.folder / "events.jsonl"
     first, second = (b"".join([event_line(Noted(level="info", text=t))] * 9) for t in ("a", "b"))
     path.write_bytes(first)
@@ -193,16 +216,17 @@ def test_another_log_in_its_place_is_told_and_read_from_its_start(ssh_server: Ss
             elif way == "gone":
                 path.unlink()
                 await_state(feed, lambda feed: feed.answer is not None and feed.answer.size is None)
-                path.write_bytes(second)
+                path.write_bytes(first)
             else:
                 ssh_server.stop()
-                path.write_bytes(first * 2)  # as long and longer: only its bytes tell
+                path.write_bytes(second * 2)  # as long and longer: only its bytes tell
                 ssh_server.start()
             events = next_events()
             while not isinstance(events[0], Replaced):  # of a cut log tail may tell first
                 events = next_events()
-            texts = {"cut": "b", "while it was down": "a" * 18}
+            texts = {"cut": "b", "gone": "a" * 9, "while it was down": "b" * 18}
             told_of(texts.get(way, "b" * 9))
+    tell_fault(Fault("a log on another machine replaced, cut, made anew", 4, 4, 0, 0))
 
 
 def test_the_other_stplay_tells_the_log_and_tail_does_where_it_cannot(

@@ -19,7 +19,7 @@ from conftest import require_program
 PATIENCE = 60.0
 SERVER = """
 Port {port}
-ListenAddress 127.0.0.1
+ListenAddress {address}
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
 PidFile none
@@ -34,7 +34,7 @@ SetEnv {environment}
 CLIENT = """
 Include {folder}/included
 Host gpu-box box-*.example !other
-    HostName 127.0.0.1
+    HostName {address}
     Port {port}
     IdentityFile {folder}/key
     IdentitiesOnly yes
@@ -51,10 +51,13 @@ def send(number: signal.Signals, processes: Iterable[psutil.Process]) -> None:
 
 
 class SshServer:
-    """Serves as ``gpu-box``; ``bin`` is where the ssh of the tests stands, before the system's."""
+    """Serves as ``gpu-box``; ``bin`` is where the ssh of the tests stands, before the system's.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    ``start`` serves this machine alone; at another ``address`` somebody else has to.
+    """
+
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+        self.folder, self.address = folder, address
         self.program = require_program("sshd")
         self.ssh = require_program("ssh")
         self.bin = folder / "bin"
@@ -70,10 +73,10 @@ class SshServer:
             subprocess.run(make, check=True, stdin=subprocess.DEVNULL)
         (folder / "authorized_keys").write_bytes((folder / "key.pub").read_bytes())
         host_key = (folder / "host_key.pub").read_text()
-        (folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {host_key}")
+        (folder / "known_hosts").write_text(f"[{address}]:{self.port} {host_key}")
         (folder / "included").write_text("Host = included-box\n  Port 1\nHost *\n")
         self.config = folder / "config"
-        self.config.write_text(CLIENT.format(folder=folder, port=self.port))
+        self.config.write_text(CLIENT.format(folder=folder, address=address, port=self.port))
         self._write_server()
         wrapper = self.bin / "ssh"
         wrapper.write_text(f'#!/bin/sh\nexec {self.ssh} -F "{self.config}" "$@"\n')
@@ -88,7 +91,9 @@ class SshServer:
 
     def _write_server(self) -> None:
         environment = f'"STPLAY_HOME={self.home}" "PATH={os.defpath}"'
-        text = SERVER.format(folder=self.folder, port=self.port, environment=environment)
+        text = SERVER.format(
+            folder=self.folder, address=self.address, port=self.port, environment=environment
+        )
         (self.folder / "sshd_config").write_text(text)
 
     def install_stplay(self) -> Path:

@@ -15,6 +15,7 @@ from stplay.engine.worker.stopsignal import Stopped
 from stplay.errors import UserError
 from stplay.exitcodes import FAILED, FINISHED, INTERRUPTED
 from stplay.jobs.events import RunFinished
+from stplay.text import printable
 
 
 class Advice(NamedTuple):
@@ -59,6 +60,12 @@ def user_sentence(error: BaseException, folder: Path, advice: Advice) -> str | N
         return error.sentence
     if any(_is_disk_full(link, folder) for link in chain(error)):
         return f"The disk of {folder} is full; {advice.disk_full}"
+    for link in chain(error):
+        if isinstance(link, OSError) and link.errno == errno.EROFS:
+            return (
+                f"{printable(str(link.filename or folder))} cannot be written: its disk is "
+                "read-only; have it mounted for writing, and start or resume the work."
+            )
     if is_out_of_memory(error):
         return f"The memory ran out; {advice.out_of_memory}"
     return None

@@ -3,54 +3,36 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-from conftest import require_program, write_triplets
-from runner import small_recipe
+from conftest import write_triplets
+from faulttable import Fault, TellFault, compared
+from runner import events_of, small_recipe
 from sentence_transformers.sentence_transformer.modules import Dense
+from smalldisk import SmallDisk
 from smallmodels import DIMENSIONS, small_model
 
 from stplay.evaluations.evaluation import Evaluation
+from stplay.jobs.events import TrainLogged
 from stplay.runs.run import Run
-
-# In a name space of its own, so that nothing is left mounted whatever happens.
-SCRIPT = """
-set -e
-mount -t tmpfs -o size="$1" stplay-test "$2"
-shift
-export STPLAY_HOME="$1"
-keep="$2"
-shift 2
-"$@" || code=$?
-rm -rf "$STPLAY_HOME/cache"
-cp -r "$STPLAY_HOME/data" "$keep"
-exit "${code:-0}"
-"""
 
 
 def run_on_small_disk(
     tmp_path: Path, size: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the real command with its home on a disk of ``size``; its data is copied to ``keep``."""
-    unshare = require_program("unshare")
-    disk, keep = tmp_path / "disk", tmp_path / "keep"
-    disk.mkdir()
-    allowed = subprocess.run([unshare, "-rm", "true"], capture_output=True)
-    if allowed.returncode:
-        pytest.skip("this user may not make a name space to mount a small disk in")
-    command = [sys.executable, "-m", "stplay", *arguments]
-    return subprocess.run(
-        [unshare, "-rm", "sh", "-c", SCRIPT, "sh", size, str(disk), str(keep), *command],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    with SmallDisk(tmp_path / "disk", size) as disk:
+        command = disk.start(*arguments, env={})
+        printed, beside = command.communicate(timeout=120)
+        shutil.copytree(disk.seen / "data", tmp_path / "keep")
+    return subprocess.CompletedProcess(arguments, command.returncode, printed, beside)
 
 
-def test_disk_full_fails_in_a_sentence_and_keeps_log_and_last_checkpoint(tmp_path: Path) -> None:
+def test_disk_full_fails_in_a_sentence_and_keeps_log_and_last_checkpoint(
+    tmp_path: Path, tell_fault: TellFault
+) -> None:
     disk, keep = tmp_path / "disk", tmp_path / "keep"
     recipe = small_recipe(tmp_path / "data", training__max_steps="400", data__dev="")
     # Two whole checkpoints fit, a third does not.
@@ -72,6 +54,9 @@ def test_disk_full_fails_in_a_sentence_and_keeps_log_and_last_checkpoint(tmp_pat
     there = {path.name for path in last.parent.glob("checkpoint-*")}
     assert there <= {f"checkpoint-{step}" for step in range(log.checkpoint.step + 1)}
     assert "Traceback" in run.worker_log_path.read_text(encoding="utf-8")
+    steps = [event.step for event in events_of(run) if isinstance(event, TrainLogged)]
+    apart = compared(steps, range(4, steps[-1] + 1, 4))
+    tell_fault(Fault("disk full in a checkpoint", 1, 1, *apart))
 
 
 def test_a_model_whose_embeddings_fill_the_disk_is_told_and_the_others_are_kept(
