@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SEVEN_BIT = ("C", "POSIX")  # the locales in which no sign beyond ASCII is promised
+# What Textual is told to take for a terminal where the app is shown in a browser.
+BROWSER_DRIVER = "stplay.screens.shared.browserdriver:BrowserDriver"
+
+
+def is_browser(environment: Mapping[str, str]) -> bool:
+    """Whether a browser's window stands for the terminal, as by ``stplay serve``."""
+    return environment.get("TEXTUAL_DRIVER") == BROWSER_DRIVER
 
 
 def is_over_ssh(environment: Mapping[str, str]) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from textual.app import App
 
 from stplay.encoding import exports
 from stplay.encoding.encoded import Encoded, cut_mark
@@ -90,3 +94,14 @@ class ExportedMatrix(NamedTuple):
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise UserError(f"{printable(name)} cannot be written: {reason}.") from None
+
+    def download(self, app: App[Any], name: str) -> None:
+        """Hand the file called ``name`` to the browser that shows ``app``.
+
+        Raises:
+            UserError: the suffix is none of those known, or there is no room to make it.
+        """
+        with TemporaryDirectory() as folder:
+            path = Path(folder, Path(name).name)
+            self.save(str(path))
+            app.deliver_binary(BytesIO(path.read_bytes()), save_filename=path.name)

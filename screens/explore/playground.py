@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Literal
 
 from textual import getters, on, work
@@ -309,12 +310,16 @@ class Playground(Vertical):
 
     @work
     async def action_save(self) -> None:
-        """Save the matrix; the suffix says as what."""
+        """Save the matrix, from a browser as a download; the suffix says as what."""
         if self.arrangement is not None:
             exported = self.arrangement.exported
-            prompt = Prompt("Save the matrix", SUFFIX_WORDS, "matrix.csv", check=exported.save)
+            title, done, save = "Save the matrix", "Saved", exported.save
+            if self.app.is_web:
+                title, done = "Download the matrix", "Handed to the browser:"
+                save = partial(exported.download, self.app)
+            prompt = Prompt(title, SUFFIX_WORDS, "matrix.csv", check=save)
             if path := await self.app.push_screen_wait(prompt):
-                self._tell_taken(f"Saved {printable(path)}.", exported)
+                self._tell_taken(f"{done} {printable(path)}.", exported)
 
     def _tell_taken(self, words: str, exported: ExportedMatrix) -> None:
         """Tell that the matrix left the app, and what was not read of its sentences."""

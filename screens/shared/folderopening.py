@@ -11,6 +11,7 @@ from textual.app import App
 
 from stplay.errors import UserError
 from stplay.jobs.systemprogram import leave_to_program
+from stplay.terminal import is_browser
 from stplay.text import printable
 
 OPENERS = {"darwin": "open", "win32": "explorer"}
@@ -47,6 +48,8 @@ def opener() -> str:
     Raises:
         UserError: there is none that the person would see.
     """
+    if is_browser(os.environ):
+        raise UserError("From a browser no file manager opens.")
     if os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"):
         raise UserError("Over SSH no file manager opens on your screen.")
     is_drawn = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

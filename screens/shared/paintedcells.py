@@ -15,6 +15,7 @@ from rich.control import Control
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.geometry import Region
 from textual.strip import Strip
 
 from stplay.screens.shared.stylechange import change
@@ -43,6 +44,7 @@ class PaintedCells:
 
     def __init__(self) -> None:
         self.sent = 0
+        self._region = Region()
         self._lines: dict[int, list[Cell]] = {}
         self._styles: dict[Style | None, int] = {}
         self._begins: dict[Style | None, str] = {None: ""}
@@ -59,6 +61,10 @@ class PaintedCells:
 
     def spared(self, update: object) -> object:
         """``update``, or one that does the same by sending less."""
+        if isinstance(update, LayoutUpdate) and update.region != self._region:
+            # What was laid out for another size, and painted late, the terminal has cut as it can.
+            self._region = update.region
+            self.forget()
         if isinstance(update, LayoutUpdate | ChopsUpdate):
             return _SparedUpdate(update, self)
         return update

@@ -39,7 +39,8 @@ def take_calm(command: argparse.ArgumentParser, default: str | None = None) -> N
 
 def open_app(options: argparse.Namespace) -> int:
     """Open the app; where there is no terminal, say what to use instead."""
-    if not (sys.stdin and sys.stdin.isatty() and output.on_terminal()):
+    is_terminal = sys.stdin and sys.stdin.isatty() and output.on_terminal()
+    if not (is_terminal or terminal.is_browser(os.environ)):
         raise UserError("The app needs a terminal; without one, use: stplay train sample")
     _refuse_dumb("stplay train sample")
     from stplay.screens.app import StplayApp

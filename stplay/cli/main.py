@@ -21,6 +21,7 @@ from stplay.cli import (
     recipecommand,
     runcommands,
     runlisting,
+    servecommand,
     watchcommand,
 )
 from stplay.errors import UserError
@@ -86,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
         deletion,
         evaluationcommands,
         appcommands,
+        servecommand,
         encodercommands,
         machinecommand,
         doctorcommand,

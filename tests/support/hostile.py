@@ -92,6 +92,8 @@ COMMANDS: list[tuple[str, ...]] = [
     ("sim", "a", "b", "--model", TEXT),
     ("sim", "--file", TEXT),
     ("sim", "a", "--against", "b", "--model", TEXT),
+    ("serve", "--listen", TEXT),
+    ("serve", "--certificate", TEXT),
     ("encoders",),
     ("encoders", "--stop"),
     ("corpora",),

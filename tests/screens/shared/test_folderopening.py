@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from piloting import until
 
+from stplay import terminal
 from stplay.errors import UserError
 from stplay.screens.shared.folderopening import open_folder
 
@@ -40,6 +41,10 @@ def test_where_nobody_would_see_it_that_is_said(
     monkeypatch.setenv("SSH_CONNECTION", "1.2.3.4 5 6.7.8.9 22")
     with pytest.raises(UserError, match="Over SSH no file manager"):
         open_folder(tmp_path)
+    monkeypatch.setenv("TEXTUAL_DRIVER", terminal.BROWSER_DRIVER)
+    with pytest.raises(UserError, match="From a browser no file manager"):
+        open_folder(tmp_path)
+    monkeypatch.delenv("TEXTUAL_DRIVER")
     monkeypatch.delenv("SSH_CONNECTION")
     monkeypatch.delenv("DISPLAY")
     with pytest.raises(UserError, match="There is no desktop here"):

@@ -116,6 +116,18 @@ def test_what_is_on_the_terminal_is_not_sent_again() -> None:
     assert terminal.sent == 2 * before
 
 
+def test_a_terminal_of_another_size_is_painted_anew() -> None:
+    drawn, painted, terminal = random.Random(0), PaintedCells(), Terminal()
+    strips = [line(drawn) for _ in range(HEIGHT)]
+    terminal.screen.resize(HEIGHT, WIDTH // 2)
+    painted.forget()  # it was told of that by now, and what was laid out before comes after it
+    terminal.show(painted.spared(layout(strips)))
+    half = [[strip.crop(0, WIDTH // 2)] for strip in strips]
+    terminal.sent = 0
+    terminal.show(painted.spared(LayoutUpdate(half, Region(0, 0, WIDTH // 2, HEIGHT))))
+    assert terminal.sent > HEIGHT * WIDTH // 2
+
+
 def test_characters_that_are_drawn_together_are_sent_whole() -> None:
     painted, terminal, expected = PaintedCells(), Terminal(), Terminal()
     for text in ("👩‍🚀 flies", "👩‍🚀 walks", "e\u0301a stays", "e\u0301o stays"):
