@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import pyte
 import pytest
@@ -122,7 +123,7 @@ def test_a_terminal_of_another_size_is_painted_anew() -> None:
     terminal.screen.resize(HEIGHT, WIDTH // 2)
     painted.forget()  # it was told of that by now, and what was laid out before comes after it
     terminal.show(painted.spared(layout(strips)))
-    half = [[strip.crop(0, WIDTH // 2)] for strip in strips]
+    half: list[Iterable[Strip]] = [[strip.crop(0, WIDTH // 2)] for strip in strips]
     terminal.sent = 0
     terminal.show(painted.spared(LayoutUpdate(half, Region(0, 0, WIDTH // 2, HEIGHT))))
     assert terminal.sent > HEIGHT * WIDTH // 2
