@@ -68,8 +68,9 @@ def test_what_a_launcher_has_left_in_a_shell_reaches_no_process(
 
 
 def test_there_is_one_way_to_start_a_process() -> None:
-    # What is no process of ours: torchrun, which the first starts, programs of the system, and ssh.
-    others = ["engine/launch.py", "jobs/systemprogram.py", "remote/sshhost.py"]
+    # What is no process of the engine's: torchrun, which the first starts, programs of the system,
+    # ssh, and the app itself in a browser's window, which ends with it.
+    others = ["engine/launch.py", "jobs/systemprogram.py", "remote/sshhost.py", "web/appsession.py"]
     allowed = [Path(process.__file__), *(ROOT / "stplay" / each for each in others)]
     sources = [*(ROOT / "stplay").rglob("*.py"), *(ROOT / "screens").rglob("*.py")]
     sources = [path for path in sources if path not in allowed]
