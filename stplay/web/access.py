@@ -76,7 +76,7 @@ class Access:
         try:
             parts = urlsplit(f"//{host}")
             name = (parts.hostname or "").lower()
-            if parts.netloc != host or "@" in host or parts.port == 0:
+            if parts.netloc != host or parts.username is not None or parts.port == 0:
                 return False
         except ValueError:
             return False
