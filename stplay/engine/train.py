@@ -288,7 +288,8 @@ def save_model(model: SentenceTransformer, folder: Path) -> None:
 
 def remove_partial(run: Run) -> None:
     """Remove what a save that failed half-way has left, and what a resume has replaced."""
-    if not run.recipe_path.exists():  # somebody has removed the run: this is what came after
+    begun = (run.recipe_path, run.events_path, run.worker_log_path)
+    if not any(path.exists() for path in begun):  # somebody removed the run: this came after
         shutil.rmtree(run.folder, ignore_errors=True)
         return
     saved = folders.saved_checkpoints(run.folder).values()

@@ -17,6 +17,7 @@ from faulttable import Fault, TellFault, compared
 from runner import events_of, figures, logged, small_recipe, wait_for, wait_until_over
 from smalldisk import SmallDisk
 
+from stplay.engine.train import remove_partial
 from stplay.jobs.events import RunResumed, TrainLogged
 from stplay.jobs.manifest import MANIFEST
 from stplay.runs import recipe
@@ -162,6 +163,19 @@ def test_its_folder_is_removed(settings: list[str], tell_fault: TellFault) -> No
     run.await_exit()
     assert not run.folder.exists()
     tell_fault(Fault("the run's folder removed under the training", 1, 1, 0, 0))
+
+
+@pytest.mark.parametrize("lost", ["recipe.toml", "events.jsonl", "worker.log"])
+def test_a_run_that_lost_a_file_keeps_all_others(settings: list[str], lost: str) -> None:
+    """Only what came after the whole folder was removed is nobody's."""
+    run = made(f"without-{lost}", settings)
+    run.worker_log_path.touch()
+    model = run.folder / "model" / "model.safetensors"
+    model.parent.mkdir()
+    model.touch()
+    (run.folder / lost).unlink()
+    remove_partial(run)
+    assert model.exists()
 
 
 def test_another_log_is_in_the_place_of_its(
