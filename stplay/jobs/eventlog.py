@@ -174,8 +174,9 @@ class EventWriter:
         except OSError:  # a file server that does not answer may do so later
             return
         if not os.path.samestat(there, os.fstat(self._file)):  # an editor puts a new one there
-            os.close(self._file)
+            before = self._file
             self._open()
+            os.close(before)
 
     def close(self) -> None:
         """Close the file."""
