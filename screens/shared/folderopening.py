@@ -11,7 +11,7 @@ from textual.app import App
 
 from stplay.errors import UserError
 from stplay.jobs.systemprogram import leave_to_program
-from stplay.terminal import is_browser
+from stplay.terminal import is_browser, is_over_ssh
 from stplay.text import printable
 
 OPENERS = {"darwin": "open", "win32": "explorer"}
@@ -50,7 +50,7 @@ def opener() -> str:
     """
     if is_browser(os.environ):
         raise UserError("From a browser no file manager opens.")
-    if os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"):
+    if is_over_ssh(os.environ):
         raise UserError("Over SSH no file manager opens on your screen.")
     is_drawn = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     program = OPENERS.get(sys.platform, "xdg-open")

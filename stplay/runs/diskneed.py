@@ -7,11 +7,10 @@ import shutil
 from typing import NamedTuple
 
 from stplay import home
-from stplay.runs.recipesections import TrainingSection
+from stplay.runs.recipesections import WHOLE_CHECKPOINTS, TrainingSection
 from stplay.text import size
 
 BYTES_A_WEIGHT = 4  # models are kept as float32
-WHOLE_KEPT = 2  # of the checkpoints, the others are bare models
 
 
 class SavedSizes(NamedTuple):
@@ -40,7 +39,7 @@ def disk_need(training: TrainingSection, steps: int, sizes: SavedSizes) -> DiskN
     """
     saved = math.ceil(steps / training.save_steps)
     kept = min(saved, training.save_total_limit or saved)
-    whole = min(kept, WHOLE_KEPT)
+    whole = min(kept, WHOLE_CHECKPOINTS)
     lasting = whole * sizes.checkpoint + (kept - whole) * sizes.model
     return DiskNeed(lasting + max(sizes.model, sizes.checkpoint if saved > kept else 0), kept)
 

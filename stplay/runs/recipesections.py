@@ -12,6 +12,8 @@ from stplay.runs.probesentences import CARD_SENTENCES, ProbeSentences
 from stplay.sources.datasources import Column
 from stplay.sources.names import SAMPLE, TINY
 
+WHOLE_CHECKPOINTS = 2  # so many of the newest keep what a resume needs
+
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -108,7 +110,7 @@ class TrainingSection(Section):
     seed: Annotated[int, Meta(ge=0, lt=2**32)] = 42
     logging_steps: Count = 500
     save_steps: Count = 500
-    save_total_limit: Annotated[int, Meta(ge=2)] | None = None
+    save_total_limit: Annotated[int, Meta(ge=WHOLE_CHECKPOINTS)] | None = None
 
     @property
     def triplets_a_step(self) -> int:

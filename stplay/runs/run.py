@@ -126,16 +126,21 @@ class Run(Job[TrainingLog]):
         return f"The run {self.id}"
 
     @property
+    def has_recipe(self) -> bool:
+        """Whether stplay trains it, and not another program, and its recipe is there."""
+        return self.recipe_path.is_file()
+
+    @property
     def advice(self) -> str:
         """How to go on where its process is gone."""
-        if not self.recipe_path.is_file():
+        if not self.has_recipe:
             return "to go on, start its program again"
         return f"go on with: stplay resume {self.id}"
 
     @property
     def lost_advice(self) -> str:
         """How to go on where nothing is heard of its process, and it is known to be gone."""
-        return f"{self.advice} --force" if self.recipe_path.is_file() else self.advice
+        return f"{self.advice} --force" if self.has_recipe else self.advice
 
     @property
     def parting_words(self) -> str:
@@ -179,7 +184,7 @@ class Run(Job[TrainingLog]):
         Raises:
             UserError: the recipe was removed or damaged, or there was none.
         """
-        if not self.recipe_path.is_file():
+        if not self.has_recipe:
             raise UserError(recipe.no_recipe_words(self.id))
         return recipe.load(self.recipe_path, self.overrides)
 
@@ -219,7 +224,7 @@ class Run(Job[TrainingLog]):
             ) from None
 
     def _check_askable(self, log: TrainingLog) -> None:
-        if not self.recipe_path.is_file() and log.started and log.started.processes > 1:
+        if not self.has_recipe and log.started and log.started.processes > 1:
             raise UserError(
                 f"The run {self.id} is another program's, in several processes, which cannot "
                 "agree on what is asked of one; stop that program where it was started."
@@ -227,7 +232,7 @@ class Run(Job[TrainingLog]):
 
     def request_stop(self) -> bool:
         """As for any job; another program is not sent a signal, which could end it at once."""
-        if self.recipe_path.is_file():
+        if self.has_recipe:
             return super().request_stop()
         log = self.read_log()
         if self._worker_here(log) is None:
@@ -252,7 +257,7 @@ class Run(Job[TrainingLog]):
         log = self.read_log()
         if log.active and log.status != "lost":
             raise UserError(f"The run {self.id} is at work already; nothing to resume.")
-        if not self.recipe_path.is_file():
+        if not self.has_recipe:
             raise UserError(recipe.no_recipe_words(self.id))
         if log.status == "lost" and not force:
             raise UserError(log.error or "")

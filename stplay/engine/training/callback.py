@@ -19,6 +19,7 @@ from stplay.engine.training.probes import Probes
 from stplay.engine.worker.stages import Stages
 from stplay.jobs import manifest
 from stplay.jobs.events import CheckpointSaved, TrainLogged
+from stplay.runs.diskuse import folder_bytes
 from stplay.runs.series import TRAINING_STAGE
 
 TRAINING_SECONDS_BETWEEN = 1.0
@@ -160,7 +161,7 @@ class EventCallback(TrainerCallback, ExportableState):
                 step=state.global_step,
                 path=f"{self.folder.name}/checkpoint-{state.global_step}",
                 kept=len(checkpoints),
-                disk_bytes=disk_bytes(self.folder),
+                disk_bytes=folder_bytes(self.folder),
                 finite=is_finite(trainer.model) and math.isfinite(trainer._tr_loss),
             )
         )
@@ -178,8 +179,3 @@ def is_finite(model: torch.nn.Module) -> bool:
         if weights.numel()
     ]
     return bool(torch.isfinite(torch.stack(bounds)).all())
-
-
-def disk_bytes(folder: Path) -> int:
-    """The bytes of all files below ``folder``."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

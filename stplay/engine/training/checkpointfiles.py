@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 
 from stplay.jobs import manifest
+from stplay.runs.recipesections import WHOLE_CHECKPOINTS
 from stplay.text import printable
 
 STATE = "trainer_state.json"
 NEEDED = ("optimizer.pt", "scheduler.pt", "rng_state.pth", STATE)
 RESUME_FILES = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth", "training_args.bin")
-WHOLE_CHECKPOINTS = 2  # so many of the newest keep what a resume needs
 
 
 def step_of(checkpoint: Path) -> int:

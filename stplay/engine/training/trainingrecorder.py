@@ -14,7 +14,6 @@ from typing import Any
 from torch import nn
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from stplay.engine.training.callback import disk_bytes
 from stplay.engine.training.controlcallback import ControlCallback
 from stplay.engine.training.scriptexit import ScriptExit
 from stplay.engine.training.scriptprobes import ScriptProbes
@@ -40,6 +39,7 @@ from stplay.jobs.events import (
     TrainLogged,
 )
 from stplay.runs import runnote
+from stplay.runs.diskuse import folder_bytes
 from stplay.runs.run import Run
 from stplay.runs.series import TRAINING_STAGE
 
@@ -193,7 +193,7 @@ class TrainingRecorder:
                     step=state.global_step,
                     path=path,
                     kept=len(kept),
-                    disk_bytes=sum(map(disk_bytes, kept)),
+                    disk_bytes=sum(map(folder_bytes, kept)),
                 )
             )
         self._steering.on_save(args, state, control)
